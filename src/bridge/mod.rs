@@ -1,0 +1,1 @@
+//! JOINT: one session = one attach + one terminal + its viewers, in one task.

@@ -1,0 +1,92 @@
+//! Every bound on something that grows, with its unit and its reason. Nothing here reads anything.
+//! A leaf: every module may import it.
+
+use std::time::Duration;
+
+// ── sizes ────────────────────────────────────────────────────────────────────────────────────
+
+/// Columns a viewer may ask for. tmux refuses over 10,000; a screen costs memory per cell.
+pub const COLS: std::ops::RangeInclusive<u16> = 2..=1000;
+/// Rows a viewer may ask for.
+pub const ROWS: std::ops::RangeInclusive<u16> = 2..=500;
+/// Cells of one grid: a repaint of more would outgrow what a browser parses in a frame.
+pub const CELLS: u32 = 100_000;
+
+// ── terminal ─────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of one control sequence; tmux writes under 100.
+pub const CSI_BYTES: usize = 256;
+/// Bytes of one string sequence (OSC, DCS): base64 of the largest clipboard and some.
+pub const STRING_BYTES: usize = 96 * 1024;
+/// Characters of a title shown to people.
+pub const TITLE_CHARS: usize = 256;
+/// Bytes of text tmux may put on a viewer's clipboard.
+pub const CLIPBOARD_BYTES: usize = 64 * 1024;
+/// Bytes of a hyperlink's URI (tmux's own limit since 2026).
+pub const LINK_BYTES: usize = 1024;
+/// Pens the parser may hold before it is rebuilt from the screen: a true-colour animation makes
+/// 20,000 a frame.
+pub const PENS: usize = 65_536;
+
+// ── viewers ──────────────────────────────────────────────────────────────────────────────────
+
+/// At most one frame per session in this time; the first goes at once.
+pub const FRAME_INTERVAL: Duration = Duration::from_millis(16);
+/// How long a burst outside a synchronised update may go on growing before it is published.
+pub const BURST_LINGER: Duration = Duration::from_millis(2);
+/// How long tmux may stay inside a synchronised update: a blocked client can skip the end.
+pub const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
+/// Bytes sent to a viewer that acks and not yet acked; a single larger frame may go alone.
+pub const UNACKED_BYTES: u64 = 256 * 1024;
+/// Generations a viewer may be behind before it gets a repaint and its old screen is dropped.
+pub const GENERATIONS_BEHIND: u64 = 64;
+/// A viewer's own `repaint` requests: at most one in this time (10 a second).
+pub const REPAINT_INTERVAL: Duration = Duration::from_millis(100);
+/// Bells told to a viewer: at most one in this time.
+pub const BELL_INTERVAL: Duration = Duration::from_secs(1);
+/// Viewers of one session.
+pub const VIEWERS_PER_SESSION: usize = 10_000;
+/// How long a bridge outlives its last viewer, so that a page reload finds it running.
+pub const LINGER: Duration = Duration::from_secs(30);
+/// Chunks of input waiting for the pty, per session; a full queue holds the socket back.
+pub const INPUT_QUEUE: usize = 256;
+
+// ── tmux ─────────────────────────────────────────────────────────────────────────────────────
+
+/// The oldest tmux we know to work: (major, minor).
+pub const TMUX_OLDEST: (u32, u32) = (3, 2);
+/// A tmux command or query that takes longer is reported as "not answering".
+pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
+/// First and last wait between attempts to reattach or to reach tmux again.
+pub const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long a resize waits for tmux to confirm it before the picture is published anyway.
+pub const RESIZE_TIMEOUT: Duration = Duration::from_millis(100);
+
+// ── web ──────────────────────────────────────────────────────────────────────────────────────
+
+/// Connections waiting to be accepted: a storm must not meet the default of 128.
+pub const BACKLOG: u32 = 4096;
+/// Open connections of all kinds.
+pub const CONNECTIONS: usize = 16_384;
+/// Time for a request's head to arrive.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Headers of a request.
+pub const HEADERS: usize = 64;
+/// Bytes of a request's body.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Bytes of one WebSocket message from a viewer: a paste arrives in one.
+pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a JSON text message; a longer one is ignored.
+pub const CONTROL_BYTES: usize = 4 * 1024;
+/// tungstenite's read buffer per connection, in bytes; its default is 128 KiB.
+pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Protocol ping and `tick`.
+pub const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// A viewer without a byte, pong or ack for this long is closed with 4508.
+pub const SILENCE: Duration = Duration::from_secs(45);
+/// Unsent bytes the kernel may hold for a viewer (`TCP_NOTSENT_LOWAT`).
+pub const NOTSENT_BYTES: u32 = 64 * 1024;
+/// From SIGTERM to exit.
+pub const SHUTDOWN: Duration = Duration::from_secs(5);

@@ -1,0 +1,32 @@
+//! muxview shows tmux sessions live in the browser, one URL per session.
+//!
+//! The map, in the order data flows:
+//!
+//! ```text
+//! data      tmux server ─pty─▶ tmux::attach ─bytes─▶ terminal ─screen─▶ frame ─▶ viewer ─▶ web::socket ─▶ browser
+//!           (one attach per session)          (pens, widths, vt100)  (repaint|delta) (pacing)  (one per viewer)
+//! requests  browser ─▶ web ─▶ directory (what exists) ─▶ hub (what runs) ─▶ bridge (one task per watched session)
+//! input     browser ─▶ web::socket ─▶ bridge ─▶ tmux::attach
+//! ```
+//!
+//! | module | owns | must not know |
+//! |---|---|---|
+//! | [`config`] | the configuration and every limit | anything else |
+//! | [`tmux`] | all that talks to tmux | browsers |
+//! | [`terminal`] | pty bytes → screen → frame; pure | tokio, IO, clocks |
+//! | [`viewer`] | which frame a viewer gets, and when; pure | tokio, IO, clocks |
+//! | [`bridge`] | one task joining one attach to its viewers | HTTP |
+//! | [`hub`] | the running bridges | HTTP |
+//! | [`directory`] | the known sessions | HTTP |
+//! | [`web`] | all that talks to browsers | pty bytes |
+//! | [`service`] | listeners, signals, life cycle | tmux |
+
+pub mod bridge;
+pub mod config;
+pub mod directory;
+pub mod hub;
+pub mod service;
+pub mod terminal;
+pub mod tmux;
+pub mod viewer;
+pub mod web;

@@ -1,0 +1,1 @@
+//! EDGE: listeners, signals, life cycle.

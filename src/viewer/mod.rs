@@ -1,0 +1,1 @@
+//! PURE: which frame this viewer gets, and when.

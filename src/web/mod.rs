@@ -1,0 +1,1 @@
+//! EDGE: everything that talks to browsers.
