@@ -1,0 +1,66 @@
+# Everything a newcomer or a machine needs: `make run`, `make test`. What is up to date is not redone.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+PAGES := $(filter-out static/build.rs,$(wildcard static/*.js static/*.html static/*.css static/*.svg static/*.mjs))
+# Where rustup puts cargo, for shells that were started before it came.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build and start it; ends with the URL. More options: make run ARGS="--listen 127.0.0.1:9000"
+	@exec target/release/muxview --create main $(ARGS)
+
+.PHONY: build
+build: tools assets ## The release binary: target/release/muxview
+	@$(CARGO) build --release --locked
+
+.PHONY: test
+test: test-tools assets tests/node_modules/.stamp ## All tests: Rust, the pages in a real browser
+	$(CARGO) test --locked
+	$(CARGO) build --locked
+	cd tests && npm test --silent
+
+.PHONY: check
+check: check-tools assets ## Formatting and lints, as strict as CI
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+.PHONY: bench
+bench: tools assets ## Costs of parsing and drawing
+	$(CARGO) bench --locked
+
+.PHONY: soak
+soak: tools assets ## The long, slow tests that `make test` leaves out
+	$(CARGO) test --locked --release -- --ignored
+
+.PHONY: assets
+assets: static/dist/manifest.tsv ## The browser's files, which the binary embeds
+
+static/dist/manifest.tsv: static/node_modules/.stamp $(PAGES)
+	@cd static && node build.mjs
+
+static/node_modules/.stamp: static/package.json static/package-lock.json | tools
+	@echo "Fetching the browser's libraries (npm ci) ..."
+	@cd static && $(NPM_CI) && touch node_modules/.stamp
+
+tests/node_modules/.stamp: tests/package.json tests/package-lock.json | tools
+	@echo "Fetching the tests' libraries (npm ci) ..."
+	@cd tests && $(NPM_CI) && touch node_modules/.stamp
+
+.PHONY: clean
+clean: ## Forget everything that was built
+	rm -rf target static/dist static/node_modules tests/node_modules tests/artifacts
+
+# ── what must be on the machine: found, installed after saying so, or named ──────────────────
+
+.PHONY: tools check-tools test-tools
+tools check-tools test-tools:
+	@.ci/tools $(@:%-tools=%)

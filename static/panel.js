@@ -1,0 +1,74 @@
+// The one box that asks or explains: sign in, session ended, confirm. Built here, so that both
+// pages look and behave the same. In: what to say and the choices. Out: the choice made.
+
+import { keep } from './access.js';
+
+/** A small element: `el('p', { className: 'x' }, 'text', child)`. */
+export function el(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+const dialog = el('dialog', { className: 'panel' });
+document.body.append(dialog);
+
+/** Closes whatever is shown. */
+export function hidePanel() {
+  dialog.close();
+}
+
+/**
+ * Shows `title`, `text` and `choices` ({ label, act, danger, href }), the first being the
+ * main one. `fields` stand between text and choices; Enter in one takes the main choice. `act`
+ * may return a promise; a rejection is shown and the panel stays. `modal` can be cancelled.
+ */
+export function showPanel({ title, text, fields = [], choices, modal = false }) {
+  const failure = el('p', { className: 'failure', role: 'alert', hidden: true });
+  const form = el('form', { method: 'dialog' },
+    el('h2', { id: 'panel-title' }, title), el('p', {}, text), ...fields, failure,
+    el('div', { className: 'choices' }, ...choices.map(({ label, href, danger }, index) =>
+      href
+        ? el('a', { className: 'button', href }, label)
+        : el('button', { className: danger ? 'danger' : index ? '' : 'main', value: String(index) }, label))));
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const choice = choices[Number(event.submitter?.value ?? 0)];
+    failure.hidden = true;
+    try {
+      if ((await choice.act?.()) !== false) hidePanel();
+    } catch (error) {
+      failure.textContent = error.message;
+      failure.hidden = false;
+    }
+  };
+  dialog.replaceChildren(form);
+  dialog.setAttribute('aria-labelledby', 'panel-title');
+  dialog.close();
+  if (modal) dialog.showModal();
+  else dialog.show();
+  (form.querySelector('input') ?? form.querySelector('button'))?.focus();
+}
+
+/** Asks for the link or the secret, then calls `then`. */
+export function askToSignIn(then) {
+  const input = el('input', {
+    type: 'password', name: 'secret', autocomplete: 'current-password', required: true,
+    placeholder: 'https://…/#t=…',
+  });
+  showPanel({
+    title: 'Sign in',
+    text: 'Paste the link that muxview printed when it started, or only the part after “#t=”. '
+      + '“muxview url” prints it again.',
+    fields: [el('label', {}, 'Link or secret', input)],
+    choices: [{
+      label: 'Sign in',
+      act: () => {
+        if (!keep(input.value)) throw new Error('That is neither a link with “#t=…” nor a secret.');
+        hidePanel();
+        then();
+        return false;
+      },
+    }],
+  });
+}

@@ -1,0 +1,156 @@
+// The picture: xterm.js with the sizes under control. In: grid sizes and frames. Out: what the
+// person types (bytes) and the size this window would like. It must not know the connection.
+
+import { Terminal } from './xterm.mjs';
+import { FitAddon } from './addon-fit.mjs';
+import { Unicode11Addon } from './addon-unicode11.mjs';
+import { WebLinksAddon } from './addon-web-links.mjs';
+import { themes } from './themes.js';
+
+const FONTS = 'ui-monospace, "SF Mono", SFMono-Regular, Menlo, "Cascadia Mono", "DejaVu Sans Mono", '
+  + '"Liberation Mono", Consolas, monospace';
+/** Font sizes in px: what a person reads, on a narrow window, and the least a large grid is shrunk to. */
+const FONT = { usual: 14, narrow: 12, least: 4 };
+/** How long a window must keep its size before the font follows: the server's answer comes first, in ms. */
+const SETTLE = 200;
+
+export class Screen {
+  /** The grid this window would show at the usual font size, or null while it shows nothing. */
+  wanted = null;
+  /** xterm.js itself. */
+  term;
+
+  #box;
+  #fit = new FitAddon();
+  #next = null;
+  #settle = null;
+
+  /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus. */
+  constructor(box, { onInput, onWanted }) {
+    this.#box = box;
+    const light = matchMedia('(prefers-color-scheme: light)');
+    this.term = new Terminal({
+      allowProposedApi: true, // the version of Unicode is one
+      cursorBlink: false,
+      fontFamily: FONTS,
+      fontSize: this.#usualFont(),
+      macOptionClickForcesSelection: true,
+      scrollback: 0, // history is tmux's: the wheel goes there
+      ...themes(light.matches),
+    });
+    const { term } = this;
+    light.addEventListener('change', () => Object.assign(term.options, themes(light.matches)));
+
+    term.loadAddon(this.#fit);
+    term.loadAddon(new Unicode11Addon());
+    term.unicode.activeVersion = '11';
+    term.loadAddon(new WebLinksAddon());
+    ignoreQueries(term.parser);
+    term.attachCustomKeyEventHandler((event) => !copies(term, event));
+    term.open(box);
+
+    const encoder = new TextEncoder();
+    // eslint-disable-next-line no-control-regex
+    const report = /^\x1b\[(<|M|[IO]$)/;
+    term.onData((text) => onInput(encoder.encode(text), !report.test(text)));
+    term.onBinary((text) => onInput(Uint8Array.from(text, (c) => c.charCodeAt(0)), false));
+
+    this.#arrange();
+    new ResizeObserver(() => {
+      clearTimeout(this.#settle);
+      const before = this.wanted;
+      // Not here but in a task: xterm repaints in the next frame what a new font has cleared.
+      setTimeout(() => {
+        this.#measure();
+        if (this.wanted && this.wanted !== before) onWanted(this.wanted);
+      });
+      this.#settle = setTimeout(() => this.#arrange(), SETTLE);
+    }).observe(box);
+  }
+
+  /** The grid of the next frame; kept until that comes. */
+  size({ cols, rows }) {
+    if (cols > 0 && rows > 0) this.#next = { cols, rows };
+  }
+
+  /** Shows a frame; `parsed` runs when the terminal has taken it in. */
+  frame(bytes, parsed) {
+    const next = this.#next;
+    this.#next = null;
+    // Through the write queue, so that no picture of one grid is painted in the other.
+    if (next) {
+      this.term.write('', () => {
+        this.term.resize(next.cols, next.rows);
+        this.#arrange();
+      });
+    }
+    this.term.write(bytes, parsed);
+  }
+
+  /** Whether keys reach `onInput` at all. */
+  set typing(may) {
+    this.term.options.disableStdin = !may;
+  }
+
+  focus() {
+    this.term.focus();
+  }
+
+  #usualFont() {
+    return this.#box.clientWidth < 600 ? FONT.narrow : FONT.usual;
+  }
+
+  /** What this window would like, at the usual font. */
+  #measure() {
+    const { options } = this.term;
+    const shown = options.fontSize;
+    options.fontSize = this.#usualFont();
+    const { cols, rows } = this.#fit.proposeDimensions() ?? {};
+    options.fontSize = shown;
+    if (!(cols > 0 && rows > 0 && this.#box.clientWidth > 0)) this.wanted = null;
+    // The same object as long as it is the same size.
+    else if (cols !== this.wanted?.cols || rows !== this.wanted.rows) this.wanted = { cols, rows };
+  }
+
+  /** The usual font, or the largest at which the whole grid fits. Never a CSS transform: the
+      cell under the mouse must stay true. */
+  #arrange() {
+    this.#measure();
+    const { options } = this.term;
+    options.fontSize = this.#usualFont();
+    const shrink = this.#ratio();
+    if (shrink >= 1) return;
+    options.fontSize = Math.max(FONT.least, Math.floor(options.fontSize * shrink * 4) / 4);
+    while (this.#ratio() < 1 && options.fontSize > FONT.least) options.fontSize -= 0.25;
+  }
+
+  /** How much of the grid's size the window has, in its tighter direction. */
+  #ratio() {
+    const grid = this.term.element.querySelector('.xterm-screen');
+    return Math.min(this.#box.clientWidth / grid.offsetWidth, this.#box.clientHeight / grid.offsetHeight);
+  }
+}
+
+/** Frames ask nothing; should one, the browser's answer would be typed into the session. */
+function ignoreQueries(parser) {
+  const ignore = () => true;
+  for (const id of [
+    { final: 'c' }, { prefix: '>', final: 'c' }, { prefix: '=', final: 'c' },
+    { final: 'n' }, { prefix: '?', final: 'n' }, { prefix: '>', final: 'q' }, { final: 't' },
+    { intermediates: '$', final: 'p' }, { prefix: '?', intermediates: '$', final: 'p' },
+  ]) parser.registerCsiHandler(id, ignore);
+  parser.registerDcsHandler({ intermediates: '$', final: 'q' }, ignore);
+  for (const colour of [4, 10, 11, 12]) {
+    parser.registerOscHandler(colour, (text) => text.includes('?'));
+  }
+}
+
+/** Ctrl-Shift-C copies what is selected. */
+function copies(term, event) {
+  if (!(event.ctrlKey && event.shiftKey && event.code === 'KeyC')) return false;
+  event.preventDefault();
+  if (event.type === 'keydown' && term.hasSelection()) {
+    navigator.clipboard?.writeText(term.getSelection()).catch(() => {});
+  }
+  return true;
+}

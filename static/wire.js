@@ -1,0 +1,47 @@
+// The messages and close codes of `muxview.v1`, as the page sees them: the mirror of
+// src/web/wire.rs, and the only file that must change with it. No DOM.
+
+/** The subprotocol this page speaks. */
+export const PROTOCOL = 'muxview.v1';
+
+/** A second subprotocol carries the secret: a browser can set no header on a WebSocket. */
+export const KEY_PREFIX = 'muxview.key.';
+
+/** Close codes the page treats by name. */
+export const Close = Object.freeze({
+  RESTART: 1012,
+  BUSY: 1013,
+  PROTOCOL: 4400,
+  SIGN_IN: 4401,
+  FORBIDDEN: 4403,
+  NO_SESSION: 4404,
+  ENDED: 4410,
+  TOO_OLD: 4426,
+});
+
+/** One rule: 4400–4499 are final, every other code is retried. */
+export const isFinal = (code) => code >= 4400 && code <= 4499;
+
+/** Milliseconds over which the server asks its viewers to spread their first try, or null. */
+export function spread(reason) {
+  const found = /^spread=(\d{1,6})$/.exec(reason ?? '');
+  return found && Number(found[1]);
+}
+
+/** A server's text message, or null for anything this page does not understand. */
+export function parse(text) {
+  try {
+    const message = JSON.parse(text);
+    return typeof message?.type === 'string' ? message : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What a viewer says. */
+export const say = Object.freeze({
+  resize: ({ cols, rows }) => JSON.stringify({ type: 'resize', cols, rows }),
+  ack: (bytes) => JSON.stringify({ type: 'ack', bytes }),
+  visible: (visible) => JSON.stringify({ type: 'visible', visible }),
+  repaint: () => JSON.stringify({ type: 'repaint' }),
+});
