@@ -1,13 +1,30 @@
-//! Pty bytes in, pictures out. Pure: no IO, no clock, no tokio.
+//! The terminal tmux draws on, and the way from its picture to a viewer's bytes.
+//!
+//! In go the bytes of an attached client ([`Terminal::feed`]); out come immutable pictures
+//! ([`Screen`]) and, from two of them, bytes ([`repaint`]). Pure: no IO, no clock, no tokio, nothing
+//! of browsers. One property holds it together: *previous screen + frame = current screen*.
 
-mod screen;
+mod brush;
+mod pen;
+mod pens;
+mod prepass;
 mod repaint;
+mod scan;
+mod screen;
+mod scroll;
 mod width;
+mod width_table;
 
+pub use pen::{Attributes, Color, Link, Pen, Underline};
 pub use repaint::repaint;
-pub use screen::{Cursor, CursorShape, Generation, Modes, MouseEncoding, MouseMode, Screen};
+pub use screen::{
+    CellRef, CellText, Cursor, Generation, Modes, MouseEncoding, MouseMode, Row, Screen,
+};
 pub use width::{Joins, Widths};
 
+use crate::config::limits::{CELLS, COLS, ROWS};
+use prepass::Prepass;
+use scan::Scanner;
 use std::sync::Arc;
 
 /// A grid, in cells.
@@ -24,8 +41,14 @@ impl Size {
     /// 100,000 cells (rows give way).
     #[must_use]
     pub fn clamped(cols: u64, rows: u64) -> Self {
-        let _ = (cols, rows);
-        todo!()
+        let within = |n: u64, range: std::ops::RangeInclusive<u16>| {
+            u16::try_from(n)
+                .unwrap_or(u16::MAX)
+                .clamp(*range.start(), *range.end())
+        };
+        let cols = within(cols, COLS);
+        let rows = within(rows, ROWS).min((CELLS / u32::from(cols)) as u16);
+        Self { cols, rows }
     }
 }
 
@@ -40,42 +63,97 @@ pub struct Signals {
 
 /// The terminal tmux draws on: one grid, its pens, widths and modes.
 #[derive(Debug)]
-pub struct Terminal(());
+pub struct Terminal {
+    scanner: Scanner,
+    prepass: Prepass,
+    size: Size,
+    shown: Arc<Screen>,
+}
 
 impl Terminal {
     /// An empty terminal whose screens come after generation `after`.
     #[must_use]
     pub fn new(size: Size, widths: Arc<Widths>, after: Generation) -> Self {
-        let _ = (size, widths, after);
-        todo!()
+        Self {
+            scanner: Scanner::default(),
+            prepass: Prepass::new(size, widths),
+            size,
+            shown: Arc::new(Screen::blank(size, Generation(after.0 + 1))),
+        }
     }
+
     /// Takes in bytes up to and including the first synchronisation end, and says how many.
     /// Call again with the rest; a picture may be published in between.
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
-        let _ = bytes;
-        todo!()
+        let mut taken = 0;
+        let ends = self.prepass.sync_ends;
+        while taken < bytes.len() && self.prepass.sync_ends == ends {
+            let (n, token) = self.scanner.next(&bytes[taken..]);
+            taken += n;
+            if let Some(token) = token {
+                self.prepass.take(token);
+            }
+        }
+        self.prepass.flush();
+        taken
     }
-    /// Changes the grid; tmux redraws it all afterwards.
+
+    /// Changes the grid. What stood in it is cut or kept; tmux redraws it all.
     pub fn resize(&mut self, size: Size) {
-        let _ = size;
-        todo!()
+        self.size = size;
+        self.prepass.resize(size);
     }
+
+    /// Its grid.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
     /// Whether tmux is in the middle of a synchronised update.
     #[must_use]
     pub fn synchronizing(&self) -> bool {
-        todo!()
+        self.prepass.synchronizing
     }
+
     /// Synchronisation ends seen since the start.
     #[must_use]
     pub fn sync_ends(&self) -> u64 {
-        todo!()
+        self.prepass.sync_ends
     }
-    /// The picture now. The same `Arc` as last time if nothing changed.
+
+    /// The picture now: the same `Arc` as last time if nothing changed, else one with the next
+    /// generation, sharing the rows that did not change.
     pub fn screen(&mut self) -> Arc<Screen> {
-        todo!()
+        if !std::mem::take(&mut self.prepass.touched) {
+            return Arc::clone(&self.shown);
+        }
+        let before = &self.shown;
+        let rows = (0..self.size.rows)
+            .map(|row| {
+                let now = self.prepass.row(row);
+                match before.rows.get(usize::from(row)) {
+                    Some(shared) if **shared == now => Arc::clone(shared),
+                    _ => Arc::new(now),
+                }
+            })
+            .collect();
+        let screen = Screen {
+            generation: Generation(before.generation.0 + 1),
+            size: self.size,
+            rows,
+            cursor: self.prepass.cursor(),
+            modes: self.prepass.modes,
+            title: Arc::clone(&self.prepass.title),
+        };
+        if !screen.shows_same(before) {
+            self.shown = Arc::new(screen);
+        }
+        Arc::clone(&self.shown)
     }
+
     /// Bells and clipboard since the last call.
     pub fn take_signals(&mut self) -> Signals {
-        todo!()
+        std::mem::take(&mut self.prepass.signals)
     }
 }

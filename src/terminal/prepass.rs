@@ -1,0 +1,332 @@
+//! [`Prepass`]: what stands between tmux and vt100. Tokens in; to the grid goes only what it models,
+//! with the pen carried as a number and text in tmux's widths; the rest (pens, modes, title, cursor
+//! colour, synchronisation, bells, clipboard) is kept here.
+//!
+//! It is a whitelist: with `allow-passthrough` a pane may inject any bytes into tmux's stream, and what
+//! is not known to be harmless is dropped. Alternate screen and saved cursors are dropped too, so there
+//! is one grid; queries are never answered (tmux-facts: an honest answer changes what tmux sends).
+
+use super::pen::{Link, Pen};
+use super::pens::{PenId, Pens};
+use super::scan::{Csi, Token};
+use super::screen::{Cursor, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
+use super::width::{Stand, Widths};
+use super::{Signals, Size};
+use crate::config::limits::{CLIPBOARD_BYTES, COLS, LINK_BYTES, TITLE_CHARS};
+use base64::Engine as _;
+use std::io::Write as _;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+/// The grid and everything vt100 does not keep.
+pub(super) struct Prepass {
+    grid: vt100::Parser,
+    /// Bytes on their way to the grid.
+    out: Vec<u8>,
+    widths: Arc<Widths>,
+    pens: Pens,
+    pen: Pen,
+    /// The scalar before, for those that join it; a control in between ends a cluster.
+    previous: Option<char>,
+    pub(super) modes: Modes,
+    pub(super) title: Arc<str>,
+    cursor_visible: bool,
+    cursor_shape: u8,
+    cursor_color: Option<Arc<str>>,
+    pub(super) synchronizing: bool,
+    pub(super) sync_ends: u64,
+    pub(super) signals: Signals,
+    /// Something may have changed since the last picture.
+    pub(super) touched: bool,
+}
+
+impl Prepass {
+    pub(super) fn new(size: Size, widths: Arc<Widths>) -> Self {
+        let (rows, cols) = dimensions(size);
+        Self {
+            grid: vt100::Parser::new(rows, cols, 0),
+            out: Vec::new(),
+            widths,
+            pens: Pens::default(),
+            pen: Pen::default(),
+            previous: None,
+            modes: Modes::default(),
+            title: "".into(),
+            cursor_visible: true,
+            cursor_shape: 0,
+            cursor_color: None,
+            synchronizing: false,
+            sync_ends: 0,
+            signals: Signals::default(),
+            touched: true,
+        }
+    }
+
+    pub(super) fn resize(&mut self, size: Size) {
+        let (rows, cols) = dimensions(size);
+        self.flush();
+        self.grid.set_size(rows, cols);
+        self.touched = true;
+    }
+
+    /// Takes in one token.
+    pub(super) fn take(&mut self, token: Token<'_>) {
+        self.touched = true;
+        let previous = self.previous.take();
+        match token {
+            Token::Text(text) => self.text(previous, text),
+            Token::Control(byte) => match byte {
+                0x07 => self.signals.bell = true,
+                0x08..=0x0d => self.out.push(byte),
+                _ => {}
+            },
+            Token::Escape {
+                intermediate: None,
+                last,
+            } => match last {
+                b'M' => self.out.extend(b"\x1bM"),
+                b'=' => self.modes.application_keypad = true,
+                b'>' => self.modes.application_keypad = false,
+                b'c' => self.reset(),
+                _ => {}
+            },
+            Token::Escape { .. } => {}
+            Token::Csi(csi) => self.csi(&csi),
+            Token::Osc(body) => self.osc(body),
+            // tmux before 3.4 marks synchronised updates this way.
+            Token::Dcs(b"=1s") => self.synchronize(true),
+            Token::Dcs(b"=2s") => self.synchronize(false),
+            Token::Dcs(_) => {}
+        }
+    }
+
+    /// Hands what is pending to the grid.
+    pub(super) fn flush(&mut self) {
+        if !self.out.is_empty() {
+            self.grid.process(&self.out);
+            self.out.clear();
+        }
+    }
+
+    fn text(&mut self, mut previous: Option<char>, text: &str) {
+        let mut utf8 = [0; 4];
+        for c in text.chars() {
+            match self.widths.stand(previous, c) {
+                Stand::Print(c) => self.out.extend(c.encode_utf8(&mut utf8).as_bytes()),
+                Stand::Widen(wide) => {
+                    self.out.push(0x08);
+                    self.out.extend(wide.encode_utf8(&mut utf8).as_bytes());
+                }
+                Stand::Drop => {}
+            }
+            previous = Some(c);
+        }
+        self.previous = previous;
+    }
+
+    fn reset(&mut self) {
+        self.out.extend(b"\x1bc");
+        self.pen = Pen::default();
+        self.modes = Modes::default();
+        self.cursor_shape = 0;
+        self.synchronizing = false;
+    }
+
+    fn synchronize(&mut self, on: bool) {
+        if self.synchronizing && !on {
+            self.sync_ends += 1;
+        }
+        self.synchronizing = on;
+    }
+
+    fn csi(&mut self, csi: &Csi<'_>) {
+        match (csi.prefix, csi.intermediate, csi.last) {
+            (None, None, b'm') => {
+                let pen = self.pen.clone();
+                self.pen.apply(csi);
+                if pen != self.pen {
+                    self.carry_pen();
+                }
+            }
+            // Cursor, erase, insert, delete, scroll, region; REP and tabs are not tmux's.
+            (
+                None,
+                None,
+                b'A'..=b'H' | b'J'..=b'M' | b'P' | b'S' | b'T' | b'X' | b'@' | b'd' | b'f' | b'r',
+            ) => {
+                // No grid is larger; a huge count would only cost time.
+                let (first, second) = (
+                    csi.param(0, 0).min(*COLS.end()),
+                    csi.param(1, 0).min(*COLS.end()),
+                );
+                let _ = write!(self.out, "\x1b[{first};{second}{}", char::from(csi.last));
+            }
+            (None, Some(b' '), b'q') => self.cursor_shape = csi.param(0, 0).min(6) as u8,
+            (Some(b'?'), None, b'h' | b'l') => {
+                for mode in csi.params() {
+                    for number in mode.take(1).flatten() {
+                        self.mode(number, csi.last == b'h');
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// DECSET and DECRST. Resetting any mouse mode turns the mouse off, as in xterm.
+    fn mode(&mut self, number: u16, on: bool) {
+        let modes = &mut self.modes;
+        let mouse = |mode| if on { mode } else { MouseMode::Off };
+        let encoding = |mode| if on { mode } else { MouseEncoding::Default };
+        match number {
+            1 => modes.application_cursor = on,
+            9 => modes.mouse = mouse(MouseMode::Press),
+            25 => self.cursor_visible = on,
+            1000 => modes.mouse = mouse(MouseMode::PressRelease),
+            1002 => modes.mouse = mouse(MouseMode::ButtonMotion),
+            1003 => modes.mouse = mouse(MouseMode::AnyMotion),
+            1004 => modes.focus_reports = on,
+            1005 => modes.mouse_encoding = encoding(MouseEncoding::Utf8),
+            1006 => modes.mouse_encoding = encoding(MouseEncoding::Sgr),
+            2004 => modes.bracketed_paste = on,
+            2026 => self.synchronize(on),
+            _ => {}
+        }
+    }
+
+    fn osc(&mut self, body: &[u8]) {
+        let mut parts = body.splitn(2, |b| *b == b';');
+        let command = parts.next().unwrap_or_default();
+        let rest = parts.next().unwrap_or_default();
+        match command {
+            b"0" | b"2" => self.title = title(&String::from_utf8_lossy(rest)).into(),
+            b"8" => self.link(rest),
+            b"12" => self.cursor_color = color(rest),
+            b"112" => self.cursor_color = None,
+            b"52" => self.clipboard(rest),
+            _ => {}
+        }
+    }
+
+    fn link(&mut self, rest: &[u8]) {
+        let text = str::from_utf8(rest).unwrap_or_default();
+        let (params, uri) = text.split_once(';').unwrap_or_default();
+        let fits = text.len() <= LINK_BYTES && !text.contains(char::is_control);
+        self.pen.link = (fits && !uri.is_empty()).then(|| {
+            Arc::new(Link {
+                params: params.into(),
+                uri: uri.into(),
+            })
+        });
+        self.carry_pen();
+    }
+
+    /// OSC 52: `targets;base64`. Reading the clipboard (`?`) is never answered.
+    fn clipboard(&mut self, rest: &[u8]) {
+        let Some(data) = rest.splitn(2, |b| *b == b';').nth(1) else {
+            return;
+        };
+        if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(data)
+            && bytes.len() <= CLIPBOARD_BYTES
+            && let Ok(text) = String::from_utf8(bytes)
+        {
+            self.signals.clipboard = Some(text);
+        }
+    }
+
+    /// Gives the grid the number of the current pen as its colour.
+    fn carry_pen(&mut self) {
+        if self.pens.is_full() {
+            self.flush();
+            let current = self.pens.intern(&self.pen);
+            let screen = self.grid.screen();
+            let (rows, cols) = screen.size();
+            let used = (0..rows.get())
+                .flat_map(|row| (0..cols.get()).map(move |col| (row, col)))
+                .filter_map(|(row, col)| Some(pen_id(screen.cell(row, col)?)));
+            self.pens.collect(used.chain([current]));
+        }
+        match self.pens.intern(&self.pen) {
+            0 => self.out.extend(b"\x1b[m"),
+            id => {
+                let [_, r, g, b] = id.to_be_bytes();
+                let _ = write!(self.out, "\x1b[38;2;{r};{g};{b}m");
+            }
+        }
+    }
+
+    /// The cursor now. A pending wrap is told as the last column.
+    pub(super) fn cursor(&self) -> Cursor {
+        let screen = self.grid.screen();
+        let (row, col) = screen.cursor_position();
+        let (rows, cols) = screen.size();
+        Cursor {
+            row: row.min(rows.get() - 1),
+            col: col.min(cols.get() - 1),
+            visible: self.cursor_visible,
+            shape: self.cursor_shape,
+            color: self.cursor_color.clone(),
+        }
+    }
+
+    /// Row `row` of the grid, its pens and clusters restored.
+    pub(super) fn row(&self, row: u16) -> Row {
+        let screen = self.grid.screen();
+        let cols = screen.size().1.get();
+        let mut built = RowBuilder::new(cols);
+        for col in 0..cols {
+            let Some(cell) = screen.cell(row, col) else {
+                continue;
+            };
+            let pen = self.pens.get(pen_id(cell));
+            if cell.is_wide_continuation() {
+                // The right half is drawn with the left one's pen, which vt100 leaves out.
+                let left = col.checked_sub(1).and_then(|left| screen.cell(row, left));
+                let pen = left.map_or(pen, |left| self.pens.get(pen_id(left)));
+                built.push(std::iter::empty(), 0, pen);
+            } else if cell.has_contents() {
+                let columns = if cell.is_wide() { 2 } else { 1 };
+                built.push(Widths::cluster(cell.contents()), columns, pen);
+            } else {
+                built.push(std::iter::empty(), 1, &pen.erased());
+            }
+        }
+        built.finish()
+    }
+}
+
+impl std::fmt::Debug for Prepass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepass").finish_non_exhaustive()
+    }
+}
+
+fn dimensions(size: Size) -> (NonZeroU16, NonZeroU16) {
+    let at_least_one = |n| NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN);
+    (at_least_one(size.rows), at_least_one(size.cols))
+}
+
+fn pen_id(cell: &vt100::Cell) -> PenId {
+    match cell.fgcolor() {
+        vt100::Color::Rgb(r, g, b) => PenId::from_be_bytes([0, r, g, b]),
+        _ => 0,
+    }
+}
+
+/// A title as people may see it: no controls, none of the marks that reorder text (UAX #9), bounded.
+fn title(text: &str) -> String {
+    text.chars()
+        .filter(|c| {
+            !c.is_control()
+                && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .take(TITLE_CHARS)
+        .collect()
+}
+
+/// A colour in one of X's notations; anything else might be a query or worse.
+fn color(text: &[u8]) -> Option<Arc<str>> {
+    let text = str::from_utf8(text).ok()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '/' | '.');
+    (!text.is_empty() && text.len() <= 64 && text.chars().all(plain)).then(|| text.into())
+}
