@@ -34,6 +34,14 @@ pub const PENS: usize = 65_536;
 pub const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 /// How long a burst outside a synchronised update may go on growing before it is published.
 pub const BURST_LINGER: Duration = Duration::from_millis(2);
+/// A burst of one read of at most this many bytes is an echo and published at once; a redraw that
+/// is not wrapped in a synchronised update is longer.
+pub const ECHO_BYTES: usize = 256;
+/// Silence after which an attach that never ended a synchronised update is shown all the same: the
+/// user's `terminal-overrides` may forbid tmux to synchronise.
+pub const OPENING: Duration = Duration::from_millis(500);
+/// Bytes read from the pty in one turn, so that a flood does not keep viewers waiting for answers.
+pub const TURN_BYTES: usize = 128 * 1024;
 /// How long tmux may stay inside a synchronised update: a blocked client can skip the end.
 pub const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 /// Bytes sent to a viewer that acks and not yet acked; a single larger frame may go alone.
@@ -51,6 +59,16 @@ pub const LINGER: Duration = Duration::from_secs(30);
 /// Chunks of input waiting for the pty, per session; a full queue holds the socket back.
 pub const INPUT_QUEUE: usize = 256;
 
+/// Bytes of input waiting for the pty, per session: a few of the largest messages.
+pub const INPUT_BYTES: usize = 8 * 1024 * 1024;
+/// Distance between two messages of input: closer together tmux takes keys for pasted text
+/// (`assume-paste-time`, 1 ms) and passes its prefix on to the program. Measured: 2 ms fails at times.
+pub const INPUT_SPACING: Duration = Duration::from_millis(3);
+/// How long input already received may take to reach tmux when a bridge stops.
+pub const DELIVERY: Duration = Duration::from_secs(1);
+/// Presence is told at most once in this time: in a storm of joins each would wake all the others.
+pub const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
+
 // ── tmux ─────────────────────────────────────────────────────────────────────────────────────
 
 /// The oldest tmux we know to work: (major, minor).
@@ -61,6 +79,11 @@ pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
 pub const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a resize waits for tmux to confirm it before the picture is published anyway.
 pub const RESIZE_TIMEOUT: Duration = Duration::from_millis(100);
+/// Size changes of one session: at most one in this time, the newest wins. Each makes every program
+/// of the window redraw.
+pub const RESIZE_INTERVAL: Duration = Duration::from_millis(100);
+/// Failed attempts to attach in a row before people are told.
+pub const FAILURES_TOLD: u32 = 3;
 
 // ── web ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,1 +1,298 @@
-//! PURE: which frame this viewer gets, and when.
+//! PURE: what one viewer gets next, and when.
+//!
+//! Owns what one viewer was last told and shown. In: the bridge's [`State`], acks, visibility and
+//! requests of the viewer, the time. Out: [`Output`], one at a time, each to be sent in order. It
+//! must not know sockets, tasks, clocks or tmux. Calling [`Viewer::next`] more often than needed is
+//! harmless.
+//!
+//! The invariant: the viewer's terminal shows exactly `shown`, or, when that is none, anything at
+//! all; so every frame is a delta from `shown` or a repaint.
+
+mod pacing;
+mod picture;
+mod state;
+
+pub use pacing::{Seldom, Window};
+pub use picture::Picture;
+pub use state::{Addressed, End, Label, State, ViewerId};
+
+use crate::config::limits::{BELL_INTERVAL, GENERATIONS_BEHIND, REPAINT_INTERVAL};
+use crate::terminal::{Screen, Size};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What to send to the viewer next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// The grid of the next frame; the frame follows at once.
+    Size(Size),
+    /// Terminal bytes, one binary message.
+    Frame(Bytes),
+    /// The title tmux set.
+    Title(Arc<str>),
+    /// The session was renamed.
+    Session(Label),
+    /// The bridge's client was switched to this session and went back.
+    Moved(Label),
+    /// Who is here.
+    Viewers {
+        /// Viewers who may type.
+        drive: u32,
+        /// Viewers who only watch.
+        view: u32,
+    },
+    /// Text for the viewer's clipboard.
+    Clipboard(Arc<str>),
+    /// A bell rang.
+    Bell,
+    /// A sentence for the caption; empty when all is well again.
+    Notice(Arc<str>),
+    /// No more will come.
+    End(End),
+}
+
+/// One viewer: what it was told and shown.
+#[derive(Debug)]
+pub struct Viewer {
+    me: ViewerId,
+    visible: bool,
+    ended: bool,
+    /// The screen its terminal shows; none: not known, the next frame is a repaint.
+    shown: Option<Arc<Screen>>,
+    /// Whether messages may flow: the first frame was sent, or it was seen hidden.
+    open: bool,
+    /// A frame did not fit the window; nothing changes that but an ack.
+    full: bool,
+    window: Window,
+    /// Repaints the viewer causes itself, by asking or by returning from hidden.
+    repaint: Seldom,
+    bell: Seldom,
+    told: Told,
+}
+
+/// What it was last told of the state.
+#[derive(Debug, Default)]
+struct Told {
+    size: Option<Size>,
+    title: Option<Arc<str>>,
+    /// The first one seen was told by `hello`.
+    session: Option<Label>,
+    viewers: Option<(u32, u32)>,
+    /// Bells before it came are not its bells.
+    bells: Option<u64>,
+    clipboard: u64,
+    moved: u64,
+    notice: Option<Arc<str>>,
+}
+
+impl Viewer {
+    /// A viewer that was told `hello` and shows nothing yet. The `hello` must carry the session of
+    /// the first state given to [`Viewer::next`].
+    #[must_use]
+    pub fn new(me: ViewerId, visible: bool) -> Self {
+        Self::carried(me, visible, Window::default())
+    }
+
+    /// As [`Viewer::new`], for a viewer another process served before: its ack totals go on.
+    #[must_use]
+    pub fn carried(me: ViewerId, visible: bool, window: Window) -> Self {
+        Self {
+            me,
+            visible,
+            ended: false,
+            shown: None,
+            open: false,
+            full: false,
+            window,
+            repaint: Seldom::every(REPAINT_INTERVAL),
+            bell: Seldom::every(BELL_INTERVAL),
+            told: Told::default(),
+        }
+    }
+
+    /// The next thing to send, if any. Call until none after every wake-up, each time with the
+    /// newest state; afterwards wait for a new state, an input, or [`Viewer::wake_at`].
+    pub fn next(&mut self, state: &State, now: Instant) -> Option<Output> {
+        if self.ended {
+            return None;
+        }
+        if let Some(end) = state.ended {
+            self.ended = true;
+            self.shown = None;
+            return Some(Output::End(end));
+        }
+        self.take_note(state);
+        if let Some(frame) = self.next_frame(state, now) {
+            return Some(frame);
+        }
+        if state.notice != self.told.notice {
+            self.told.notice.clone_from(&state.notice);
+            let notice = state.notice.clone().unwrap_or_else(|| Arc::from(""));
+            return Some(Output::Notice(notice));
+        }
+        if self.open {
+            self.next_message(state, now)
+        } else {
+            None
+        }
+    }
+
+    /// When to call [`Viewer::next`] again though nothing happened.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        if self.ended {
+            return None;
+        }
+        let repaint = (self.visible && !self.full)
+            .then(|| self.repaint.wake_at())
+            .flatten();
+        [repaint, self.bell.wake_at()].into_iter().flatten().min()
+    }
+
+    /// The viewer's terminal has parsed `total` binary bytes since open.
+    pub fn acked(&mut self, total: u64) {
+        self.window.ack(total);
+        self.full = false;
+    }
+
+    /// Hidden viewers get no frames; on return one repaint.
+    pub fn set_visible(&mut self, visible: bool) {
+        if visible && !self.visible {
+            self.repaint.want();
+        }
+        if !visible {
+            self.shown = None;
+            self.full = false;
+        }
+        self.visible = visible;
+    }
+
+    /// The viewer asks for a repaint: given at most once in [`REPAINT_INTERVAL`], never forgotten.
+    pub fn resync(&mut self, _now: Instant) {
+        self.repaint.want();
+    }
+
+    /// The bytes sent and acked so far.
+    #[must_use]
+    pub const fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Takes over what the state says without a message for it.
+    fn take_note(&mut self, state: &State) {
+        if self.told.session.is_none() {
+            self.told.session = Some(state.session.clone());
+        }
+        let heard = *self.told.bells.get_or_insert(state.bells);
+        if state.bells > heard {
+            self.told.bells = Some(state.bells);
+            self.bell.want();
+        }
+        if !self.visible {
+            self.open |= state.picture.is_some();
+        }
+        // A viewer this far behind gets a repaint, so its old screen is of no more use.
+        if let (Some(shown), Some(picture)) = (&self.shown, &state.picture)
+            && behind(shown, &picture.screen) > GENERATIONS_BEHIND
+        {
+            self.shown = None;
+        }
+    }
+
+    fn next_frame(&mut self, state: &State, now: Instant) -> Option<Output> {
+        let picture = state.picture.as_ref()?;
+        if !self.visible || self.full {
+            return None;
+        }
+        // Returning from hidden waits for its turn; a repaint that was asked for does not hold up
+        // the deltas before it.
+        let asked = self.repaint.due(now);
+        if self.shown.is_none() && self.repaint.wanted() && !asked {
+            return None;
+        }
+        let current = &picture.screen;
+        let base = self.shown.as_ref().filter(|shown| {
+            !asked
+                && shown.size == current.size
+                && behind(shown, current) <= GENERATIONS_BEHIND
+                && self.told.size == Some(current.size)
+        });
+        if base.is_some_and(|shown| shown.generation == current.generation) {
+            return None;
+        }
+        let repaint = base.is_none();
+        let frame = picture.frame(base);
+        if frame.is_empty() {
+            self.shown = Some(current.clone());
+            return None;
+        }
+        if !self.window.admits(frame.len() as u64) {
+            self.full = true;
+            return None;
+        }
+        if self.told.size != Some(current.size) {
+            self.told.size = Some(current.size);
+            return Some(Output::Size(current.size));
+        }
+        if asked {
+            self.repaint.done(now);
+        } else if repaint {
+            self.repaint.forget();
+        }
+        self.window.send(frame.len() as u64);
+        self.shown = Some(current.clone());
+        self.open = true;
+        Some(Output::Frame(frame))
+    }
+
+    fn next_message(&mut self, state: &State, now: Instant) -> Option<Output> {
+        let told = &mut self.told;
+        if told.session.as_ref() != Some(&state.session) {
+            told.session = Some(state.session.clone());
+            return Some(Output::Session(state.session.clone()));
+        }
+        if let Some(picture) = &state.picture
+            && told.title.as_ref() != Some(&picture.screen.title)
+        {
+            let title = picture.screen.title.clone();
+            told.title = Some(title.clone());
+            return Some(Output::Title(title));
+        }
+        let (drive, view) = (state.drive, state.view);
+        if told.viewers != Some((drive, view)) {
+            told.viewers = Some((drive, view));
+            return Some(Output::Viewers { drive, view });
+        }
+        if let Some(text) = news(state.clipboard.as_ref(), self.me, &mut told.clipboard) {
+            return Some(Output::Clipboard(text));
+        }
+        if let Some(label) = news(state.moved.as_ref(), self.me, &mut told.moved) {
+            return Some(Output::Moved(label));
+        }
+        if self.bell.due(now) {
+            self.bell.done(now);
+            return Some(Output::Bell);
+        }
+        None
+    }
+}
+
+/// Generations from `shown` to `current`. A screen ahead of the current one cannot be of this
+/// state; treated as infinitely far.
+const fn behind(shown: &Screen, current: &Screen) -> u64 {
+    match current.generation.0.checked_sub(shown.generation.0) {
+        Some(generations) => generations,
+        None => u64::MAX,
+    }
+}
+
+/// The value, if it is addressed to me and I was not told this one.
+fn news<T: Clone>(it: Option<&Addressed<T>>, me: ViewerId, told: &mut u64) -> Option<T> {
+    let it = it.filter(|it| it.to == me && it.serial > *told)?;
+    *told = it.serial;
+    Some(it.value.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! PURE: attaching → live → lost → gone.
+//!
+//! Owns what to do when an attach ends. In: how attempts went, tmux's answer to "does the session
+//! exist?", the time, jitter. Out: [`Step`], and whether people should be told. It must not know
+//! ptys, tasks, clocks or randomness. Only the end of the session (or of its server) is final.
+
+use crate::config::limits::{FAILURES_TOLD, RETRY};
+use crate::viewer::End;
+use std::time::{Duration, Instant};
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Attach now, then say [`Reattach::started`].
+    Attach,
+    /// Stay with the attach.
+    Stay,
+    /// Ask tmux whether the session exists, then say [`Reattach::answered`].
+    Ask,
+    /// Wait until then and look again.
+    Wait(Instant),
+    /// It is over.
+    Over(End),
+}
+
+/// tmux's answer to "does the session exist?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alive {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// There is no tmux server any more.
+    NoServer,
+    /// tmux did not answer.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// To attach at this time (none: at once).
+    Due(Option<Instant>),
+    /// Attached, no complete picture yet.
+    Attaching,
+    /// Attached, and its picture was seen.
+    Live,
+    /// Ended; ask at the first time, attach at the second.
+    Lost {
+        ask: Instant,
+        attach: Instant,
+    },
+    Gone(End),
+}
+
+/// Where one bridge stands with its attaches.
+#[derive(Debug)]
+pub struct Reattach {
+    phase: Phase,
+    /// Attempts in a row that ended without a complete picture.
+    failures: u32,
+    started: Option<Instant>,
+}
+
+impl Default for Reattach {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Reattach {
+    /// Not attached yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Due(None),
+            failures: 0,
+            started: None,
+        }
+    }
+
+    /// What to do now.
+    #[must_use]
+    pub fn step(&self, now: Instant) -> Step {
+        match self.phase {
+            Phase::Due(None) => Step::Attach,
+            Phase::Due(Some(at)) if at <= now => Step::Attach,
+            Phase::Due(Some(at)) => Step::Wait(at),
+            Phase::Attaching | Phase::Live => Step::Stay,
+            Phase::Lost { ask, .. } if ask <= now => Step::Ask,
+            Phase::Lost { ask, .. } => Step::Wait(ask),
+            Phase::Gone(end) => Step::Over(end),
+        }
+    }
+
+    /// An attempt to attach begins.
+    pub const fn started(&mut self, now: Instant) {
+        self.started = Some(now);
+        self.phase = Phase::Attaching;
+    }
+
+    /// Its first complete picture was published. True if people were told of trouble before.
+    pub const fn live(&mut self) -> bool {
+        let told = self.troubled();
+        self.failures = 0;
+        self.phase = Phase::Live;
+        told
+    }
+
+    /// The attach ended, or could not be made. `jitter` is a draw from 0..1.
+    pub fn ended(&mut self, now: Instant, jitter: f64) {
+        let attach = if self.phase == Phase::Live {
+            // At once, unless attaches that come to life die in a row.
+            self.started
+                .map_or(now, |started| now.max(started + RETRY.0))
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            now + backoff(self.failures, jitter)
+        };
+        self.phase = Phase::Lost { ask: now, attach };
+    }
+
+    /// tmux answered.
+    pub fn answered(&mut self, alive: Alive, now: Instant, jitter: f64) {
+        let Phase::Lost { attach, .. } = self.phase else {
+            return;
+        };
+        self.phase = match alive {
+            Alive::Yes => Phase::Due(Some(attach)),
+            Alive::No => Phase::Gone(End::SessionEnded),
+            Alive::NoServer => Phase::Gone(End::ServerEnded),
+            Alive::Unknown => {
+                self.failures = self.failures.saturating_add(1);
+                let again = now + backoff(self.failures, jitter);
+                Phase::Lost {
+                    ask: again,
+                    attach: again,
+                }
+            }
+        };
+    }
+
+    /// Whether it failed often enough that people should be told.
+    #[must_use]
+    pub const fn troubled(&self) -> bool {
+        self.failures >= FAILURES_TOLD
+    }
+}
+
+/// The wait after so many failures in a row: doubling, between half of it and all of it.
+fn backoff(failures: u32, jitter: f64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let whole = RETRY.0.saturating_mul(1 << doublings).min(RETRY.1);
+    whole.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn a_killed_attach_is_replaced_at_once() {
+        let now = Instant::now();
+        let mut reattach = Reattach::new();
+        assert_eq!(reattach.step(now), Step::Attach);
+        reattach.started(now);
+        assert_eq!(reattach.step(now), Step::Stay);
+        assert!(!reattach.live());
+        let killed = now + ms(1000);
+        reattach.ended(killed, 1.0);
+        assert_eq!(reattach.step(killed), Step::Ask);
+        reattach.answered(Alive::Yes, killed, 1.0);
+        assert_eq!(reattach.step(killed), Step::Attach);
+    }
+
+    #[test]
+    fn attaches_that_die_young_are_rate_limited() {
+        let now = Instant::now();
+        let mut reattach = Reattach::new();
+        reattach.started(now);
+        reattach.live();
+        reattach.ended(now + ms(5), 0.0);
+        reattach.answered(Alive::Yes, now + ms(6), 0.0);
+        assert_eq!(reattach.step(now + ms(6)), Step::Wait(now + RETRY.0));
+        assert_eq!(reattach.step(now + RETRY.0), Step::Attach);
+    }
+
+    #[test]
+    fn the_end_is_asked_for_not_guessed() {
+        let now = Instant::now();
+        for (alive, end) in [
+            (Alive::No, End::SessionEnded),
+            (Alive::NoServer, End::ServerEnded),
+        ] {
+            let mut reattach = Reattach::new();
+            reattach.started(now);
+            reattach.live();
+            reattach.ended(now, 0.0);
+            reattach.answered(alive, now, 0.0);
+            assert_eq!(reattach.step(now), Step::Over(end));
+        }
+    }
+
+    #[test]
+    fn three_failures_are_told_and_success_untells() {
+        let mut now = Instant::now();
+        let mut reattach = Reattach::new();
+        for failure in 1..=3 {
+            assert!(!reattach.troubled());
+            reattach.started(now);
+            reattach.ended(now, 1.0);
+            assert_eq!(reattach.step(now), Step::Ask);
+            reattach.answered(Alive::Yes, now, 1.0);
+            let wait = RETRY.0 * (1 << (failure - 1));
+            assert_eq!(reattach.step(now), Step::Wait(now + wait));
+            now += wait;
+            assert_eq!(reattach.step(now), Step::Attach);
+        }
+        assert!(reattach.troubled());
+        reattach.started(now);
+        assert!(reattach.live());
+        assert!(!reattach.troubled());
+    }
+
+    #[test]
+    fn a_silent_tmux_is_asked_again_later() {
+        let now = Instant::now();
+        let mut reattach = Reattach::new();
+        reattach.started(now);
+        reattach.live();
+        reattach.ended(now, 1.0);
+        reattach.answered(Alive::Unknown, now, 1.0);
+        assert_eq!(reattach.step(now), Step::Wait(now + RETRY.0));
+        assert_eq!(reattach.step(now + RETRY.0), Step::Ask);
+    }
+
+    proptest! {
+        #[test]
+        fn the_wait_stays_in_bounds(failures in 0u32..u32::MAX, jitter in -1.0f64..2.0) {
+            let wait = backoff(failures, jitter);
+            prop_assert!(wait >= RETRY.0 / 2 && wait <= RETRY.1);
+        }
+    }
+}
