@@ -1,0 +1,169 @@
+//! [`BareAttach`]: the referee. A plain read-only `tmux attach` in a pty, its bytes in an xterm.
+
+use super::process::SPAWN;
+use super::xterm::Term;
+use super::{Picture, Tmux, Xterm};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read as _, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// The features muxview's own client claims (facts §0), so that both are drawn alike.
+pub const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,mouse,overline,strikethrough,sync,title,usstyle,hyperlinks";
+
+/// Called with what came and when; the benches listen with it.
+pub type Listener = Box<dyn FnMut(&[u8], Instant) + Send>;
+
+pub struct BareAttach {
+    master: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    /// Never dropped: portable-pty's writer sends a newline and ^D when it is.
+    writer: &'static mut Box<dyn Write + Send>,
+    term: Option<Term>,
+    record: Arc<Mutex<Vec<u8>>>,
+}
+
+/// How to attach.
+pub struct Options<'a> {
+    pub read_only: bool,
+    pub ignore_size: bool,
+    pub xterm: Option<&'a Xterm>,
+    pub record: bool,
+    pub listener: Option<Listener>,
+}
+
+impl BareAttach {
+    /// A client that watches: read-only, without a say in the size.
+    pub fn watch(tmux: &Tmux, xterm: &Xterm, session: &str, cols: u16, rows: u16) -> Self {
+        let options = Options {
+            read_only: true,
+            ignore_size: true,
+            xterm: Some(xterm),
+            record: false,
+            listener: None,
+        };
+        Self::open(tmux, session, cols, rows, options)
+    }
+
+    pub fn open(tmux: &Tmux, session: &str, cols: u16, rows: u16, options: Options<'_>) -> Self {
+        let mut command = CommandBuilder::new("tmux");
+        command.env_clear();
+        for (key, value) in [
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("HOME", tmux.dir().to_str().unwrap().to_owned()),
+            ("LC_ALL", "C.UTF-8".to_owned()),
+            ("TERM", "tmux-256color".to_owned()),
+        ] {
+            command.env(key, value);
+        }
+        command.args(["-u", "-T", FEATURES, "-S"]);
+        command.arg(tmux.socket());
+        command.args(["attach-session", "-E", "-t", session]);
+        let mut flags = Vec::new();
+        if options.ignore_size {
+            flags.push("ignore-size");
+        }
+        if options.read_only {
+            flags.push("read-only");
+        }
+        if !flags.is_empty() {
+            command.args(["-f", &flags.join(",")]);
+        }
+        let size = PtySize {
+            rows,
+            cols,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let (master, child) = {
+            let _guard = SPAWN
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let pair = native_pty_system()
+                .openpty(size)
+                .expect("a pty can be opened");
+            let child = pair.slave.spawn_command(command).expect("tmux starts");
+            (pair.master, child)
+        };
+        let writer = Box::leak(Box::new(master.take_writer().unwrap()));
+        let mut reader = master.try_clone_reader().unwrap();
+        let term = options.xterm.map(|xterm| xterm.referee(cols, rows));
+        let record = Arc::new(Mutex::new(Vec::new()));
+        let (drawn, kept) = (term.clone(), options.record.then(|| Arc::clone(&record)));
+        let mut listener = options.listener;
+        std::thread::spawn(move || {
+            let mut buffer = [0; 64 * 1024];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if let Some(listener) = &mut listener {
+                    listener(&buffer[..count], Instant::now());
+                }
+                if let Some(term) = &drawn {
+                    term.write(&buffer[..count]);
+                }
+                if let Some(kept) = &kept {
+                    kept.lock().unwrap().extend_from_slice(&buffer[..count]);
+                }
+            }
+        });
+        Self {
+            master,
+            child,
+            writer,
+            term,
+            record,
+        }
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.writer.write_all(bytes).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    pub fn resize(&self, cols: u16, rows: u16) {
+        if let Some(term) = &self.term {
+            term.resize(cols, rows);
+        }
+        self.master
+            .resize(PtySize {
+                rows,
+                cols,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
+            .unwrap();
+    }
+
+    pub async fn picture(&self) -> Picture {
+        self.term
+            .as_ref()
+            .expect("opened with an xterm")
+            .picture()
+            .await
+    }
+
+    /// Takes what was recorded so far.
+    pub fn recorded(&self) -> Vec<u8> {
+        std::mem::take(&mut self.record.lock().unwrap())
+    }
+
+    pub fn recorded_len(&self) -> usize {
+        self.record.lock().unwrap().len()
+    }
+
+    /// tmux's name of this client.
+    pub fn tty(&self) -> String {
+        self.master
+            .tty_name()
+            .expect("a pty has a name")
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+impl Drop for BareAttach {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,119 @@
+//! [`Scene`]: tmux, muxview, a driver who was there from the start and the referee, all of one
+//! size; and the question of the whole suite: do they see the same?
+
+use super::{BareAttach, Join, LOOK_AGAIN, PATIENCE, Picture, Service, Tmux, Viewer, Xterm};
+use std::time::Instant;
+
+pub struct Scene {
+    pub live: Viewer,
+    pub referee: BareAttach,
+    pub xterm: Xterm,
+    pub service: Service,
+    pub tmux: Tmux,
+    pub size: (u16, u16),
+}
+
+impl Scene {
+    /// The session `main` with a shell, watched by both.
+    pub async fn open(cols: u16, rows: u16) -> Self {
+        let tmux = Tmux::start(cols, rows);
+        Self::around(tmux, cols, rows).await
+    }
+
+    pub async fn around(tmux: Tmux, cols: u16, rows: u16) -> Self {
+        let service = Service::start(&tmux);
+        let xterm = Xterm::start();
+        let live = Viewer::join(&service, &xterm, "main", Join::driver(cols, rows)).await;
+        live.opened().await;
+        let referee = BareAttach::watch(&tmux, &xterm, "main", cols, rows);
+        let scene = Self {
+            live,
+            referee,
+            xterm,
+            service,
+            tmux,
+            size: (cols, rows),
+        };
+        scene.same("the start", |_| true).await;
+        scene
+    }
+
+    /// Runs a line in the shell of `main` and waits until it has run.
+    pub async fn run(&self, line: &str) {
+        self.tmux
+            .enter("main:", &format!("{line}; tmux wait-for -S ran"));
+        self.tmux.wait_for("ran").await;
+    }
+
+    /// Waits until the live viewer shows what the referee shows, and `arrived` says that this is
+    /// the picture meant; then a viewer that joins now must get the same with its first message.
+    pub async fn same(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> Picture {
+        let meant = self.live_same(what, arrived).await;
+        self.late_same(what).await;
+        meant
+    }
+
+    pub async fn live_same(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> Picture {
+        let deadline = Instant::now() + PATIENCE;
+        let mut before: Option<Picture> = None;
+        loop {
+            let meant = self.referee.picture().await;
+            let seen = self.live.picture().await;
+            let there = arrived(&meant);
+            if there && seen == meant && before.as_ref() == Some(&meant) {
+                return meant;
+            }
+            if Instant::now() > deadline {
+                let why = if there {
+                    ""
+                } else {
+                    "the referee never showed what was meant\n"
+                };
+                panic!(
+                    "{what}: the live viewer differs\n{why}{}--- the referee shows\n{}--- came to the viewer\n{}",
+                    seen.differences(&meant),
+                    meant.text(),
+                    self.live.story()
+                );
+            }
+            before = Some(meant);
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// A viewer that joins now: its first message alone must be what the referee shows.
+    pub async fn late_same(&self, what: &str) {
+        let (cols, rows) = self.size;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let before = self.referee.picture().await;
+            let mut join = Join::driver(cols, rows);
+            join.spectator = true;
+            let late = Viewer::listen(&self.service, "main", join).await;
+            let first = late.opened().await;
+            let term = self.xterm.terminal(cols, rows);
+            term.write(&first);
+            let seen = term.picture().await;
+            term.dispose();
+            let meant = self.referee.picture().await;
+            // While the picture moves there is no one right answer; wait for it to rest.
+            if before == meant || Instant::now() > deadline {
+                assert!(
+                    seen == meant,
+                    "{what}: a late viewer's first picture differs\n{}--- the referee shows\n{}--- came\n{}",
+                    seen.differences(&meant),
+                    meant.text(),
+                    late.story()
+                );
+                return;
+            }
+        }
+    }
+
+    /// Resizes all three to a new grid: the driver asks, the referee's pty follows.
+    pub async fn resize(&mut self, cols: u16, rows: u16) {
+        self.live.resize(cols, rows);
+        self.referee.resize(cols, rows);
+        self.size = (cols, rows);
+    }
+}

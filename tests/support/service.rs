@@ -1,0 +1,176 @@
+//! [`Service`]: the real muxview binary on a free port, gone with the guard.
+
+use super::{Tmux, process};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use tempfile::TempDir;
+
+pub struct Service {
+    child: Child,
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    pub port: u16,
+    log: Arc<Mutex<String>>,
+    state: Arc<TempDir>,
+    args: Vec<String>,
+}
+
+impl Service {
+    pub fn start(tmux: &Tmux) -> Self {
+        Self::start_with(tmux, &[])
+    }
+
+    /// With more arguments.
+    pub fn start_with(tmux: &Tmux, args: &[&str]) -> Self {
+        let state = Arc::new(
+            tempfile::Builder::new()
+                .prefix("muxview-state-")
+                .tempdir()
+                .unwrap(),
+        );
+        Self::spawn(
+            tmux,
+            args.iter().map(|arg| (*arg).to_owned()).collect(),
+            state,
+            0,
+        )
+    }
+
+    fn spawn(tmux: &Tmux, args: Vec<String>, state: Arc<TempDir>, port: u16) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muxview"));
+        tmux.clean(&mut command);
+        command
+            .args([
+                "serve",
+                "--auth",
+                "none",
+                "--log",
+                "text",
+                "--listen",
+                &format!("127.0.0.1:{port}"),
+            ])
+            .arg("--tmux-socket-path")
+            .arg(tmux.socket())
+            .arg("--state-dir")
+            .arg(state.path())
+            .args(&args)
+            .env("RUST_BACKTRACE", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        if let Ok(level) = std::env::var("MUXVIEW_TEST_LOG") {
+            command.env("RUST_LOG", level);
+        }
+        let mut child = {
+            let _guard = process::SPAWN
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            command.spawn().expect("muxview starts")
+        };
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let (found, url) = mpsc::channel();
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if let Some(at) = line.find("http://127.0.0.1:") {
+                    let end = line[at..]
+                        .find(|c: char| c.is_whitespace())
+                        .unwrap_or(line.len() - at);
+                    let _ = found.send(line[at..at + end].to_owned());
+                }
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let Ok(url) = url.recv_timeout(super::PATIENCE) else {
+            let _ = child.kill();
+            panic!("muxview printed no URL; it said:\n{}", log.lock().unwrap());
+        };
+        let authority = url
+            .trim_start_matches("http://")
+            .split(['/', '#'])
+            .next()
+            .unwrap();
+        let port = authority
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .parse()
+            .expect("the URL has a port");
+        Self {
+            child,
+            url: format!("http://{authority}"),
+            port,
+            log,
+            state,
+            args,
+        }
+    }
+
+    /// Where the socket of a session is.
+    pub fn socket_url(&self, session: &str, query: &str) -> String {
+        let mut name = String::new();
+        for byte in session.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+                name.push(char::from(byte));
+            } else {
+                name.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        format!("ws://127.0.0.1:{}/s/{name}/ws{query}", self.port)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote to stderr so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends SIGTERM; gives the exit code once it has ended.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        process::signal(self.pid(), "TERM");
+        let status = super::until("muxview to end after SIGTERM", async || {
+            self.child
+                .try_wait()
+                .unwrap()
+                .ok_or_else(|| "it runs".to_owned())
+        })
+        .await;
+        status.code()
+    }
+
+    /// The same service again, on the same port and state, after it ended.
+    pub fn restart(&mut self, tmux: &Tmux) {
+        self.kill();
+        let again = Self::spawn(tmux, self.args.clone(), Arc::clone(&self.state), self.port);
+        *self = again;
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!(
+                "--- muxview said:\n{}---",
+                self.log.lock().unwrap_or_else(|p| p.into_inner())
+            );
+        }
+    }
+}
