@@ -1,0 +1,256 @@
+//! Input arrives whole, in order, and exactly as a bare `tmux attach` would deliver it.
+
+mod support;
+
+use bytes::Bytes;
+use std::path::PathBuf;
+use support::{BareAttach, Join, PATIENCE, Scene, Viewer, attach, soak, until};
+
+/// Starts a program in a session that writes what it reads, as it comes, into a file.
+async fn collect(scene: &Scene, session: &str, name: &str) -> PathBuf {
+    let path = scene.tmux.dir().join(name);
+    let line = format!(
+        "stty raw -echo; tmux wait-for -S ready; exec cat > {}",
+        path.display()
+    );
+    scene.tmux.enter(&format!("{session}:"), &line);
+    scene.tmux.wait_for("ready").await;
+    until("cat to run", async || {
+        let command = scene
+            .tmux
+            .format(&format!("{session}:"), "#{pane_current_command}");
+        if command == "cat" {
+            Ok(())
+        } else {
+            Err(command)
+        }
+    })
+    .await;
+    path
+}
+
+const END: &[u8] = b"<<the end>>";
+
+async fn collected(path: &PathBuf) -> Vec<u8> {
+    let mut last = (0, std::time::Instant::now());
+    loop {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        if let Some(content) = bytes.strip_suffix(END) {
+            return content.to_vec();
+        }
+        if bytes.len() != last.0 {
+            last = (bytes.len(), std::time::Instant::now());
+        }
+        assert!(
+            last.1.elapsed() < PATIENCE,
+            "only {} bytes came, then nothing",
+            bytes.len()
+        );
+        tokio::time::sleep(support::LOOK_AGAIN).await;
+    }
+}
+
+fn random(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+/// UTF-8 of every length and every control byte but ESC, which starts keys that tmux rewrites.
+fn text_and_controls(length: usize) -> Vec<u8> {
+    let mut seed = 42_u64.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut out = Vec::with_capacity(length + 4);
+    let mut buffer = [0; 4];
+    while out.len() < length {
+        let roll = random(&mut seed);
+        let char = match roll % 8 {
+            0 => char::from(u8::try_from(roll >> 8 & 0x1f).unwrap()),
+            1..=4 => char::from(u8::try_from(0x20 + (roll >> 8) % 0x5f).unwrap()),
+            5 => ['é', 'ß', 'Я', 'ñ', '\u{7f}'][(roll >> 8) as usize % 5],
+            6 => ['漢', '→', '€', '字'][(roll >> 8) as usize % 4],
+            _ => ['\u{1f600}', '\u{1f44d}'][(roll >> 8) as usize % 2],
+        };
+        if char != '\x1b' {
+            out.extend_from_slice(char.encode_utf8(&mut buffer).as_bytes());
+        }
+    }
+    out
+}
+
+fn first_difference(seen: &[u8], meant: &[u8]) -> String {
+    let at = seen
+        .iter()
+        .zip(meant)
+        .position(|(a, b)| a != b)
+        .unwrap_or(seen.len().min(meant.len()));
+    let around = |bytes: &[u8]| {
+        bytes[at.saturating_sub(10).min(bytes.len())..(at + 20).min(bytes.len())]
+            .escape_ascii()
+            .to_string()
+    };
+    format!(
+        "{} bytes, meant {}; at {at}: {} meant {}",
+        seen.len(),
+        meant.len(),
+        around(seen),
+        around(meant)
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mebibyte_of_text_and_controls() {
+    let scene = Scene::open(80, 24).await;
+    scene.tmux.cmd(&["set-option", "-g", "prefix", "None"]);
+    let path = collect(&scene, "main", "collected").await;
+    let meant = text_and_controls(1 << 20);
+    // Cut anywhere, characters included.
+    let mut seed = 7;
+    let mut rest = &meant[..];
+    while !rest.is_empty() {
+        let most = if random(&mut seed) % 4 == 0 {
+            64 * 1024
+        } else {
+            3000
+        };
+        let cut = (random(&mut seed) as usize % most + 1).min(rest.len());
+        scene.live.input(Bytes::copy_from_slice(&rest[..cut]));
+        rest = &rest[cut..];
+    }
+    scene.live.input(END);
+    let seen = collected(&path).await;
+    assert!(seen == meant, "{}", first_difference(&seen, &meant));
+    assert!(scene.live.is_open());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn characters_split_over_messages() {
+    let scene = Scene::open(80, 24).await;
+    let path = collect(&scene, "main", "collected").await;
+    let text = "漢é\u{1f600}€→x\u{1f468}\u{200d}\u{1f469}".repeat(20);
+    for byte in text.as_bytes() {
+        scene.live.input(vec![*byte]);
+    }
+    scene.live.input(END);
+    let seen = collected(&path).await;
+    assert!(
+        seen == text.as_bytes(),
+        "{}",
+        first_difference(&seen, text.as_bytes())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn arbitrary_bytes_as_from_a_bare_attach() {
+    let scene = Scene::open(80, 24).await;
+    scene.tmux.cmd(&["set-option", "-g", "prefix", "None"]);
+    scene.tmux.session("bare", 80, 24);
+    let options = attach::Options {
+        read_only: false,
+        ignore_size: true,
+        xterm: None,
+        record: false,
+        listener: None,
+    };
+    let mut bare = BareAttach::open(&scene.tmux, "bare", 80, 24, options);
+    until("the bare client", async || {
+        let clients = scene.tmux.clients();
+        if clients.len() == 3 {
+            Ok(())
+        } else {
+            Err(format!("{clients:?}"))
+        }
+    })
+    .await;
+    let through_us = collect(&scene, "main", "through-us").await;
+    let through_bare = collect(&scene, "bare", "through-bare").await;
+    let mut seed = 99_991;
+    for _ in 0..soak(200, 2000) {
+        let length = random(&mut seed) as usize % 400 + 1;
+        let mut chunk: Vec<u8> = (0..length)
+            .map(|_| (random(&mut seed) >> 16) as u8)
+            .collect();
+        // ESC and what follows it are keys or replies of a terminal to tmux; a few known ones.
+        for byte in &mut chunk {
+            if *byte == 0x1b {
+                *byte = b'e';
+            }
+        }
+        chunk.extend_from_slice(
+            [
+                &b"\x1b[A"[..],
+                b"\x1bOB",
+                b"\x1b[1;5C",
+                b"\x1bx",
+                b"\x1b[3~",
+                b"\x1b[Z",
+            ][length % 6],
+        );
+        scene.live.input(chunk.clone());
+        bare.write(&chunk);
+    }
+    scene.live.input(END);
+    bare.write(END);
+    let meant = collected(&through_bare).await;
+    let seen = collected(&through_us).await;
+    assert!(seen == meant, "{}", first_difference(&seen, &meant));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pastes_with_and_without_brackets() {
+    let scene = Scene::open(80, 24).await;
+    // What a page sends for a paste depends on the mode its terminal was told.
+    scene
+        .run("clear; printf '\\033[?2004h'; echo BRACKETS")
+        .await;
+    let on = scene
+        .same("bracketed paste on", |p| p.contains("BRACKETS\n"))
+        .await;
+    assert_eq!(on.modes["bracketed_paste"], true);
+    let path = collect(&scene, "main", "bracketed").await;
+    let paste = [
+        &b"\x1b[200~"[..],
+        "pasted\rtwo lines 漢\r".as_bytes(),
+        b"\x1b[201~",
+    ]
+    .concat();
+    scene.live.input(paste.clone());
+    scene.live.input(END);
+    assert_eq!(collected(&path).await, paste);
+    drop(scene);
+
+    let scene = Scene::open(80, 24).await;
+    scene.run("clear; printf '\\033[?2004l'; echo PLAIN").await;
+    let off = scene
+        .same("bracketed paste off", |p| p.contains("PLAIN\n"))
+        .await;
+    assert_eq!(off.modes["bracketed_paste"], false);
+    let path = collect(&scene, "main", "plain").await;
+    scene.live.input("pasted\rtwo lines 漢\r".as_bytes());
+    scene.live.input(END);
+    assert_eq!(collected(&path).await, "pasted\rtwo lines 漢\r".as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drivers_type_in_turn_and_spectators_not_at_all() {
+    let scene = Scene::open(80, 24).await;
+    let second = Viewer::join(&scene.service, &scene.xterm, "main", Join::driver(80, 24)).await;
+    let spectator = Viewer::join(&scene.service, &scene.xterm, "main", Join::spectator()).await;
+    second.opened().await;
+    spectator.opened().await;
+    scene.live.input("echo one".as_bytes());
+    scene
+        .live
+        .shows("the echo", |p| p.contains("echo one"))
+        .await;
+    spectator.input("NEVER".as_bytes());
+    spectator.say(&serde_json::json!({"type": "ping", "id": 5}));
+    assert_eq!(spectator.text("pong").await["id"], 5);
+    second.input(" two\r".as_bytes());
+    let picture = spectator.shows("both", |p| p.contains("one two\n")).await;
+    assert!(!picture.contains("NEVER"), "{}", picture.text());
+    assert!(
+        spectator.is_open(),
+        "input of a spectator is ignored, not punished"
+    );
+}
