@@ -66,6 +66,9 @@ impl Picture {
     }
 
     fn encode(&self, shown: Option<&Arc<Screen>>) -> Bytes {
+        if shown.is_some_and(|shown| shown.shows_same(&self.screen)) {
+            return Bytes::new();
+        }
         let bytes = Bytes::from(repaint(shown.map(AsRef::as_ref), &self.screen));
         let kind = if shown.is_some() { "delta" } else { "repaint" };
         metrics::counter!("muxview_frames_encoded_total", "kind" => kind).increment(1);
