@@ -9,8 +9,9 @@ import { themes } from './themes.js';
 
 const FONTS = 'ui-monospace, "SF Mono", SFMono-Regular, Menlo, "Cascadia Mono", "DejaVu Sans Mono", '
   + '"Liberation Mono", Consolas, monospace';
-/** Font sizes in px: what a person reads, on a narrow window, and the least a large grid is shrunk to. */
-const FONT = { usual: 14, narrow: 12, least: 4 };
+/** Font sizes in px: what a person reads, the same in a narrow window, and the least a large grid
+    is shrunk to (the person zooms in). */
+const FONT = { usual: 14, narrow: 12, least: 2 };
 /** How long a window must keep its size before the font follows: the server's answer comes first, in ms. */
 const SETTLE = 200;
 

@@ -8,13 +8,26 @@ import { askToSignIn, el, showPanel } from './panel.js';
 /** How often “3 minutes ago” is written anew, in ms. */
 const REWRITE = 20_000;
 
-const [list, empty, caption, form, failure] =
-  ['sessions', 'empty', 'caption', 'create', 'create-failure'].map((id) => document.getElementById(id));
+const [list, empty, trouble, caption, form, failure] =
+  ['sessions', 'empty', 'trouble', 'caption', 'create', 'create-failure'].map((id) => document.getElementById(id));
 const rows = new Map(); // session id → its row, so that a change keeps focus and hover
 
 // ── the list ────────────────────────────────────────────────────────────────────────────────
 
-function show({ sessions, tmux }) {
+/** What the events of the stream change. */
+const hear = {
+  sessions(sessions) {
+    show(sessions);
+    document.title = sessions.length ? `muxview (${sessions.length})` : 'muxview';
+  },
+  tmux({ state, message }) {
+    // Not started is no trouble: the first session starts it.
+    trouble.textContent = state === 'failed' ? message : '';
+    empty.classList.toggle('troubled', state === 'failed');
+  },
+};
+
+function show(sessions) {
   const gone = new Set(rows.keys());
   sessions.forEach((session, index) => {
     gone.delete(session.id);
@@ -29,14 +42,6 @@ function show({ sessions, tmux }) {
   }
   list.hidden = sessions.length === 0;
   empty.hidden = sessions.length > 0;
-  document.getElementById('trouble').textContent = trouble(tmux);
-  document.title = sessions.length ? `muxview (${sessions.length})` : 'muxview';
-}
-
-/** What keeps tmux from answering, in a sentence; nothing when it is fine or merely not started. */
-function trouble(tmux) {
-  if (!tmux || ['ready', 'no-server', 'starting'].includes(tmux.state)) return '';
-  return tmux.message ?? tmux.error ?? 'tmux does not answer.';
 }
 
 class Row {
@@ -61,11 +66,11 @@ class Row {
   }
 
   write() {
-    const { command, windows, attached, activity } = this.#session;
+    const { command, windows, viewers, activity } = this.#session;
     this.#about.textContent = [
       command,
       windows > 1 && `${windows} windows`,
-      attached > 0 && `${attached} attached`,
+      viewers > 0 && `${viewers} watching`,
       activity > 0 && `active ${ago(Date.now() / 1000 - activity)}`,
     ].filter(Boolean).join(' · ');
   }
@@ -157,7 +162,7 @@ async function follow() {
       const answer = await request('api/events', { signal });
       attempt = 0;
       caption.textContent = '';
-      for await (const data of events(answer.body)) show(data);
+      for await (const { event, data } of events(answer.body)) hear[event]?.(data);
       throw new Error('the stream ended');
     } catch (error) {
       if (signal.aborted) return;
@@ -171,15 +176,15 @@ async function follow() {
   }
 }
 
-/** The JSON of each event of an event stream. (EventSource could not send our secret.) */
+/** The events of an event stream with JSON in them. (EventSource could not send our secret.) */
 async function* events(body) {
   let rest = '';
   for await (const text of texts(body)) {
     const parts = (rest + text).split(/\r?\n\r?\n/);
     rest = parts.pop();
     for (const part of parts) {
-      const data = part.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
-      if (data.length) yield JSON.parse(data.join('\n'));
+      const fields = Object.fromEntries(part.split(/\r?\n/).map((line) => line.split(/: ?(.*)/)));
+      if (fields.data) yield { event: fields.event, data: JSON.parse(fields.data) };
     }
   }
 }

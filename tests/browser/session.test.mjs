@@ -1,0 +1,128 @@
+// The page of one session, against a real server, a real tmux and a real browser.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { close, launch, lines, Muxview, open, PROMPT, see, state, Tmux } from './support.mjs';
+
+let browser, muxview;
+const tmux = new Tmux();
+
+before(async () => {
+  tmux.start('main');
+  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
+});
+after(async () => {
+  await browser?.close();
+  await muxview?.end();
+  tmux.end();
+});
+
+test('shows the prompt, and what is typed comes back', async () => {
+  const page = await open(browser, muxview.page('main'));
+  await see(page, PROMPT);
+  assert.equal(await page.title(), 'main');
+  await page.keyboard.type('echo "sum $((40+2))"\n');
+  await see(page, /^sum 42$/);
+  await close(page);
+});
+
+test('every viewer sees the same, live', async () => {
+  const [one, two] = await Promise.all([1, 2].map(() => open(browser, muxview.page('main'))));
+  await Promise.all([see(one, PROMPT), see(two, PROMPT)]);
+  await one.keyboard.type('clear; echo from-one\n');
+  await see(two, /^from-one$/);
+  await two.locator('#screen').click();
+  await two.keyboard.type('echo from-two\n');
+  await see(one, /^from-two$/);
+  await one.locator('#viewers', { hasText: '2 here' }).waitFor();
+  await Promise.all([close(one), close(two)]);
+});
+
+test('a reload gives the whole picture', async () => {
+  const page = await open(browser, muxview.page('main'));
+  await see(page, PROMPT);
+  await page.keyboard.type('clear; printf "\\033[1;31mred\\033[m %s\\n" ─ü漢; for i in 1 2 3; do echo row-$i; done\n');
+  await see(page, /^row-3$/);
+  const shown = await lines(page);
+  assert.ok(shown.includes('red ─ü漢'), shown.join('\n'));
+  await page.reload();
+  await see(page, /^row-3$/);
+  assert.deepEqual(await lines(page), shown);
+  await close(page);
+});
+
+test('the grid follows the window', async () => {
+  const page = await open(browser, muxview.page('main'));
+  await see(page, PROMPT);
+  const columns = () => page.evaluate(() => window.muxview.term.cols);
+  const wide = await columns();
+  assert.ok(wide > 90, `${wide} columns in a window 900 px wide`);
+  await page.setViewportSize({ width: 600, height: 400 });
+  await page.waitForFunction((wide) => window.muxview.term.cols < wide, wide);
+  await page.locator('#screen').click();
+  await page.keyboard.type('clear; stty size\n');
+  await see(page, new RegExp(` ${await columns()}$`));
+  await close(page);
+});
+
+test('a window too small for the grid shows it whole in a smaller font', async () => {
+  const large = await open(browser, muxview.page('main'), { viewport: { width: 1200, height: 800 } });
+  await see(large, PROMPT);
+  const small = await open(browser, `${muxview.page('main')}&role=view`, { viewport: { width: 320, height: 500 } });
+  await see(small, PROMPT);
+  const grid = (page) => page.evaluate(() => [window.muxview.term.cols, window.muxview.term.rows]);
+  assert.deepEqual(await grid(small), await grid(large));
+  const fits = await small.evaluate(() => {
+    const [box, grid] = ['#screen', '.xterm-screen'].map((name) => document.querySelector(name).getBoundingClientRect());
+    return grid.width > 0 && grid.left >= box.left && grid.right <= box.right && grid.bottom <= box.bottom;
+  });
+  assert.ok(fits, 'the whole grid is inside the window');
+  assert.equal(await small.locator('#role').isVisible(), true);
+  await Promise.all([close(large), close(small)]);
+});
+
+test('a rename is followed without a reconnect', async () => {
+  tmux.start('before');
+  const page = await open(browser, muxview.page('before'));
+  await state(page, 'open');
+  tmux.run('rename-session', '-t', '=before', 'after');
+  await page.waitForURL('**/s/after?test');
+  assert.equal(await page.locator('#session').textContent(), 'after');
+  await page.reload();
+  await state(page, 'open');
+  tmux.run('kill-session', '-t', '=after');
+  await page.locator('dialog').waitFor();
+  await close(page);
+});
+
+test('a session that ends says so and can be started again at the same address', async () => {
+  tmux.start('short');
+  const page = await open(browser, muxview.page('short'));
+  await see(page, PROMPT);
+  await page.keyboard.type('exit\n');
+  await page.getByRole('heading', { name: '“short” has ended' }).waitFor();
+  assert.equal(await page.getByRole('link', { name: 'Back to the list' }).count(), 1);
+  await page.getByRole('button', { name: 'Start it again' }).click();
+  await state(page, 'open');
+  await see(page, PROMPT);
+  await page.keyboard.type('echo new-$((1+1))\n');
+  await see(page, /^new-2$/);
+  await close(page);
+});
+
+test('a session that does not run is offered to be started', async () => {
+  const page = await open(browser, muxview.page('later'));
+  await page.getByRole('heading', { name: '“later” is not running' }).waitFor();
+  await page.getByRole('button', { name: 'Start it' }).click();
+  await see(page, PROMPT);
+  await close(page);
+});
+
+test('a session that cannot be in a URL is reached by its id', async () => {
+  tmux.start('odd name ü/#?%');
+  const id = tmux.run('list-sessions', '-F', '#{session_id}', '-f', '#{m:odd*,#{session_name}}').trim();
+  const page = await open(browser, muxview.page(id));
+  await see(page, PROMPT);
+  assert.equal(await page.locator('#session').textContent(), 'odd name ü/#?%');
+  await close(page);
+});
