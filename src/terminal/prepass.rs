@@ -6,7 +6,7 @@
 //! is not known to be harmless is dropped. Alternate screen and saved cursors are dropped too, so there
 //! is one grid; queries are never answered (tmux-facts: an honest answer changes what tmux sends).
 
-use super::pen::{Link, Pen};
+use super::pen::{Color, Link, Pen};
 use super::pens::{PenId, Pens};
 use super::scan::{Csi, Token};
 use super::screen::{Cursor, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
@@ -26,6 +26,8 @@ pub(super) struct Prepass {
     widths: Arc<Widths>,
     pens: Pens,
     pen: Pen,
+    /// First and last row of the scroll region.
+    region: (u16, u16),
     /// The scalar before, for those that join it; a control in between ends a cluster.
     previous: Option<char>,
     pub(super) modes: Modes,
@@ -40,6 +42,13 @@ pub(super) struct Prepass {
     pub(super) touched: bool,
 }
 
+/// Where rows scroll in.
+#[derive(Clone, Copy)]
+enum Edge {
+    Top,
+    Bottom,
+}
+
 impl Prepass {
     pub(super) fn new(size: Size, widths: Arc<Widths>) -> Self {
         let (rows, cols) = dimensions(size);
@@ -49,6 +58,7 @@ impl Prepass {
             widths,
             pens: Pens::default(),
             pen: Pen::default(),
+            region: (0, rows.get() - 1),
             previous: None,
             modes: Modes::default(),
             title: "".into(),
@@ -66,6 +76,7 @@ impl Prepass {
         let (rows, cols) = dimensions(size);
         self.flush();
         self.grid.set_size(rows, cols);
+        self.region = (0, rows.get() - 1);
         self.touched = true;
     }
 
@@ -77,6 +88,9 @@ impl Prepass {
             Token::Text(text) => self.text(previous, text),
             Token::Control(byte) => match byte {
                 0x07 => self.signals.bell = true,
+                0x0a..=0x0c if self.pen.background != Color::Default => {
+                    self.scroll(b"\n", Edge::Bottom);
+                }
                 0x08..=0x0d => self.out.push(byte),
                 _ => {}
             },
@@ -84,6 +98,9 @@ impl Prepass {
                 intermediate: None,
                 last,
             } => match last {
+                b'M' if self.pen.background != Color::Default => {
+                    self.scroll(b"\x1bM", Edge::Top);
+                }
                 b'M' => self.out.extend(b"\x1bM"),
                 b'=' => self.modes.application_keypad = true,
                 b'>' => self.modes.application_keypad = false,
@@ -126,6 +143,7 @@ impl Prepass {
 
     fn reset(&mut self) {
         self.out.extend(b"\x1bc");
+        self.region = (0, self.grid.screen().size().0.get() - 1);
         self.pen = Pen::default();
         self.modes = Modes::default();
         self.cursor_shape = 0;
@@ -148,11 +166,14 @@ impl Prepass {
                     self.carry_pen();
                 }
             }
-            // Cursor, erase, insert, delete, scroll, region; REP and tabs are not tmux's.
+            (None, None, b'S') if self.pen.background != Color::Default => {
+                self.scroll_up(csi.param(0, 0));
+            }
+            // Cursor, erase, insert, delete, scroll; REP and tabs are not tmux's.
             (
                 None,
                 None,
-                b'A'..=b'H' | b'J'..=b'M' | b'P' | b'S' | b'T' | b'X' | b'@' | b'd' | b'f' | b'r',
+                b'A'..=b'H' | b'J'..=b'M' | b'P' | b'S' | b'T' | b'X' | b'@' | b'd' | b'f',
             ) => {
                 // No grid is larger; a huge count would only cost time.
                 let (first, second) = (
@@ -161,6 +182,7 @@ impl Prepass {
                 );
                 let _ = write!(self.out, "\x1b[{first};{second}{}", char::from(csi.last));
             }
+            (None, None, b'r') => self.set_region(csi.param(0, 0), csi.param(1, 0)),
             (None, Some(b' '), b'q') => self.cursor_shape = csi.param(0, 0).min(6) as u8,
             (Some(b'?'), None, b'h' | b'l') => {
                 for mode in csi.params() {
@@ -170,6 +192,46 @@ impl Prepass {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A line feed or reverse index under a background. Rows that scroll in are painted with it, in
+    /// xterm and in tmux's own grid (which sends both so, even without `bce`); vt100 leaves them blank.
+    fn scroll(&mut self, sequence: &[u8], edge: Edge) {
+        self.flush();
+        let row = self.grid.screen().cursor_position().0;
+        self.out.extend(sequence);
+        let at_edge = match edge {
+            Edge::Top => row == self.region.0,
+            Edge::Bottom => row == self.region.1,
+        };
+        if at_edge {
+            self.out.extend(b"\x1b[2K");
+        }
+    }
+
+    /// Scrolls the region up under a background, as [`Self::scroll`].
+    fn scroll_up(&mut self, count: u16) {
+        self.flush();
+        let (row, col) = self.grid.screen().cursor_position();
+        let (top, bottom) = self.region;
+        let count = count.clamp(1, bottom - top + 1);
+        let _ = write!(self.out, "\x1b[{count}S");
+        for fresh in bottom + 1 - count..=bottom {
+            let _ = write!(self.out, "\x1b[{}H\x1b[2K", fresh + 1);
+        }
+        let _ = write!(self.out, "\x1b[{};{}H", row + 1, col + 1);
+    }
+
+    /// DECSTBM as xterm has it: an empty region is ignored, and the cursor goes to the corner of the
+    /// screen, where vt100 takes the region's.
+    fn set_region(&mut self, top: u16, bottom: u16) {
+        let rows = self.grid.screen().size().0.get();
+        let top = top.max(1);
+        let bottom = if bottom == 0 { rows } else { bottom.min(rows) };
+        if top < bottom {
+            let _ = write!(self.out, "\x1b[{top};{bottom}r\x1b[H");
+            self.region = (top - 1, bottom - 1);
         }
     }
 

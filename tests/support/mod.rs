@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a failed step is a failed test
 
 pub mod attach;
+pub mod noise;
 pub mod picture;
 pub mod process;
 pub mod scene;
