@@ -47,7 +47,8 @@ export function showPanel({ title, text, fields = [], choices, modal = false }) 
   dialog.close();
   if (modal) dialog.showModal();
   else dialog.show();
-  (form.querySelector('input') ?? form.querySelector('button'))?.focus();
+  // Enter on what just appeared must not end anything.
+  (form.querySelector('input') ?? form.querySelector('button:not(.danger)'))?.focus();
 }
 
 /** Asks for the link or the secret, then calls `then`. */
