@@ -119,11 +119,6 @@ impl Guard {
         self.asked.is_some()
     }
 
-    /// The question failed: nothing is known.
-    pub const fn unanswered(&mut self) {
-        self.asked = None;
-    }
-
     /// tmux answered the question. Events that came before it must have been given to
     /// [`Guard::event`] and [`Guard::missed`].
     pub fn answered(&mut self, session: Option<SessionId>) -> Answer {

@@ -1,0 +1,293 @@
+//! How others reach a bridge: [`Seat`] for a viewer, [`Driver`] for one who may type.
+//!
+//! Owns the roster of viewers. In: joins, leaves, visibility, sizes, input. Out: a place to read the
+//! [`State`] from, and for drivers the input queue. Presence and sizes are kept as they are now, not
+//! as a queue of changes, so a storm of them costs nothing but its last word. It must not know the
+//! attach, the terminal or HTTP.
+
+use super::sizing::Sizing;
+use crate::config::SizePolicy;
+use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION};
+use crate::terminal::Size;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+pub use crate::viewer::{Addressed, End, Label, Picture, State, ViewerId};
+
+/// How a viewer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Join {
+    /// May type, and counts for the size.
+    pub drive: bool,
+    /// Its size, if it says one.
+    pub size: Option<Size>,
+    /// Whether its page is shown.
+    pub visible: bool,
+    /// It was here before: claims a size only if nobody else does.
+    pub resume: bool,
+}
+
+/// The bridge is over; nothing more is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session is no longer watched; connect again")]
+pub struct Closed;
+
+/// Why a bridge takes no viewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// As many as may be are here.
+    Full,
+    /// It has stopped: start another.
+    Stopped,
+}
+
+/// One message of input on its way to the pty.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) from: ViewerId,
+    pub(super) bytes: Bytes,
+    /// Its share of [`INPUT_BYTES`], given back when it is written.
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// Who is here, as it is now.
+#[derive(Debug)]
+pub(super) struct Roster {
+    next: u64,
+    pub(super) sizing: Sizing,
+    pub(super) drive: u32,
+    pub(super) view: u32,
+    /// Since when nobody is here.
+    pub(super) empty_since: Option<Instant>,
+    /// Set by the bridge when it takes nobody any more.
+    closed: bool,
+    /// Set by the hub: deliver what was received, then end.
+    pub(super) stop: bool,
+}
+
+impl Roster {
+    pub(super) const fn viewers(&self) -> usize {
+        self.drive as usize + self.view as usize
+    }
+
+    /// Takes nobody any more, unless somebody came.
+    pub(super) const fn close_if_empty(&mut self) -> bool {
+        self.closed |= self.viewers() == 0;
+        self.closed
+    }
+
+    /// Takes nobody any more.
+    pub(super) const fn close(&mut self) {
+        self.closed = true;
+    }
+}
+
+/// What seats, drivers and the bridge's task share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// A std mutex: held for a few assignments, never across an await.
+    roster: Mutex<Roster>,
+    /// Tells the task that the roster changed; many changes are one.
+    pub(super) changed: Notify,
+}
+
+impl Shared {
+    pub(super) fn roster(&self) -> MutexGuard<'_, Roster> {
+        // Nothing in the critical sections can panic half way through a change.
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Roster) -> T) -> T {
+        let result = change(&mut self.roster());
+        self.changed.notify_one();
+        result
+    }
+}
+
+/// The hub's end of a bridge.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle {
+    pub(super) shared: Arc<Shared>,
+    input: mpsc::Sender<Input>,
+    room: Arc<Semaphore>,
+    state: watch::Receiver<Arc<State>>,
+}
+
+/// The task's end of a bridge.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) shared: Arc<Shared>,
+    pub(super) input: mpsc::Receiver<Input>,
+    pub(super) state: watch::Sender<Arc<State>>,
+}
+
+impl Handle {
+    /// Both ends of a bridge that watches `session`.
+    pub(super) fn open(session: Label, policy: SizePolicy, now: Instant) -> (Self, Ends) {
+        let (input, received) = mpsc::channel(INPUT_QUEUE);
+        let (publish, state) = watch::channel(Arc::new(State::new(session)));
+        let shared = Arc::new(Shared {
+            roster: Mutex::new(Roster {
+                next: 1,
+                sizing: Sizing::new(policy),
+                drive: 0,
+                view: 0,
+                empty_since: Some(now),
+                closed: false,
+                stop: false,
+            }),
+            changed: Notify::new(),
+        });
+        let ends = Ends {
+            shared: Arc::clone(&shared),
+            input: received,
+            state: publish,
+        };
+        let handle = Self {
+            shared,
+            input,
+            room: Arc::new(Semaphore::new(INPUT_BYTES)),
+            state,
+        };
+        (handle, ends)
+    }
+
+    /// A place for one more viewer.
+    pub(crate) fn join(&self, join: Join) -> Result<Seat, Refused> {
+        let id = self.shared.change(|roster| {
+            if roster.closed || roster.stop {
+                return Err(Refused::Stopped);
+            }
+            if roster.viewers() >= VIEWERS_PER_SESSION {
+                return Err(Refused::Full);
+            }
+            let id = ViewerId(roster.next);
+            roster.next += 1;
+            roster.empty_since = None;
+            if join.drive {
+                roster.drive += 1;
+                let Join {
+                    size,
+                    visible,
+                    resume,
+                    ..
+                } = join;
+                roster.sizing.joined(id, size, visible, resume);
+            } else {
+                roster.view += 1;
+            }
+            Ok(id)
+        })?;
+        let driver = join.drive.then(|| Driver {
+            id,
+            shared: Arc::clone(&self.shared),
+            input: self.input.clone(),
+            room: Arc::clone(&self.room),
+        });
+        Ok(Seat {
+            id,
+            shared: Arc::clone(&self.shared),
+            state: self.state.clone(),
+            driver,
+        })
+    }
+
+    /// Asks the bridge to deliver what it has received and to end with [`End::ShuttingDown`].
+    pub(crate) fn stop(&self) {
+        self.shared.change(|roster| roster.stop = true);
+    }
+}
+
+/// One viewer's place at a bridge. Dropping it leaves.
+#[derive(Debug)]
+pub struct Seat {
+    id: ViewerId,
+    shared: Arc<Shared>,
+    state: watch::Receiver<Arc<State>>,
+    /// None for a spectator: it holds nothing that leads to the pty.
+    driver: Option<Driver>,
+}
+
+impl Seat {
+    /// Who sits here.
+    #[must_use]
+    pub const fn viewer(&self) -> ViewerId {
+        self.id
+    }
+
+    /// What to show. It ends (its sender is dropped) only after a state with `ended` set.
+    pub const fn state(&mut self) -> &mut watch::Receiver<Arc<State>> {
+        &mut self.state
+    }
+
+    /// The way to type, if this viewer may.
+    #[must_use]
+    pub fn driver(&self) -> Option<Driver> {
+        self.driver.clone()
+    }
+
+    /// The viewer's page was shown or hidden: hidden ones claim no size.
+    pub fn set_visible(&self, visible: bool) {
+        if self.driver.is_some() {
+            let id = self.id;
+            self.shared
+                .change(|roster| roster.sizing.showed(id, visible));
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let (id, drives) = (self.id, self.driver.is_some());
+        self.shared.change(|roster| {
+            if drives {
+                roster.drive -= 1;
+                roster.sizing.left(id);
+            } else {
+                roster.view -= 1;
+            }
+            if roster.viewers() == 0 {
+                roster.empty_since = Some(super::now());
+            }
+        });
+    }
+}
+
+/// The way to type, for one viewer. Useless once its seat is dropped.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    id: ViewerId,
+    shared: Arc<Shared>,
+    input: mpsc::Sender<Input>,
+    room: Arc<Semaphore>,
+}
+
+impl Driver {
+    /// Hands over one message of input. Waits while the queue is full, which holds the socket back;
+    /// once it returns, the bytes are delivered whole and in order, also if muxview stops.
+    ///
+    /// # Errors
+    /// [`Closed`] when the bridge is over.
+    pub async fn input(&self, bytes: Bytes) -> Result<(), Closed> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // A message larger than all the room takes all of it.
+        let share = bytes.len().min(INPUT_BYTES) as u32;
+        let room = Arc::clone(&self.room).acquire_many_owned(share).await;
+        let input = Input {
+            from: self.id,
+            bytes,
+            _room: room.map_err(|_| Closed)?,
+        };
+        self.input.send(input).await.map_err(|_| Closed)
+    }
+
+    /// This viewer's size now.
+    pub fn resize(&self, size: Size) {
+        let id = self.id;
+        self.shared.change(|roster| roster.sizing.resized(id, size));
+    }
+}

@@ -1,0 +1,468 @@
+//! The task while it is attached: one `select!` over the pty, its viewers, tmux's answers and time.
+//!
+//! Each turn first does all that can be done now, then waits. The pty is read whatever else waits:
+//! tmux buffers without limit for a client that does not read.
+
+use super::canvas::{Canvas, Shot, Stray};
+use super::handle::Input;
+use super::resize::{Do, Resize};
+use super::sizing::Plan;
+use super::slot::Slot;
+use super::typing::{self, Typing};
+use super::{Bridge, Lost, event, now};
+use crate::config::limits::{DELIVERY, LINGER, RETRY, TURN_BYTES};
+use crate::terminal::Size;
+use crate::tmux::{Attach, Error, Event, SessionId};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::{sleep, sleep_until, timeout};
+
+/// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
+const READ_BYTES: usize = 16 * 1024;
+/// Pause before a question is asked again that tmux answered with "not yet".
+const AGAIN: Duration = Duration::from_millis(1);
+/// Questions that make sure tmux has read what was written before the client goes: each answer is
+/// one turn of tmux's loop, in which it reads every client.
+const DELIVERED: usize = 2;
+
+/// What tmux said about sizes.
+#[derive(Debug)]
+enum Sized {
+    Claimed(Result<(), Error>),
+    Client(Result<Option<Size>, Error>),
+    Window(Result<Size, Error>),
+}
+
+/// What ended a wait.
+#[derive(Debug)]
+enum Wake {
+    Roster,
+    Session(Option<SessionId>),
+    Sized(Sized),
+    Named(Option<String>),
+    Needed(bool),
+    Event(Result<Event, RecvError>),
+    Wrote(io::Result<usize>),
+    Input(Option<Input>),
+    Read(io::Result<usize>),
+    Tick,
+}
+
+/// One attach and what belongs to it.
+struct Live<'a> {
+    bridge: &'a mut Bridge,
+    attach: Attach,
+    canvas: Canvas,
+    resize: Resize,
+    /// Which session our client shows.
+    session: Slot<Option<SessionId>>,
+    sized: Slot<Sized>,
+    /// Whether the session would die without us.
+    needed: Slot<bool>,
+    /// Not before then is it asked again whether we may leave.
+    leave_at: Option<Instant>,
+    /// muxview stops; input is delivered until then.
+    stop_at: Option<Instant>,
+    buffer: Box<[u8]>,
+}
+
+impl Bridge {
+    /// Stays with `attach`, opened as planned, until it is over.
+    pub(super) async fn live(&mut self, attach: Attach, plan: Plan) -> Lost {
+        let canvas = Canvas::new(
+            self.state.session.id,
+            plan.size,
+            Arc::clone(&self.widths),
+            self.generation(),
+            self.framed,
+        );
+        let live = Live {
+            bridge: self,
+            attach,
+            canvas,
+            resize: Resize::new(plan),
+            session: Slot::default(),
+            sized: Slot::default(),
+            needed: Slot::default(),
+            leave_at: None,
+            stop_at: None,
+            buffer: vec![0; READ_BYTES].into(),
+        };
+        live.run().await
+    }
+}
+
+impl Live<'_> {
+    async fn run(mut self) -> Lost {
+        loop {
+            let now = now();
+            let wake = match self.turn(now) {
+                Ok(wake) => wake,
+                Err(lost) => return self.over(lost).await,
+            };
+            if self.stop_at.is_some() && self.all_delivered() {
+                self.settle_delivery().await;
+                return Lost::Stopped;
+            }
+            let woken = self.wait(wake).await;
+            if let Err(lost) = self.take(woken) {
+                return self.over(lost).await;
+            }
+        }
+    }
+
+    /// Does all that can be done now. Says when to do so again if nothing happens.
+    fn turn(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
+        self.look(now)?;
+        self.question();
+        let plan = self.size(now)?;
+        let empty = self.presence(now)?;
+        self.bridge.publish(now);
+        let wakes = [
+            self.canvas.wake_at(now),
+            self.resize.wake_at(plan, self.sized.is_free()),
+            self.bridge.presence.wake_at(),
+            empty,
+            self.stop_at,
+        ];
+        Ok(wakes.into_iter().flatten().min())
+    }
+
+    async fn wait(&mut self, wake: Option<Instant>) -> Wake {
+        let typing = &self.bridge.typing;
+        let idle = typing.idle();
+        let input = &mut self.bridge.ends.input;
+        let more = !(input.is_closed() && input.is_empty());
+        tokio::select! {
+            biased;
+            session = self.session.done() => Wake::Session(session),
+            event = event(&mut self.bridge.events) => Wake::Event(event),
+            () = self.bridge.ends.shared.changed.notified() => Wake::Roster,
+            sized = self.sized.done() => Wake::Sized(sized),
+            name = self.bridge.name.done() => Wake::Named(name),
+            needed = self.needed.done() => Wake::Needed(needed),
+            wrote = write(&self.attach, typing), if !idle => Wake::Wrote(wrote),
+            input = input.recv(), if idle && more => Wake::Input(input),
+            read = self.attach.read(&mut self.buffer) => Wake::Read(read),
+            () = until(wake) => Wake::Tick,
+        }
+    }
+
+    fn take(&mut self, woken: Wake) -> Result<(), Lost> {
+        let now = now();
+        match woken {
+            // Looked at in the next turn anyway.
+            Wake::Roster | Wake::Tick => Ok(()),
+            Wake::Session(session) => self.answered(session, now),
+            Wake::Sized(sized) => self.sized(sized, now),
+            Wake::Named(name) => {
+                self.bridge.renamed(name);
+                Ok(())
+            }
+            Wake::Needed(needed) => self.may_leave(needed, now),
+            Wake::Event(event) => self.heard(event),
+            Wake::Wrote(Ok(bytes)) => {
+                self.bridge.typing.wrote(bytes, now);
+                Ok(())
+            }
+            Wake::Input(input) => {
+                self.input(input);
+                Ok(())
+            }
+            Wake::Read(Ok(bytes)) if bytes > 0 => self.read(bytes, now),
+            Wake::Wrote(Err(_)) | Wake::Read(_) => Err(Lost::Ended),
+        }
+    }
+
+    // ── pictures ─────────────────────────────────────────────────────────────────────────────
+
+    /// Reads on until the pty is drained, within bounds, and publishes what is due in between.
+    fn read(&mut self, mut bytes: usize, now: Instant) -> Result<(), Lost> {
+        let mut total = 0;
+        loop {
+            self.feed(bytes, now)?;
+            total += bytes;
+            if total >= TURN_BYTES {
+                return Ok(());
+            }
+            match self.attach.try_read(&mut self.buffer) {
+                Ok(0) => return Err(Lost::Ended),
+                Ok(more) => bytes = more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.canvas.drained();
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => bytes = 0,
+                Err(_) => return Err(Lost::Ended),
+            }
+        }
+    }
+
+    fn feed(&mut self, bytes: usize, now: Instant) -> Result<(), Lost> {
+        let mut fed = 0;
+        if bytes > 0 {
+            self.canvas.read(bytes, now);
+        }
+        while fed < bytes {
+            let (canvas, rest) = (&mut self.canvas, &self.buffer[fed..bytes]);
+            fed += careful(|| canvas.feed(rest, now))?;
+            self.look(now)?;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, now: Instant) -> Result<(), Lost> {
+        let canvas = &mut self.canvas;
+        let shot = careful(|| canvas.look(now))?;
+        self.show(shot, now);
+        Ok(())
+    }
+
+    fn show(&mut self, shot: Option<Shot>, now: Instant) {
+        if let Some(shot) = shot {
+            self.bridge.show(shot, now);
+        }
+    }
+
+    // ── whose pictures they are ──────────────────────────────────────────────────────────────
+
+    fn question(&mut self) {
+        if self.session.is_free() && self.canvas.question() {
+            let server = self.bridge.server.clone();
+            let client = self.attach.client().to_owned();
+            self.session.ask(async move {
+                loop {
+                    match server.client_session(&client).await {
+                        Ok(session) => return session,
+                        // Not knowing, nothing is shown; an end of tmux is seen at the pty.
+                        Err(error) => {
+                            tracing::debug!(%error, "tmux does not say whose picture it is");
+                            sleep(RETRY.0).await;
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    fn answered(&mut self, session: Option<SessionId>, now: Instant) -> Result<(), Lost> {
+        // Events that came before the answer were sent before it.
+        loop {
+            match self.bridge.events.try_recv() {
+                Ok(event) => self.heard(Ok(event))?,
+                Err(TryRecvError::Lagged(missed)) => self.heard(Err(RecvError::Lagged(missed)))?,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let shot = self.canvas.answered(session, now).map_err(strayed)?;
+        self.show(shot, now);
+        Ok(())
+    }
+
+    fn heard(&mut self, event: Result<Event, RecvError>) -> Result<(), Lost> {
+        match self.bridge.heard(event) {
+            Some(Event::ClientSession { client, session }) if client == self.attach.client() => {
+                self.canvas.event(session).map_err(strayed)
+            }
+            Some(Event::Reset) => {
+                self.canvas.missed();
+                self.resize.wonder();
+                Ok(())
+            }
+            Some(Event::SessionState(states)) => {
+                if self.bridge.company(states) {
+                    self.resize.wonder();
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    // ── sizes ────────────────────────────────────────────────────────────────────────────────
+
+    fn size(&mut self, now: Instant) -> Result<Option<Plan>, Lost> {
+        loop {
+            let plan = self.bridge.ends.shared.roster().sizing.plan();
+            let (quiet, free) = (self.canvas.quiet(), self.sized.is_free());
+            let server = self.bridge.server.clone();
+            match self.resize.step(plan, quiet, free, now) {
+                Do::Nothing => return Ok(plan),
+                Do::Claim(claim) => {
+                    let client = self.attach.client().to_owned();
+                    self.sized.ask(async move {
+                        Sized::Claimed(server.claim_size(&client, claim).await)
+                    });
+                }
+                Do::Apply(size) => {
+                    if let Err(error) = self.attach.resize(size) {
+                        tracing::debug!(%error, "the pty takes no size");
+                        return Err(Lost::Ended);
+                    }
+                    let canvas = &mut self.canvas;
+                    careful(|| canvas.resize(size))?;
+                    self.confirm(Duration::ZERO);
+                }
+                Do::AskWindow => {
+                    let id = self.bridge.state.session.id;
+                    self.sized
+                        .ask(async move { Sized::Window(server.window_size(id).await) });
+                }
+                Do::Finish(plan) => {
+                    self.bridge.ends.shared.roster().sizing.applied(plan);
+                    self.canvas.release(now);
+                    self.look(now)?;
+                }
+            }
+        }
+    }
+
+    /// Asks which size tmux believes our client has.
+    fn confirm(&mut self, after: Duration) {
+        let server = self.bridge.server.clone();
+        let client = self.attach.client().to_owned();
+        self.sized.ask(async move {
+            if !after.is_zero() {
+                sleep(after).await;
+            }
+            Sized::Client(server.client_size(&client).await)
+        });
+    }
+
+    fn sized(&mut self, sized: Sized, now: Instant) -> Result<(), Lost> {
+        match sized {
+            Sized::Claimed(result) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "tmux does not let the size be claimed");
+                }
+                self.resize.claimed();
+            }
+            Sized::Client(result) => {
+                if self.resize.confirmed(result.ok().flatten()) {
+                    self.confirm(AGAIN);
+                } else {
+                    // What tmux drew at the new size is in the pty by now, if not read yet.
+                    self.read(0, now)?;
+                }
+            }
+            Sized::Window(Ok(size)) => self.bridge.ends.shared.roster().sizing.window(size),
+            Sized::Window(Err(error)) => tracing::debug!(%error, "the window's size is not known"),
+        }
+        Ok(())
+    }
+
+    // ── coming, typing, going ────────────────────────────────────────────────────────────────
+
+    /// Whether to stay. Says when to ask again.
+    fn presence(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
+        let (empty_since, stop) = {
+            let roster = self.bridge.ends.shared.roster();
+            (roster.empty_since, roster.stop)
+        };
+        if stop && self.stop_at.is_none() {
+            self.bridge.ends.input.close();
+            self.stop_at = Some(now + DELIVERY);
+        }
+        if self.stop_at.is_some_and(|at| at <= now) {
+            tracing::warn!(session = %self.bridge.state.session.name, "input was left: the program does not read it");
+            return Err(Lost::Stopped);
+        }
+        let Some(empty_since) = empty_since else {
+            self.leave_at = None;
+            return Ok(None);
+        };
+        let leave_at = *self.leave_at.get_or_insert(empty_since + LINGER);
+        if leave_at > now {
+            return Ok(Some(leave_at));
+        }
+        if self.needed.is_free() {
+            let (server, id) = (self.bridge.server.clone(), self.bridge.state.session.id);
+            self.needed.ask(async move {
+                // Not knowing, stay.
+                server.dies_unattached(id).await.unwrap_or(true)
+            });
+        }
+        Ok(None)
+    }
+
+    /// Leaves, if nobody came and the session does not need us.
+    fn may_leave(&mut self, needed: bool, now: Instant) -> Result<(), Lost> {
+        if needed {
+            self.leave_at = Some(now + LINGER);
+            return Ok(());
+        }
+        if self.bridge.ends.shared.roster().close_if_empty() {
+            return Err(Lost::Idle);
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, input: Option<Input>) {
+        let Some(input) = input else {
+            return;
+        };
+        let mut roster = self.bridge.ends.shared.roster();
+        if typing::admits(&input.bytes, input.from, roster.sizing.leader()) {
+            if !typing::is_focus_report(&input.bytes) {
+                roster.sizing.typed(input.from);
+            }
+            drop(roster);
+            self.bridge.typing.take(input);
+        }
+    }
+
+    fn all_delivered(&self) -> bool {
+        let input = &self.bridge.ends.input;
+        self.bridge.typing.idle() && input.is_closed() && input.is_empty()
+    }
+
+    /// Gives tmux the time to read what was written, before its client goes.
+    async fn settle_delivery(&mut self) {
+        for _ in 0..DELIVERED {
+            let question = self.bridge.server.client_session(self.attach.client());
+            if !matches!(timeout(DELIVERY, question).await, Ok(Ok(_))) {
+                return;
+            }
+        }
+    }
+
+    /// Parts with the attach. How it ended decides nothing: tmux is asked.
+    async fn over(self, lost: Lost) -> Lost {
+        if matches!(lost, Lost::Ended) {
+            let ended = timeout(DELIVERY, self.attach.ended()).await;
+            tracing::info!(session = %self.bridge.state.session.name, ?ended, "the attached client ended");
+        }
+        lost
+    }
+}
+
+/// Runs what a byte sequence nobody thought of might make panic: it costs this terminal only.
+fn careful<T>(it: impl FnOnce() -> T) -> Result<T, Lost> {
+    // The terminal is given up after a panic, so nobody sees it half changed.
+    catch_unwind(AssertUnwindSafe(it)).map_err(|_| Lost::Panicked)
+}
+
+fn strayed(Stray(session): Stray) -> Lost {
+    session.map_or(Lost::Ended, Lost::Strayed)
+}
+
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Writes some of the message under way, not closer to the one before than tmux can bear.
+async fn write(attach: &Attach, typing: &Typing) -> io::Result<usize> {
+    let Some((bytes, wait)) = typing.next() else {
+        return std::future::pending().await;
+    };
+    if wait.is_some() {
+        until(wait).await;
+    }
+    attach.write(bytes).await
+}
