@@ -1,0 +1,282 @@
+// What the session page makes of each message and close code: the socket's far end is the test.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { close, launch, lines, Muxview, open, PATIENCE, see, state, Tmux } from './support.mjs';
+
+let browser, muxview;
+const tmux = new Tmux();
+
+before(async () => {
+  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
+});
+after(async () => {
+  await browser?.close();
+  await muxview?.end();
+  tmux.end();
+});
+
+/** The server's end of the page's sockets. */
+class FarEnd {
+  sockets = [];
+  heard = [];
+  #waiting = [];
+
+  accept(socket) {
+    this.sockets.push(socket);
+    socket.onMessage((message) => {
+      this.heard.push(typeof message === 'string' ? JSON.parse(message) : message);
+      this.#waiting.forEach((look) => look());
+    });
+    this.#waiting.forEach((look) => look());
+  }
+
+  get last() {
+    return this.sockets.at(-1);
+  }
+
+  say(message) {
+    this.last.send(JSON.stringify(message));
+  }
+
+  draw(text) {
+    this.last.send(Buffer.from(`\x1bc${text}`));
+  }
+
+  hello(more = {}) {
+    this.say({ type: 'hello', protocol: 1, session: { id: '$1', name: 'main' }, role: 'drive', ping_ms: 15_000, ...more });
+    this.say({ type: 'size', cols: 60, rows: 10 });
+    this.draw('first picture');
+  }
+
+  /** Waits until `found()` gives something. */
+  until(found) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`not within ${PATIENCE} ms: ${found}`)), PATIENCE);
+      const look = () => {
+        const value = found(this);
+        if (!value) return;
+        clearTimeout(timer);
+        resolve(value);
+      };
+      this.#waiting.push(look);
+      look();
+    });
+  }
+}
+
+/** The page of `main` with a far end of ours. */
+async function watch(options) {
+  const page = await open(browser, 'about:blank', options);
+  const far = new FarEnd();
+  await page.routeWebSocket('**/ws?*', (socket) => far.accept(socket));
+  await page.goto(muxview.page('main'));
+  await far.until(() => far.sockets.length === 1);
+  return { page, far };
+}
+
+async function watchOpen(options) {
+  const { page, far } = await watch(options);
+  far.hello();
+  await see(page, /first picture/);
+  return { page, far };
+}
+
+const grid = (page) => page.evaluate(() => [window.muxview.term.cols, window.muxview.term.rows]);
+const bytes = (far) => Buffer.concat(far.heard.filter(Buffer.isBuffer)).toString('latin1');
+
+test('the first picture comes at the size the URL asked for', async () => {
+  const { page, far } = await watch();
+  const query = new URL(far.last.url()).searchParams;
+  assert.ok(query.get('cols') > 80 && query.get('rows') > 20, far.last.url());
+  assert.equal(query.get('resume'), null);
+  assert.equal(await page.locator('#caption').textContent(), 'Connecting…');
+  far.hello();
+  await see(page, /first picture/);
+  assert.equal(await page.locator('#caption').textContent(), '');
+  await close(page);
+});
+
+test('a size waits for its picture, and both are painted together', async () => {
+  const { page, far } = await watchOpen();
+  assert.deepEqual(await grid(page), [60, 10]);
+  await page.evaluate(() => {
+    window.painted = new Set();
+    window.muxview.term.onRender(() => {
+      const { cols, buffer } = window.muxview.term;
+      window.painted.add(`${cols}:${buffer.active.getLine(0).translateToString(true)}`);
+    });
+  });
+  far.say({ type: 'size', cols: 90, rows: 20 });
+  far.say({ type: 'title', text: 'in between' });
+  await page.waitForFunction(() => document.title.startsWith('in between'));
+  assert.deepEqual(await grid(page), [60, 10]);
+  far.draw('second picture');
+  await see(page, /second picture/);
+  assert.deepEqual(await grid(page), [90, 20]);
+  assert.equal(await page.evaluate(() => window.painted.has('90:first picture') || window.painted.has('60:second picture')), false);
+  await close(page);
+});
+
+test('typing, pasting and the mouse are sent as bytes; acks count what was parsed', async () => {
+  const { page, far } = await watchOpen();
+  await page.keyboard.type('a');
+  await page.keyboard.press('Control+c');
+  await page.keyboard.insertText('ü漢😀');
+  await far.until(() => bytes(far).length >= 11);
+  assert.equal(bytes(far), Buffer.from('a\x03ü漢😀').toString('latin1'));
+  far.heard.length = 0;
+  const before = await far.until(() => far.heard.find(({ type }) => type === 'ack') ?? (far.draw('x'), false));
+  far.draw('12345');
+  await far.until(() => far.heard.some(({ type, bytes }) => type === 'ack' && bytes > before.bytes));
+  far.heard.length = 0;
+  far.draw('\x1b[?1000h\x1b[?1006hmouse');
+  await see(page, /mouse/);
+  await page.mouse.click(450, 300);
+  await far.until(() => /^\x1b\[<0;\d+;\d+M\x1b\[<0;\d+;\d+m$/.test(bytes(far)));
+  await close(page);
+});
+
+test('nothing a program could ask is answered by the browser', async () => {
+  const { page, far } = await watchOpen();
+  far.draw('\x1b[c\x1b[>c\x1b[=c\x1b[5n\x1b[6n\x1b[?6n\x1b[>q\x1b[18t\x1b[14t\x1b[?1$p\x1b[4$p\x1bP$qm\x1b\\'
+    + '\x1b]10;?\x07\x1b]11;?\x07\x1b]12;?\x1b\\\x1b]4;1;?\x07\x05asked');
+  await see(page, /asked/);
+  await page.keyboard.type('z');
+  await far.until(() => bytes(far).length > 0);
+  assert.equal(bytes(far), 'z');
+  await close(page);
+});
+
+test('title, presence, notices and the bell are shown', async () => {
+  const { page, far } = await watchOpen();
+  far.say({ type: 'title', text: 'vim' });
+  await page.waitForFunction(() => document.title === 'vim · main');
+  far.say({ type: 'viewers', drive: 2, view: 1, you: 'drive' });
+  await page.getByText('3 here, 1 only watching').waitFor();
+  far.say({ type: 'viewers', drive: 1, view: 0, you: 'drive' });
+  await page.waitForFunction(() => document.querySelector('#viewers').textContent === '');
+  far.say({ type: 'notice', text: 'tmux does not answer.' });
+  await page.getByText('tmux does not answer.').waitFor();
+  far.say({ type: 'notice', text: '' });
+  await page.waitForFunction(() => document.querySelector('#caption').textContent === '');
+  await page.evaluate(() => Object.defineProperty(document, 'hidden', { value: true, configurable: true }));
+  far.say({ type: 'bell' });
+  await page.waitForFunction(() => document.title === '● vim · main');
+  await page.evaluate(() => dispatchEvent(new Event('focus')));
+  assert.equal(await page.title(), 'vim · main');
+  far.say({ type: 'something-new', x: 1 });
+  far.last.send('not JSON');
+  far.say({ type: 'toString' });
+  await close(page);
+});
+
+test('a spectator types nothing and knows it', async () => {
+  const { page, far } = await watch();
+  far.hello({ role: 'view' });
+  await page.getByText('view only').waitFor();
+  await see(page, /first picture/);
+  await page.keyboard.type('x');
+  far.draw('later');
+  await see(page, /later/);
+  assert.equal(bytes(far), '');
+  await close(page);
+});
+
+test('the clipboard of tmux becomes that of the browser', async () => {
+  const { page, far } = await watchOpen({ permissions: ['clipboard-read', 'clipboard-write'] });
+  far.say({ type: 'clipboard', text: 'copied ü' });
+  await page.getByText('Copied to your clipboard.').waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'copied ü');
+
+  // A browser that wants a click first gets one.
+  await page.evaluate(() => {
+    const write = navigator.clipboard.writeText.bind(navigator.clipboard);
+    let refused = false;
+    navigator.clipboard.writeText = (text) => {
+      if (refused) return write(text);
+      refused = true;
+      return Promise.reject(new Error('no'));
+    };
+  });
+  far.say({ type: 'clipboard', text: 'again' });
+  await page.getByRole('button', { name: 'Copy' }).click();
+  await page.waitForFunction(async () => (await navigator.clipboard.readText()) === 'again');
+  await close(page);
+});
+
+test('a switch to another session is followed to its own URL', async () => {
+  const { page, far } = await watchOpen();
+  far.say({ type: 'moved', session: { id: '$7', name: 'other' } });
+  await page.waitForURL('**/s/other?test');
+  await far.until(() => far.sockets.length === 2);
+  far.hello({ session: { id: '$7', name: 'other' } });
+  far.say({ type: 'moved', session: { id: '$8', name: 'with space' } });
+  await page.waitForURL('**/s/%248?test');
+  await close(page);
+});
+
+test('a hidden page says so, and joins as such', async () => {
+  const { page, far } = await watchOpen();
+  const hide = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await hide(true);
+  await far.until(() => far.heard.some((said) => said.type === 'visible' && said.visible === false));
+  await far.last.close({ code: 1011 });
+  await far.until(() => far.sockets.length === 2);
+  const query = new URL(far.last.url()).searchParams;
+  assert.equal(query.get('visible'), '0');
+  assert.equal(query.get('resume'), '1');
+  far.hello();
+  await hide(false);
+  await far.until(() => far.heard.some((said) => said.type === 'visible' && said.visible === true));
+  await close(page);
+});
+
+test('a restart keeps the picture until the next one is there', async () => {
+  const { page, far } = await watchOpen();
+  await far.last.close({ code: 1012, reason: 'spread=1' });
+  await far.until(() => far.sockets.length === 2);
+  assert.ok((await lines(page)).includes('first picture'));
+  far.hello();
+  await state(page, 'open');
+  await close(page);
+});
+
+test('final codes end it with what can be done', async () => {
+  for (const [code, reason, heading, button] of [
+    [4400, 'protocol', 'Disconnected', 'Try again'],
+    [4401, 'sign in', 'Sign in', 'Sign in'],
+    [4403, 'not allowed', 'Not allowed', 'Try again'],
+    [4404, 'no such session', '“main” is not running', 'Start it'],
+    [4410, 'the tmux server ended', '“main” has ended', 'Start it again'],
+    [4477, 'something new', 'Disconnected', 'Try again'],
+  ]) {
+    const { page, far } = await watchOpen();
+    await far.last.close({ code, reason });
+    await page.getByRole('heading', { name: heading }).waitFor();
+    assert.equal(await page.getByRole('button', { name: button }).count(), 1, heading);
+    assert.equal(await page.evaluate(() => window.muxview.connection.state), 'closed');
+    assert.ok((await lines(page)).includes('first picture'), 'the last picture stays');
+    if (button === 'Try again') {
+      await page.getByRole('button', { name: button }).click();
+      await far.until(() => far.sockets.length === 2);
+      far.hello();
+      await state(page, 'open');
+      await page.locator('dialog').waitFor({ state: 'hidden' });
+    }
+    await close(page);
+  }
+});
+
+test('a page too old for the server reloads once', async () => {
+  const { page, far } = await watchOpen();
+  await far.last.close({ code: 4426, reason: 'page too old' });
+  await far.until(() => far.sockets.length === 2);
+  await far.last.close({ code: 4426, reason: 'page too old' });
+  await page.getByRole('heading', { name: 'This page is too old' }).waitFor();
+  assert.equal(far.sockets.length, 2);
+  await close(page);
+});
