@@ -615,7 +615,7 @@ async fn random_programs() {
     let mut dice = Dice::new(seed);
     for round in 0..soak(40, 1000) {
         let steps = 40 + dice.roll(300) as usize;
-        let page = noise(&mut dice, steps, 80, 23);
+        let page = noise(&mut dice, steps, 80, 23, false);
         let path = scene.tmux.file(
             "noise",
             format!("{page}\x1b[m\x1b[r\x1b[?7h\x1b[1;1H\x1b[Kround {round}."),

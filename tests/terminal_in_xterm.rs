@@ -91,6 +91,88 @@ async fn recordings_cut_anywhere() {
     }
 }
 
+/// Random programs in a real tmux: at rest, the picture through our terminal is the bare one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_programs_at_rest() {
+    let tmux = Tmux::start(COLS, ROWS);
+    let xterm = Xterm::start();
+    let options = attach::Options {
+        read_only: false,
+        ignore_size: false,
+        xterm: Some(&xterm),
+        record: true,
+        listener: None,
+    };
+    let attach = BareAttach::open(&tmux, "main", COLS, ROWS, options);
+    let size = Size {
+        cols: COLS,
+        rows: ROWS,
+    };
+    let mut terminal = Terminal::new(size, Arc::new(Widths::default()), Generation(0));
+    let viewer = xterm.terminal(COLS, ROWS);
+    let mut shown = None;
+    tmux.enter("main:", "stty -echo; PS1=; tmux wait-for -S ready");
+    tmux.wait_for("ready").await;
+    let seed = std::env::var("MUXVIEW_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(20_261_122);
+    let mut dice = Dice::new(seed);
+    for round in 0..soak(60, 2000) {
+        let steps = 20 + dice.roll(200) as usize;
+        let wide = round % 4 == 3;
+        let page = noise(&mut dice, steps, u64::from(COLS), u64::from(ROWS) - 1, wide);
+        let clear = if round % 4 == 0 { "\x1b[m\x1b[2J" } else { "" };
+        tmux.file(
+            "page",
+            format!("{clear}{page}\x1b7\x1b[m\x1b[r\x1b[1;1H\x1b[?7hround {round}.\x1b8"),
+        );
+        tmux.enter("main:", "cat page; tmux wait-for -S shown");
+        tmux.wait_for("shown").await;
+        let mut calm = None;
+        let meant = until("the round", async || {
+            let picture = attach.picture().await;
+            let arrived = picture.line(0).starts_with(&format!("round {round}."));
+            if arrived && calm.as_ref() == Some(&picture) {
+                return Ok(picture);
+            }
+            let text = picture.text();
+            calm = Some(picture);
+            Err(text)
+        })
+        .await;
+        let bytes = attach.recorded();
+        let mut at = 0;
+        while at < bytes.len() {
+            at += terminal.feed(&bytes[at..]);
+            if dice.roll(5) == 0 {
+                let screen = terminal.screen();
+                viewer.write(&repaint(shown.as_deref(), &screen));
+                shown = Some(screen);
+            }
+        }
+        let screen = terminal.screen();
+        viewer.write(&repaint(shown.as_deref(), &screen));
+        shown = Some(screen);
+        let seen = viewer.picture().await;
+        // What was left of a wide character may differ once; tmux clears it for all.
+        let (seen, meant) = if wide {
+            (seen.but_blanks(), meant.but_blanks())
+        } else {
+            (seen, meant)
+        };
+        if seen != meant {
+            std::fs::write(std::env::temp_dir().join("muxview-failed-round"), &bytes).unwrap();
+        }
+        assert!(
+            seen == meant,
+            "seed {seed}, round {round}\n{}{}",
+            seen.differences(&meant),
+            meant.text()
+        );
+    }
+}
+
 /// Types into a fresh session and keeps what tmux draws, from the attach on.
 struct Recorder {
     tmux: Tmux,
@@ -226,7 +308,7 @@ async fn record() {
     let random = Recorder::start().await;
     let mut dice = Dice::new(20_261_122);
     for _ in 0..5 {
-        let page = noise(&mut dice, 150, u64::from(COLS), u64::from(ROWS) - 1);
+        let page = noise(&mut dice, 150, u64::from(COLS), u64::from(ROWS) - 1, false);
         random.tmux.file("noise", page);
         random.line("cat noise").await;
     }

@@ -18,19 +18,21 @@ impl Dice {
     }
 }
 
-/// What a program might print: text of all widths on which all terminals agree, and every
+/// What a program might print. With `wide`, half of a wide character may be overwritten: what the
+/// other half's blank then looks like is each terminal's own affair (`Picture::but_blanks`).
+///
+/// It prints text of all widths on which all terminals agree, and every
 /// sequence tmux knows, in no order.
-pub fn noise(dice: &mut Dice, steps: usize, cols: u64, rows: u64) -> String {
+pub fn noise(dice: &mut Dice, steps: usize, cols: u64, rows: u64, wide: bool) -> String {
     let mut out = String::new();
     for _ in 0..steps {
         let (r, c, n) = (dice.roll(rows) + 1, dice.roll(cols) + 1, dice.roll(8));
         match dice.roll(24) {
             0..=5 => {
                 for _ in 0..dice.roll(30) {
-                    out.push(
-                        ['a', 'Z', '7', '#', ' ', '漢', 'é', '─', '\u{1f600}', 'я']
-                            [dice.roll(10) as usize],
-                    );
+                    let sides = if wide { 10 } else { 8 };
+                    let char = ['a', 'Z', '7', '#', ' ', 'é', '─', 'я', '漢', '\u{1f600}'];
+                    out.push(char[dice.roll(sides) as usize]);
                 }
             }
             6 => {

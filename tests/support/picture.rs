@@ -105,6 +105,19 @@ impl Picture {
         self.text().contains(text)
     }
 
+    /// The same without the looks of blank cells.
+    pub fn but_blanks(mut self) -> Self {
+        for cell in self
+            .cells
+            .iter_mut()
+            .flatten()
+            .filter(|cell| cell.text.trim().is_empty())
+        {
+            cell.style = Arc::from("");
+        }
+        self
+    }
+
     /// How `self` (the viewer's) differs from `meant` (the referee's), for people; empty if it does not.
     pub fn differences(&self, meant: &Self) -> String {
         let mut out = String::new();
