@@ -54,6 +54,7 @@ function showState(state) {
   document.documentElement.dataset.state = state;
   clearTimeout(lateTimer);
   late = false;
+  if (state === 'closed') document.documentElement.dataset.late = '';
   if (state === 'reconnecting') {
     lateTimer = setTimeout(() => {
       late = true;

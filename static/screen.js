@@ -23,7 +23,8 @@ export class Screen {
 
   #box;
   #fit = new FitAddon();
-  #next = null;
+  #next = null; // the grid of the next frame
+  #due = null; // the grid of the frame that is being parsed
   #settle = null;
 
   /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus. */
@@ -47,6 +48,10 @@ export class Screen {
     term.unicode.activeVersion = '11';
     term.loadAddon(new WebLinksAddon());
     ignoreQueries(term.parser);
+    term.parser.registerEscHandler({ final: 'c' }, () => {
+      this.#resize();
+      return false; // and reset
+    });
     term.attachCustomKeyEventHandler((event) => !copies(term, event));
     term.open(box);
 
@@ -78,14 +83,23 @@ export class Screen {
   frame(bytes, parsed) {
     const next = this.#next;
     this.#next = null;
-    // Through the write queue, so that no picture of one grid is painted in the other.
-    if (next) {
-      this.term.write('', () => {
-        this.term.resize(next.cols, next.rows);
-        this.#arrange();
-      });
-    }
-    this.term.write(bytes, parsed);
+    if (!next) return this.term.write(bytes, parsed);
+    // Through the write queue, and there not before the reset with which the frame begins: between
+    // two writes xterm may give way to the browser, which would paint one picture in the other's grid.
+    this.term.write('', () => {
+      this.#due = next;
+    });
+    this.term.write(bytes, () => {
+      this.#resize();
+      this.#arrange();
+      parsed();
+    });
+  }
+
+  #resize() {
+    const due = this.#due;
+    this.#due = null;
+    if (due) this.term.resize(due.cols, due.rows);
   }
 
   /** Whether keys reach `onInput` at all. */
