@@ -12,7 +12,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and start it; ends with the URL. More options: make run ARGS="--listen 127.0.0.1:9000"
@@ -40,6 +40,11 @@ bench: tools assets ## Costs of parsing and drawing
 .PHONY: soak
 soak: tools assets ## The long, slow tests that `make test` leaves out
 	$(CARGO) test --locked --release -- --ignored
+
+.PHONY: pictures
+pictures: test-tools assets tests/node_modules/.stamp ## The pictures of the README, taken anew
+	$(CARGO) build --locked
+	cd tests && MUXVIEW_PICTURES=screenshots/ node --test browser/pictures.test.mjs
 
 .PHONY: assets
 assets: static/dist/manifest.tsv ## The browser's files, which the binary embeds

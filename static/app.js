@@ -242,7 +242,7 @@ document.addEventListener('visibilitychange', () => {
   connection.send(say.visible(!document.hidden));
   if (!document.hidden) connection.retryNow();
 });
-addEventListener('online', () => connection.retryNow());
+for (const event of ['online', 'pageshow']) addEventListener(event, () => connection.retryNow());
 addEventListener('focus', () => {
   rang = false;
   showNames();

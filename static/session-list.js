@@ -7,6 +7,8 @@ import { askToSignIn, el, showPanel } from './panel.js';
 
 /** How often “3 minutes ago” is written anew, in ms. */
 const REWRITE = 20_000;
+/** A stream without a byte for this long is dead: the server sends at least a comment every 15 s; in ms. */
+const SILENCE = 40_000;
 
 const [list, empty, trouble, caption, form, failure] =
   ['sessions', 'empty', 'trouble', 'caption', 'create', 'create-failure'].map((id) => document.getElementById(id));
@@ -151,6 +153,7 @@ function failed(error, say) {
 // ── live ────────────────────────────────────────────────────────────────────────────────────
 
 let following = null;
+let heardAt = 0;
 
 /** Follows the stream of changes until the page goes or a sign-in is needed. */
 async function follow() {
@@ -161,6 +164,7 @@ async function follow() {
     try {
       const answer = await request('api/events', { signal });
       attempt = 0;
+      heardAt = performance.now();
       caption.textContent = '';
       for await (const { event, data } of events(answer.body)) hear[event]?.(data);
       throw new Error('the stream ended');
@@ -195,6 +199,7 @@ async function* texts(body) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
+    heardAt = performance.now();
     yield value;
   }
 }
@@ -203,6 +208,13 @@ function signIn() {
   following?.abort();
   askToSignIn(follow);
 }
+
+/** After a sleep or a change of network a dead stream may not know it yet. */
+function doubt() {
+  if (!document.hidden && !following.signal.aborted && performance.now() - heardAt > SILENCE) follow();
+}
+document.addEventListener('visibilitychange', doubt);
+setInterval(doubt, SILENCE);
 
 addEventListener('hashchange', () => takeFromFragment() && follow());
 takeFromFragment();
