@@ -1,1 +1,190 @@
-//! (directory)
+//! [`Directory`]: the known sessions. One task lists them whenever tmux says that something changed;
+//! everyone else reads the latest list without waiting. Knows nothing of HTTP.
+
+use crate::config::limits::{LISTING_INTERVAL, RETRY, SERVER_POLL};
+use crate::tmux::{self, Event, Session, SessionId, Status};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+
+/// How a URL names a session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// `$3`: this very session.
+    Id(SessionId),
+    /// Whatever session has this name now.
+    Name(String),
+}
+
+impl Address {
+    /// Reads `$3` as an id and everything else as a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        text.parse()
+            .map_or_else(|_| Self::Name(text.to_owned()), Self::Id)
+    }
+
+    fn is(&self, session: &Session) -> bool {
+        match self {
+            Self::Id(id) => session.id == *id,
+            Self::Name(name) => session.name == *name,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The sessions at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// All of them, by name.
+    pub sessions: Vec<Session>,
+    /// Whether tmux can be used.
+    pub status: Status,
+}
+
+impl Listing {
+    /// The session at this address.
+    #[must_use]
+    pub fn find(&self, address: &Address) -> Option<&Session> {
+        self.sessions.iter().find(|session| address.is(session))
+    }
+}
+
+/// The known sessions. Cheap to clone; the task ends with the last clone.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    server: tmux::Server,
+    listing: watch::Receiver<Arc<Listing>>,
+}
+
+impl Directory {
+    /// Begins to list. Needs a tokio runtime.
+    #[must_use]
+    pub fn start(server: tmux::Server) -> Self {
+        let (sender, listing) = watch::channel(Arc::new(Listing {
+            sessions: vec![],
+            status: Status::Starting,
+        }));
+        tokio::spawn(keep_current(server.clone(), sender));
+        Self { server, listing }
+    }
+
+    /// The latest listing, and every later one.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Listing>> {
+        self.listing.clone()
+    }
+
+    /// The session at this address. tmux is asked only when the listing does not know it: it may have
+    /// been created a moment ago.
+    ///
+    /// # Errors
+    /// When tmux cannot say. No server is no error: then there is no such session.
+    pub async fn find(&self, address: &Address) -> Result<Option<Session>, tmux::Error> {
+        if let Some(session) = self.listing.borrow().find(address) {
+            return Ok(Some(session.clone()));
+        }
+        match self.server.sessions().await {
+            Ok(sessions) => Ok(sessions.into_iter().find(|session| address.is(session))),
+            Err(tmux::Error::NoServer) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+async fn keep_current(server: tmux::Server, listing: watch::Sender<Arc<Listing>>) {
+    // Subscribed before the first look, so that no change falls between.
+    let mut events = server.events();
+    let mut status = server.status();
+    loop {
+        let began = Instant::now();
+        let now = status.borrow_and_update().clone();
+        let sessions = match &now {
+            Status::Starting | Status::NoServer => Ok(vec![]),
+            Status::Ready { .. } | Status::Failed(_) => server.sessions().await,
+        };
+        // A failed look is repeated, since no event may come to announce that tmux is well again.
+        let mut again = None;
+        let next = match sessions {
+            Ok(mut sessions) => {
+                sessions.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
+                Listing {
+                    sessions,
+                    status: now,
+                }
+            }
+            Err(tmux::Error::NoServer) => Listing {
+                sessions: vec![],
+                status: Status::NoServer,
+            },
+            Err(error) => {
+                again = Some(began + RETRY.1.min(SERVER_POLL));
+                Listing {
+                    // What is not known to be gone stays listed.
+                    sessions: listing.borrow().sessions.clone(),
+                    status: Status::Failed(error),
+                }
+            }
+        };
+        listing.send_if_modified(|shown| {
+            let changed = **shown != next;
+            if changed {
+                *shown = Arc::new(next);
+            }
+            changed
+        });
+        // Events that arrive meanwhile wait in their channel and make for one more look.
+        tokio::time::sleep_until(began + LISTING_INTERVAL).await;
+        tokio::select! {
+            () = listing.closed() => return,
+            changed = status.changed() => if changed.is_err() { return },
+            told = told(&mut events) => if !told { return },
+            () = tokio::time::sleep_until(again.unwrap_or(began)), if again.is_some() => {}
+        }
+    }
+}
+
+/// Waits for an event that may change the list, and takes all that wait with it. False when there
+/// will be none any more.
+async fn told(events: &mut broadcast::Receiver<Event>) -> bool {
+    let mut changed = false;
+    loop {
+        let event = if changed {
+            match events.try_recv() {
+                Err(broadcast::error::TryRecvError::Empty) => return true,
+                Err(broadcast::error::TryRecvError::Closed) => return false,
+                Err(broadcast::error::TryRecvError::Lagged(_)) => continue,
+                Ok(event) => event,
+            }
+        } else {
+            match events.recv().await {
+                Err(broadcast::error::RecvError::Closed) => return false,
+                Err(broadcast::error::RecvError::Lagged(_)) => Event::Reset,
+                Ok(event) => event,
+            }
+        };
+        changed |= !matches!(event, Event::LayoutChanged { .. });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_an_id_or_a_name() {
+        assert_eq!(Address::parse("$3"), Address::Id(SessionId(3)));
+        for name in ["a", "3", "$", "$x", "@1", ""] {
+            assert_eq!(Address::parse(name), Address::Name(name.into()));
+        }
+    }
+}

@@ -75,6 +75,27 @@ pub const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
 pub const TMUX_OLDEST: (u32, u32) = (3, 2);
 /// A tmux command or query that takes longer is reported as "not answering".
 pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
+/// tmux processes (other than attached clients) running at once: a hanging server must not pile them up.
+pub const TMUX_SPAWNS: usize = 8;
+/// Queries waiting for the control client; more wait with their askers.
+pub const TMUX_QUERIES: usize = 64;
+/// Bytes of one line of the control client; longer ones are cut.
+pub const CONTROL_LINE_BYTES: usize = 256 * 1024;
+/// Bytes of one answer of the control client; a list of 10,000 sessions fits.
+pub const CONTROL_REPLY_BYTES: usize = 8 * 1024 * 1024;
+/// Events a slow listener may be behind before it is told that anything may have changed.
+pub const TMUX_EVENTS: usize = 256;
+/// The longest pause before tmux is looked for again while there is no server: one `connect` each.
+pub const SERVER_POLL: Duration = Duration::from_secs(1);
+/// The list of sessions is asked for at most once in this time, however events storm.
+pub const LISTING_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a client of ours that has left its screen may take to end before it is taken to be
+/// suspended (`prefix C-z`) and revived.
+pub const SUSPEND_WAIT: Duration = Duration::from_millis(50);
+/// How long an ended client may take to leave before it is killed.
+pub const REAP_WAIT: Duration = Duration::from_secs(1);
+/// The width probe, whole; past it the built-in widths are used.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// First and last wait between attempts to reattach or to reach tmux again.
 pub const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a resize waits for tmux to confirm it before the picture is published anyway.

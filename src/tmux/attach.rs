@@ -1,1 +1,448 @@
-//! (tmux::attach)
+//! [`Attach`]: one `tmux attach` in a pty. Bytes come out, input and sizes go in, and at the end it
+//! says how it ended. Knows nothing of what the bytes mean, except its own farewell.
+//!
+//! The process that uses this must handle SIGHUP: `detach-client -P` makes the tmux client send it to
+//! its parent, which is us, and its default action ends the process. It must be a handler; an ignored
+//! signal would be inherited by every child (facts §7).
+
+use super::client::{Client, End};
+use super::error::Error;
+use super::farewell::Farewell;
+use super::name::SessionId;
+use super::program::{Program, client_environment, exclusively};
+use super::{fd, terminfo};
+use crate::config::limits::{REAP_WAIT, SUSPEND_WAIT};
+use crate::terminal::Size;
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use rustix::io::Errno;
+use rustix::process::Signal;
+use rustix::termios::{Winsize, tcsetwinsize};
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
+
+/// What our terminal can do. tmux stops at the first name it does not know, so the newest comes last.
+/// `margins` and `rectfill` are left out: vt100 misdraws what tmux then sends (facts §1).
+const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,mouse,overline,strikethrough,sync,title,usstyle,hyperlinks";
+
+/// Bytes read at once; tmux writes at most 16 KB.
+const READ_BYTES: usize = 16 * 1024;
+
+/// A client that left its screen without ending is looked at this often before what it says is
+/// shown: a lock program may be asking for a password in our terminal.
+const SUSPEND_LOOKS: u32 = 10;
+
+/// One attached tmux client. Dropping it kills the client and leaves the session alone.
+pub struct Attach {
+    master: AsyncFd<OwnedFd>,
+    tty: String,
+    client: Client,
+    output: Mutex<Output>,
+}
+
+#[derive(Default)]
+struct Output {
+    farewell: Farewell,
+    /// Bytes that draw and were not asked for yet, from `taken` on.
+    bytes: Vec<u8>,
+    taken: usize,
+    /// When the client left its screen, and how often it was looked at since.
+    left: Option<(Instant, u32)>,
+    revived: u64,
+    closed: bool,
+}
+
+/// How an attached client ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// Its session, or the last pane of it, ended.
+    Exited,
+    /// It was detached (`prefix d`, `detach-client`, `attach -d` elsewhere): the session lives.
+    Detached,
+    /// The tmux server ended.
+    ServerExited,
+    /// Its terminal was taken away.
+    LostTty,
+    /// It was asked to end (SIGTERM).
+    Terminated,
+    /// A signal killed it.
+    Killed(i32),
+    /// It never attached.
+    Refused(Error),
+    /// None of these: what it said.
+    Other(String),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited => f.write_str("the session ended"),
+            Self::Detached => f.write_str("the tmux client was detached"),
+            Self::ServerExited => f.write_str("the tmux server ended"),
+            Self::LostTty => f.write_str("the tmux client lost its terminal"),
+            Self::Terminated => f.write_str("the tmux client was terminated"),
+            Self::Killed(signal) => write!(f, "the tmux client was killed by signal {signal}"),
+            Self::Refused(error) => write!(f, "the tmux client could not attach: {error}"),
+            Self::Other(words) => write!(f, "the tmux client ended: {words}"),
+        }
+    }
+}
+
+impl fmt::Debug for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attach")
+            .field("tty", &self.tty)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Attach {
+    /// Opens a pty of this size and attaches to the session in it. With `claim` the client counts for
+    /// the window's size, else it has `ignore-size`.
+    pub(super) async fn open(
+        program: &Program,
+        id: SessionId,
+        size: Size,
+        claim: bool,
+    ) -> Result<Self, Error> {
+        let program = program.clone();
+        // Opening and starting takes a few milliseconds and must hold the spawn lock: not on a
+        // thread that serves others.
+        let spawned = tokio::task::spawn_blocking(move || spawn(&program, id, size, claim));
+        let (master, tty, client) = spawned.await.map_err(|error| failed(&error))??;
+        let master = fd::watched(master).map_err(|error| failed(&error))?;
+        Ok(Self {
+            master,
+            tty,
+            client,
+            output: Mutex::default(),
+        })
+    }
+
+    /// tmux's name for this client: the path of the pty's other end.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        &self.tty
+    }
+
+    /// How often this client was suspended (`prefix C-z`) and revived by us.
+    #[must_use]
+    pub fn revived(&self) -> u64 {
+        self.output().revived
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for bytes and reads some; 0 when the client has ended. Cancel-safe. What a client sends
+    /// while leaving (it clears the screen) is not given out.
+    ///
+    /// A suspended client is revived in here, so somebody must always be reading.
+    ///
+    /// # Errors
+    /// Those of the pty, other than its end.
+    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(n) = self.output().take(buf) {
+                return Ok(n);
+            }
+            let look = self.output().next_look();
+            let readable = async {
+                match look {
+                    Some(at) => tokio::time::timeout_at(at, self.master.readable()).await,
+                    None => Ok(self.master.readable().await),
+                }
+            };
+            let Ok(ready) = readable.await else {
+                self.look();
+                continue;
+            };
+            let mut ready = ready?;
+            // A false alarm clears the readiness and waits again.
+            if let Ok(filled) = ready.try_io(|master| self.fill(master.get_ref())) {
+                filled?;
+            }
+        }
+    }
+
+    /// Reads what is there; `WouldBlock` when drained, 0 when the client has ended.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and those of the pty.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(n) = self.output().take(buf) {
+                return Ok(n);
+            }
+            self.fill(self.master.get_ref())?;
+        }
+    }
+
+    /// Reads once from the pty.
+    fn fill(&self, master: &OwnedFd) -> io::Result<()> {
+        let mut bytes = [0; READ_BYTES];
+        let read = loop {
+            match rustix::io::read(master, &mut bytes) {
+                Err(Errno::INTR) => {}
+                // Linux's word for "the other end is closed".
+                Err(Errno::IO) => break Ok(0),
+                other => break other,
+            }
+        };
+        let n = read?;
+        self.output().feed(&bytes[..n]);
+        Ok(())
+    }
+
+    /// The client has left its screen and not ended: revives it if it is suspended.
+    fn look(&self) {
+        let mut output = self.output();
+        let Some((_, looks)) = &mut output.left else {
+            return;
+        };
+        *looks += 1;
+        let looks = *looks;
+        if looks == 1 && output.farewell.silent() {
+            output.revived += 1;
+            drop(output);
+            // tmux told the client to stop itself; without a job control shell above it the stop has
+            // no effect, but tmux waits for the "I am back" it says on SIGCONT.
+            tracing::info!(client = self.tty, "tmux client suspended, reviving it");
+            self.client.signal(Signal::CONT);
+        } else if looks >= SUSPEND_LOOKS {
+            output.release();
+        }
+    }
+
+    /// Waits until the pty takes input and writes some of it. Cancel-safe, and usable while another
+    /// task reads. Keystrokes of different messages belong in different writes: tmux takes a burst
+    /// for a paste and then ignores its prefix key in it.
+    ///
+    /// # Errors
+    /// Those of the pty; when the client has ended, too.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let mut ready = self.master.writable().await?;
+            let written = ready.try_io(|master| {
+                rustix::io::write(master.get_ref(), bytes).map_err(io::Error::from)
+            });
+            match written {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(result) => return result,
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    /// Sets the pty's size; tmux redraws everything.
+    ///
+    /// # Errors
+    /// Those of the pty.
+    pub fn resize(&self, size: Size) -> io::Result<()> {
+        let size = Winsize {
+            ws_col: size.cols,
+            ws_row: size.rows,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(self.master.get_ref(), size)?;
+        Ok(())
+    }
+
+    /// How it ended; to be called when [`Attach::read`] gave 0. Reaps the client, which ends by itself
+    /// within milliseconds and is killed if it does not.
+    pub async fn ended(mut self) -> Ended {
+        let mut kill_at = Some(Instant::now() + REAP_WAIT);
+        let mut pause = Duration::from_millis(1);
+        let end = loop {
+            if let Some(end) = self.client.end() {
+                break end;
+            }
+            match kill_at {
+                Some(at) if Instant::now() < at => {}
+                Some(_) => {
+                    self.client.signal(Signal::KILL);
+                    kill_at = None;
+                }
+                // It does not even die (a disk that hangs): reaped when it does.
+                None if pause >= REAP_WAIT => break End::Unknown,
+                None => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        };
+        let output = self.output();
+        ended(end, output.farewell.entered(), &output.farewell.words())
+    }
+}
+
+impl Output {
+    fn feed(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            self.closed = true;
+            return;
+        }
+        self.farewell.feed(bytes, &mut self.bytes);
+        if !self.farewell.leaving() {
+            self.left = None;
+        } else if self.left.is_none() {
+            self.left = Some((Instant::now(), 0));
+        }
+    }
+
+    /// Moves bytes that draw into `buf`; `Some(0)` at the end.
+    fn take(&mut self, buf: &mut [u8]) -> Option<usize> {
+        let n = buf.len().min(self.bytes.len() - self.taken);
+        if n == 0 {
+            return self.closed.then_some(0);
+        }
+        buf[..n].copy_from_slice(&self.bytes[self.taken..self.taken + n]);
+        self.taken += n;
+        if self.taken == self.bytes.len() {
+            self.bytes.clear();
+            self.taken = 0;
+        }
+        Some(n)
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        self.left
+            .map(|(left, looks)| left + SUSPEND_WAIT * (looks + 1))
+    }
+
+    fn release(&mut self) {
+        self.left = None;
+        self.farewell.release(&mut self.bytes);
+    }
+}
+
+fn failed(error: &dyn fmt::Display) -> Error {
+    Error::Failed {
+        what: "be attached",
+        message: error.to_string(),
+    }
+}
+
+fn spawn(
+    program: &Program,
+    id: SessionId,
+    size: Size,
+    claim: bool,
+) -> Result<(OwnedFd, String, Client), Error> {
+    let mut command = CommandBuilder::new(&program.path);
+    command.env_clear();
+    for (name, value) in client_environment() {
+        command.env(name, value);
+    }
+    command.env("TERM", terminfo::term()?);
+    command.cwd("/");
+    command.arg("-u");
+    command.args(program.socket.options());
+    command.args(["-T", FEATURES, "attach-session", "-E"]);
+    if !claim {
+        command.args(["-f", "ignore-size"]);
+    }
+    command.args(["-t".to_owned(), id.to_string()]);
+
+    let size = PtySize {
+        rows: size.rows,
+        cols: size.cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    exclusively(|| {
+        let pair = native_pty_system()
+            .openpty(size)
+            .map_err(|error| failed(&error))?;
+        let tty = pair
+            .master
+            .tty_name()
+            .ok_or_else(|| failed(&"the pty has no name"))?
+            .to_string_lossy()
+            .into_owned();
+        let master = fd::of_master(&*pair.master).map_err(|error| failed(&error))?;
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .map_err(|error| refused_spawn(program, &error.to_string()))?;
+        // Its own handle is only dropped: it neither kills nor reaps, which `Client` does.
+        let client = child
+            .process_id()
+            .and_then(Client::new)
+            .ok_or_else(|| failed(&"the client has no process id"))?;
+        Ok((master, tty, client))
+        // The pair ends here: with the slave open in this process we would never see the client's end.
+    })
+}
+
+/// portable-pty only says in words why it could not start a program.
+fn refused_spawn(program: &Program, words: &str) -> Error {
+    if words.contains("not executable") {
+        Error::NotExecutable {
+            program: program.path.clone(),
+        }
+    } else if words.contains("No viable candidates") || words.contains("exist") {
+        Error::Missing
+    } else {
+        failed(&words)
+    }
+}
+
+/// Reads the end from what the process returned and said.
+fn ended(end: End, entered: bool, words: &str) -> Ended {
+    if let End::Signal(signal) = end {
+        return Ended::Killed(signal);
+    }
+    let said = |start: &str| words.starts_with(start);
+    if said("[detached") {
+        Ended::Detached
+    } else if said("[exited]") {
+        Ended::Exited
+    } else if said("[server exited") || said("[lost server") {
+        Ended::ServerExited
+    } else if said("[lost tty") {
+        Ended::LostTty
+    } else if said("[terminated") {
+        Ended::Terminated
+    } else if !entered {
+        Ended::Refused(Error::from_words("attach", words))
+    } else {
+        Ended::Other(words.chars().take(200).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_are_told_apart() {
+        for (code, words, expected) in [
+            (0, "[exited]", Ended::Exited),
+            (0, "[detached (from session a)]", Ended::Detached),
+            (0, "[detached and SIGHUP (from session a)]", Ended::Detached),
+            (1, "[server exited]", Ended::ServerExited),
+            (1, "[server exited unexpectedly]", Ended::ServerExited),
+            (1, "[lost tty]", Ended::LostTty),
+            (1, "[terminated]", Ended::Terminated),
+            (0, "[something new]", Ended::Other("[something new]".into())),
+        ] {
+            assert_eq!(ended(End::Code(code), true, words), expected);
+        }
+        assert_eq!(ended(End::Signal(9), true, ""), Ended::Killed(9));
+        assert_eq!(
+            ended(End::Code(1), false, "can't find session: $9"),
+            Ended::Refused(Error::NoSuchSession)
+        );
+        assert_eq!(
+            ended(End::Code(1), false, "no sessions"),
+            Ended::Refused(Error::NoServer)
+        );
+    }
+}

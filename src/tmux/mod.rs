@@ -1,8 +1,278 @@
-//! EDGE: everything that talks to tmux.
+//! EDGE: everything that talks to tmux. Asked through [`Server`]; knows nothing of browsers.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `name` | ids and names, parsed once |
+//! | `program` | the tmux program: command lines, time-outs, the spawn lock |
+//! | `control`, `control_parser`, `event` | the one control client: events and questions |
+//! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
+//! | `attach`, `farewell`, `client` | one `tmux attach` in a pty, to its end |
+//! | `probe` | how wide tmux thinks characters are |
+//! | `error`, `version` | what goes wrong, in sentences |
 
 pub mod attach;
+mod client;
 pub mod control;
+pub mod control_parser;
+mod error;
+mod event;
+mod farewell;
+mod fd;
 pub mod name;
+mod probe;
+mod program;
 pub mod session;
+mod start;
+mod terminfo;
+mod version;
 
+pub use attach::{Attach, Ended};
+pub use control::Status;
+pub use error::Error;
+pub use event::{Event, SessionState};
 pub use name::{SessionId, SessionName, WindowId};
+pub use program::{Socket, exclusively};
+pub use session::{NewSession, Session};
+pub use version::Version;
+
+use crate::config::limits::TMUX_EVENTS;
+use crate::terminal::{Size, Widths};
+use control::Control;
+use program::Program;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tmux_interface::{
+    DisplayMessage, HasSession, ListClients, RefreshClient, SwitchClient, TmuxCommand,
+};
+use tokio::sync::{broadcast, watch};
+
+/// One tmux server as we see it. Cheap to clone; the control client ends with the last clone.
+#[derive(Debug, Clone)]
+pub struct Server {
+    program: Program,
+    control: Arc<Control>,
+}
+
+impl Server {
+    /// Begins to watch the server. Needs a tokio runtime; never fails: [`Server::status`] tells.
+    #[must_use]
+    pub fn new(socket: Socket) -> Self {
+        Self::watching(Program::new(socket))
+    }
+
+    /// The same with another tmux program than the one in `PATH`.
+    #[must_use]
+    pub fn with_program(path: PathBuf, socket: Socket) -> Self {
+        Self::watching(Program { path, socket })
+    }
+
+    fn watching(program: Program) -> Self {
+        let control = Arc::new(Control::start(program.clone(), TMUX_EVENTS));
+        Self { program, control }
+    }
+
+    /// Whether tmux can be used; always the latest.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.control.status()
+    }
+
+    /// What changes from now on. A listener that lags (`RecvError::Lagged`) should act as on
+    /// [`Event::Reset`].
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.control.events()
+    }
+
+    /// The socket this server is found at.
+    #[must_use]
+    pub fn socket(&self) -> &Socket {
+        &self.program.socket
+    }
+
+    /// The version of the tmux program.
+    ///
+    /// # Errors
+    /// When there is none that can be used.
+    pub async fn version(&self) -> Result<String, Error> {
+        Ok(control::version(&self.program).await?.text)
+    }
+
+    /// Asks the control client, or a tmux process of its own while there is none.
+    async fn ask(&self, what: &'static str, command: TmuxCommand<'_>) -> Result<String, Error> {
+        match self.control.ask(&command).await {
+            None => self.program.run(what, command).await,
+            Some(Err(error)) => Err(error),
+            Some(Ok(reply)) if reply.cut => Err(Error::Failed {
+                what,
+                message: "its answer is too long".to_owned(),
+            }),
+            Some(Ok(reply)) if reply.ok => Ok(reply.lines.join("\n")),
+            Some(Ok(reply)) => Err(Error::from_words(what, &reply.lines.join("\n"))),
+        }
+    }
+
+    /// All sessions, in tmux's order.
+    ///
+    /// # Errors
+    /// [`Error::NoServer`] when there is none, and whatever else keeps tmux from answering.
+    pub async fn sessions(&self) -> Result<Vec<Session>, Error> {
+        let sessions = self.ask("list the sessions", session::list()).await?;
+        let clients = self
+            .ask("list the clients", session::list_clients())
+            .await?;
+        Ok(session::read_list(&sessions, &clients))
+    }
+
+    /// Creates a session, and with the first one a server that outlives us.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::BadDirectory`], [`Error::BadCommand`], [`Error::CannotStart`] and
+    /// whatever else keeps tmux from doing it.
+    pub async fn create(&self, new: NewSession) -> Result<Session, Error> {
+        let created = session::create(&self.program, &new).await;
+        if created.is_ok() {
+            self.control.hurry();
+        }
+        created
+    }
+
+    /// Gives a session another name.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::NoSuchSession`], and whatever else keeps tmux from doing it.
+    pub async fn rename(&self, id: SessionId, name: &SessionName) -> Result<(), Error> {
+        session::rename(&self.program, id, name).await
+    }
+
+    /// Ends a session and everything that runs in it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`], and whatever else keeps tmux from doing it.
+    pub async fn kill(&self, id: SessionId) -> Result<(), Error> {
+        session::kill(&self.program, id).await
+    }
+
+    /// Whether the session lives. Without a server it does not.
+    ///
+    /// # Errors
+    /// When tmux cannot say.
+    pub async fn exists(&self, id: SessionId) -> Result<bool, Error> {
+        let command = HasSession::new().target_session(id.to_string()).build();
+        match self.ask("look for the session", command).await {
+            Ok(_) => Ok(true),
+            Err(Error::NoSuchSession) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One field of one client.
+    async fn client_field(&self, client: &str, field: &str) -> Result<Option<String>, Error> {
+        let mut command: TmuxCommand<'_> = ListClients::new().build();
+        command.push_option("-F", format!("{field}\t#{{client_name}}"));
+        let clients = match self.ask("list the clients", command).await {
+            // No server, no clients.
+            Err(Error::NoServer) => return Ok(None),
+            answer => answer?,
+        };
+        Ok(clients.lines().find_map(|line| {
+            let (value, name) = line.split_once('\t')?;
+            (name == client).then(|| value.to_owned())
+        }))
+    }
+
+    /// Which session a client shows now; `None` when there is no such client.
+    ///
+    /// # Errors
+    /// When tmux cannot say.
+    pub async fn client_session(&self, client: &str) -> Result<Option<SessionId>, Error> {
+        let shown = self.client_field(client, "#{session_id}").await?;
+        Ok(shown.and_then(|id| id.parse().ok()))
+    }
+
+    /// The size tmux believes a client to have: a resize has arrived when this tells the new one.
+    ///
+    /// # Errors
+    /// When tmux cannot say.
+    pub async fn client_size(&self, client: &str) -> Result<Option<Size>, Error> {
+        let size = self
+            .client_field(client, "#{client_width} #{client_height}")
+            .await?;
+        Ok(size.and_then(|size| {
+            let (cols, rows) = size.split_once(' ')?;
+            Some(Size {
+                cols: cols.parse().ok()?,
+                rows: rows.parse().ok()?,
+            })
+        }))
+    }
+
+    /// Has a client show another session.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchClient`], [`Error::NoSuchSession`], and whatever else keeps tmux from doing it.
+    pub async fn switch_client(&self, client: &str, id: SessionId) -> Result<(), Error> {
+        let command = SwitchClient::new()
+            .not_update_env()
+            .target_client(client)
+            .target_session(id.to_string())
+            .build();
+        self.ask("switch the client", command).await?;
+        Ok(())
+    }
+
+    /// Has a client count for its window's size, or not.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchClient`], and whatever else keeps tmux from doing it.
+    pub async fn claim_size(&self, client: &str, claim: bool) -> Result<(), Error> {
+        let flag = if claim { "!ignore-size" } else { "ignore-size" };
+        let mut command: TmuxCommand<'_> = RefreshClient::new().build();
+        command.push_option("-f", flag).push_option("-t", client);
+        self.ask("change the client's flags", command).await?;
+        Ok(())
+    }
+
+    /// The size of a pty that shows the session's current window whole, status lines included.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`], and whatever else keeps tmux from answering.
+    pub async fn window_size(&self, id: SessionId) -> Result<Size, Error> {
+        // `display-message` succeeds with nothing for a session that is not there.
+        let mut command: TmuxCommand<'_> = DisplayMessage::new().print().build();
+        command
+            .push_option("-t", format!("{id}:"))
+            .push_param("#{window_width} #{window_height} #{status}");
+        let said = self.ask("tell the window's size", command).await?;
+        let mut fields = said.trim().split(' ');
+        let cols = fields.next().and_then(|n| n.parse().ok());
+        let rows = fields.next().and_then(|n| n.parse().ok());
+        let (Some(cols), Some(rows)) = (cols, rows) else {
+            return Err(Error::NoSuchSession);
+        };
+        let rows = event::with_status(rows, fields.next().unwrap_or_default());
+        Ok(Size::clamped(cols, rows))
+    }
+
+    /// How wide tmux thinks characters are, measured on a throw-away server. Never fails and never
+    /// takes long: when it cannot be measured, the widths of tmux 3.3a are taken, with a warning.
+    pub async fn widths(&self) -> Widths {
+        match probe::widths(&self.program).await {
+            Ok(widths) => widths,
+            Err(error) => {
+                tracing::warn!(%error, "the widths of characters could not be measured, so those of tmux 3.3a are assumed");
+                Widths::default()
+            }
+        }
+    }
+
+    /// Attaches a new client to a session, in a pty of this size. Without `claim` it never changes
+    /// the window's size.
+    ///
+    /// # Errors
+    /// What keeps the client from being started. What tmux then refuses (no such session) is told by
+    /// [`Attach::ended`].
+    pub async fn attach(&self, id: SessionId, size: Size, claim: bool) -> Result<Attach, Error> {
+        Attach::open(&self.program, id, size, claim).await
+    }
+}

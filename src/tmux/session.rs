@@ -1,1 +1,300 @@
-//! (tmux::session)
+//! [`Session`]: tmux's sessions: listed, created, renamed and ended with `tmux_interface`.
+//!
+//! Nothing a user sends reaches a place where tmux expands formats (`#(command)` there runs a
+//! command): names match [`SessionName`], a directory is the working directory of the tmux client
+//! and no argument at all, and a command is one argument that only the shell reads.
+
+use super::client::Ours;
+use super::error::Error;
+use super::event::{FIELD, with_status};
+use super::name::{SessionId, SessionName};
+use super::program::Program;
+use super::start;
+use crate::terminal::Size;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use tmux_interface::{
+    KillSession, ListClients, ListSessions, NewSession as NewSessionCommand, RenameSession,
+    TmuxCommand,
+};
+
+/// A session as tmux tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id; never used twice by one server.
+    pub id: SessionId,
+    /// Its name, whatever it is: sessions not created by us have any.
+    pub name: String,
+    /// How many windows it has.
+    pub windows: u32,
+    /// When it was created, in seconds since 1970.
+    pub created: u64,
+    /// When something last happened in it, in seconds since 1970.
+    pub activity: u64,
+    /// How many clients other than ours are attached.
+    pub attached: u32,
+    /// The size of a pty that shows its current window whole, status lines included.
+    pub size: Option<Size>,
+    /// What runs in its active pane.
+    pub command: String,
+    /// The directory of its active pane.
+    pub cwd: String,
+    /// The title of its active pane.
+    pub title: String,
+}
+
+/// A session to be created.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its name.
+    pub name: SessionName,
+    /// What runs in it, for the shell; the user's shell when there is none.
+    pub command: Option<String>,
+    /// Where it starts; the home directory when there is none.
+    pub cwd: Option<PathBuf>,
+    /// The size of its first window.
+    pub size: Option<Size>,
+}
+
+/// Bytes of a command: tmux takes about 16 KB for a whole command line.
+const COMMAND_BYTES: usize = 8 * 1024;
+
+/// Fields in order; the name comes last and the title before it, as they contain anything but control
+/// characters.
+fn format() -> String {
+    // A directory may contain even line breaks.
+    let cwd = "#{s|[\x01-\x1f]|?|:pane_current_path}";
+    let tab = FIELD;
+    format!(
+        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{session_activity}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}#{{pane_current_command}}{tab}{cwd}{tab}#{{pane_title}}{tab}#{{session_name}}"
+    )
+}
+
+/// The command that lists all sessions.
+pub(super) fn list() -> TmuxCommand<'static> {
+    ListSessions::new().format(format()).build()
+}
+
+/// The command that lists all clients, one `pid session` a line.
+pub(super) fn list_clients() -> TmuxCommand<'static> {
+    let mut command: TmuxCommand<'static> = ListClients::new().build();
+    command.push_option("-F", "#{client_pid} #{session_id}");
+    command
+}
+
+/// Reads the answers to [`list`] and [`list_clients`].
+pub(super) fn read_list(sessions: &str, clients: &str) -> Vec<Session> {
+    let mut sessions: Vec<Session> = sessions.lines().filter_map(read).collect();
+    for line in clients.lines() {
+        let Some((pid, id)) = line.split_once(' ') else {
+            continue;
+        };
+        if !pid.parse().is_ok_and(Ours::contains) {
+            continue;
+        }
+        let id = id.parse::<SessionId>();
+        if let Some(session) = sessions.iter_mut().find(|s| Ok(s.id) == id) {
+            session.attached = session.attached.saturating_sub(1);
+        }
+    }
+    sessions
+}
+
+fn read(line: &str) -> Option<Session> {
+    let fields: Vec<&str> = line.splitn(12, FIELD).collect();
+    let &[
+        id,
+        windows,
+        created,
+        activity,
+        attached,
+        cols,
+        rows,
+        status,
+        command,
+        cwd,
+        title,
+        name,
+    ] = &fields[..]
+    else {
+        return None;
+    };
+    let size = cols.parse().ok().zip(rows.parse().ok());
+    Some(Session {
+        id: id.parse().ok()?,
+        name: name.to_owned(),
+        windows: windows.parse().ok()?,
+        created: created.parse().unwrap_or_default(),
+        activity: activity.parse().unwrap_or_default(),
+        attached: attached.parse().unwrap_or_default(),
+        size: size.map(|(cols, rows)| Size::clamped(cols, with_status(rows, status))),
+        command: command.to_owned(),
+        cwd: cwd.to_owned(),
+        title: title.to_owned(),
+    })
+}
+
+/// Creates a session, and a server outside our own service if there is none.
+pub(super) async fn create(program: &Program, new: &NewSession) -> Result<Session, Error> {
+    let cwd = directory(new.cwd.as_deref())?;
+    let mut command = NewSessionCommand::new()
+        .detached()
+        .print()
+        .format(format())
+        .session_name(new.name.as_str());
+    if let Some(size) = new.size {
+        command = command.width(size.cols.into()).height(size.rows.into());
+    }
+    let mut command = command.build();
+    if let Some(shell) = &new.command {
+        command.push_param("--");
+        command.push_param(shell_command(shell)?);
+    }
+    let said = start::run(program, command, &cwd).await?;
+    said.lines().next().and_then(read).ok_or(Error::Failed {
+        what: "create the session",
+        message: format!("it answered {said:?}"),
+    })
+}
+
+/// A command as tmux takes it whole: a `;` at the end of an argument would begin a new tmux command.
+fn shell_command(command: &str) -> Result<String, Error> {
+    let refuse = |reason: &str| {
+        Err(Error::BadCommand {
+            reason: reason.to_owned(),
+        })
+    };
+    if command.trim().is_empty() {
+        return refuse("it is empty; leave it out for a shell");
+    }
+    if command.len() > COMMAND_BYTES {
+        return refuse("it is longer than 8 KB; put it into a script");
+    }
+    if command.contains('\0') {
+        return refuse("it contains a zero byte");
+    }
+    Ok(match command.strip_suffix(';') {
+        Some(rest) => format!(r"{rest}\;"),
+        None => command.to_owned(),
+    })
+}
+
+/// The directory to start in, checked: tmux would silently take another.
+fn directory(asked: Option<&Path>) -> Result<PathBuf, Error> {
+    let Some(asked) = asked else {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        return Ok(home
+            .filter(|home| home.is_dir())
+            .unwrap_or_else(|| "/".into()));
+    };
+    let refuse = |reason: &str| {
+        Err(Error::BadDirectory {
+            path: asked.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    if !asked.is_absolute() {
+        return refuse("it is not an absolute path (it should begin with /)");
+    }
+    match std::fs::metadata(asked) {
+        Ok(found) if !found.is_dir() => refuse("it is not a directory"),
+        Ok(_) => match rustix::fs::access(asked, rustix::fs::Access::EXEC_OK) {
+            Ok(()) => Ok(asked.to_owned()),
+            Err(_) => refuse("there is no permission to enter it"),
+        },
+        Err(error) => match error.kind() {
+            std::io::ErrorKind::NotFound => refuse("it does not exist"),
+            std::io::ErrorKind::PermissionDenied => refuse("there is no permission to look at it"),
+            _ => refuse(&error.to_string()),
+        },
+    }
+}
+
+/// Gives a session another name.
+pub(super) async fn rename(
+    program: &Program,
+    id: SessionId,
+    name: &SessionName,
+) -> Result<(), Error> {
+    let command = RenameSession::new()
+        .target_session(id.to_string())
+        .new_name(name.as_str())
+        .build();
+    program.run("rename the session", command).await?;
+    Ok(())
+}
+
+/// Ends a session and everything in it.
+pub(super) async fn kill(program: &Program, id: SessionId) -> Result<(), Error> {
+    let command = KillSession::new().target_session(id.to_string()).build();
+    program.run("end the session", command).await?;
+    Ok(())
+}
+
+impl Serialize for Session {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut fields = serializer.serialize_struct("Session", 11)?;
+        fields.serialize_field("id", &self.id)?;
+        fields.serialize_field("name", &self.name)?;
+        fields.serialize_field("windows", &self.windows)?;
+        fields.serialize_field("created", &self.created)?;
+        fields.serialize_field("activity", &self.activity)?;
+        fields.serialize_field("attached", &self.attached)?;
+        fields.serialize_field("cols", &self.size.map(|s| s.cols))?;
+        fields.serialize_field("rows", &self.size.map(|s| s.rows))?;
+        fields.serialize_field("command", &self.command)?;
+        fields.serialize_field("cwd", &self.cwd)?;
+        fields.serialize_field("title", &self.title)?;
+        fields.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listed_session_is_read_with_its_name_whole() {
+        let line = "$3\t2\t1700000000\t1700000001\t1\t80\t23\ton\tvim\t/home\tti tle\tna me\twith";
+        let session = read(line).unwrap();
+        assert_eq!(session.id, SessionId(3));
+        assert_eq!(session.size, Some(Size { cols: 80, rows: 24 }));
+        assert_eq!(session.title, "ti tle");
+        assert_eq!(session.name, "na me\twith");
+        assert!(read("").is_none() && read("no server").is_none());
+    }
+
+    #[test]
+    fn clients_of_ours_do_not_count_as_attached() {
+        let line = "$3\t2\t0\t0\t2\t80\t23\ton\tvim\t/\tt\tn";
+        let _ours = Ours::new(4_000_001);
+        let listed = read_list(line, "4000001 $3\n4000002 $3\nx\n");
+        assert_eq!(listed[0].attached, 1);
+    }
+
+    #[test]
+    fn a_command_cannot_begin_another_tmux_command() {
+        assert_eq!(shell_command("ls").unwrap(), "ls");
+        assert_eq!(shell_command("ls;").unwrap(), r"ls\;");
+        assert_eq!(shell_command(r"find \;").unwrap(), r"find \\;");
+        assert!(shell_command(" ").is_err());
+        assert!(shell_command(&"x".repeat(9000)).is_err());
+    }
+
+    #[test]
+    fn a_directory_is_checked_before_tmux_sees_it() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(directory(Some(dir.path())).unwrap(), dir.path());
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for (path, reason) in [
+            (dir.path().join("none"), "does not exist"),
+            (file, "not a directory"),
+            ("relative".into(), "absolute"),
+        ] {
+            let error = directory(Some(&path)).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

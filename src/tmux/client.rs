@@ -1,0 +1,125 @@
+//! [`Client`]: the process of one tmux client of ours, from spawn to reaping. Knows its pid only.
+
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// The tmux clients this process runs: tmux counts them as attached, people should not.
+static OURS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Marks a process as a tmux client of ours while it lives.
+#[derive(Debug)]
+pub(super) struct Ours(u32);
+
+impl Ours {
+    pub(super) fn new(pid: u32) -> Self {
+        OURS.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(pid);
+        Self(pid)
+    }
+
+    pub(super) fn contains(pid: u32) -> bool {
+        OURS.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&pid)
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        OURS.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.0);
+    }
+}
+
+/// A child process that is reaped by us alone, so its pid is its own for as long as this lives.
+/// Dropping it kills it and reaps it in the background.
+#[derive(Debug)]
+pub(super) struct Client {
+    pid: Pid,
+    reaped: bool,
+    _ours: Ours,
+}
+
+impl Client {
+    /// Takes over the child with this pid.
+    pub(super) fn new(pid: u32) -> Option<Self> {
+        Some(Self {
+            pid: Pid::from_raw(i32::try_from(pid).ok()?)?,
+            reaped: false,
+            _ours: Ours::new(pid),
+        })
+    }
+
+    /// Its end, once it has come. Does not block.
+    pub(super) fn end(&mut self) -> Option<End> {
+        if self.reaped {
+            return Some(End::Unknown);
+        }
+        match waitpid(Some(self.pid), WaitOptions::NOHANG) {
+            Ok(None) | Err(rustix::io::Errno::INTR) => None,
+            Ok(Some((_, status))) => {
+                self.reaped = true;
+                Some(End::from(status))
+            }
+            // Somebody else reaped it (SIGCHLD ignored): it is over all the same.
+            Err(_) => {
+                self.reaped = true;
+                Some(End::Unknown)
+            }
+        }
+    }
+
+    /// Sends it a signal, if it has not been reaped.
+    pub(super) fn signal(&self, signal: Signal) {
+        if !self.reaped {
+            // It fails only for a process that is gone, which is what the caller wants to know of
+            // from `end`.
+            let _ = kill_process(self.pid, signal);
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if self.end().is_some() {
+            return;
+        }
+        self.signal(Signal::KILL);
+        if self.end().is_some() {
+            return;
+        }
+        let pid = self.pid;
+        let reap = move || {
+            // A killed process ends within milliseconds; EINTR is the only failure worth another go.
+            while matches!(
+                waitpid(Some(pid), WaitOptions::empty()),
+                Err(rustix::io::Errno::INTR)
+            ) {}
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(reap)),
+            Err(_) => drop(std::thread::spawn(reap)),
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Code(i32),
+    Signal(i32),
+    Unknown,
+}
+
+impl From<WaitStatus> for End {
+    fn from(status: WaitStatus) -> Self {
+        match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Self::Code(code),
+            (_, Some(signal)) => Self::Signal(signal),
+            _ => Self::Unknown,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! [`Error`]: what can go wrong with tmux, each as a sentence with its cause and the next step, and
+//! the reading of tmux's own words. Pure.
+
+use super::name::BadName;
+use crate::config::limits::{TMUX_OLDEST, TMUX_TIMEOUT};
+use std::path::PathBuf;
+
+/// Why tmux did not do what we asked.
+#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// There is no program called tmux.
+    #[error("tmux was not found in PATH: install tmux {}.{} or newer (for example: apt install tmux)", TMUX_OLDEST.0, TMUX_OLDEST.1)]
+    Missing,
+    /// There is one, and we may not run it.
+    #[error("{} is not executable: check its permissions (chmod +x) or put another tmux first in PATH", program.display())]
+    NotExecutable {
+        /// The program as it was called.
+        program: PathBuf,
+    },
+    /// It is too old for the flags we need.
+    #[error("tmux {found} is too old: install tmux {}.{} or newer", TMUX_OLDEST.0, TMUX_OLDEST.1)]
+    TooOld {
+        /// What `tmux -V` said.
+        found: String,
+    },
+    /// No tmux server is running: normal before the first session.
+    #[error("no tmux server is running: create a session to start one")]
+    NoServer,
+    /// The server's socket belongs to someone else.
+    #[error("no permission to use the tmux socket {}: run muxview as the user who owns the tmux server, or name another socket", path.display())]
+    Permission {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// tmux did not answer in time.
+    #[error("tmux did not answer within {} seconds: its server may be stopped or overloaded; muxview keeps trying", TMUX_TIMEOUT.as_secs())]
+    Timeout,
+    /// The session we asked about does not exist (any more).
+    #[error("there is no such session: it may have ended; look at the list of sessions")]
+    NoSuchSession,
+    /// The client we asked about does not exist (any more).
+    #[error("there is no such tmux client: it has detached")]
+    NoSuchClient,
+    /// The name is taken.
+    #[error("a session called {name} exists already: open it or choose another name")]
+    Exists {
+        /// The name.
+        name: String,
+    },
+    /// The name is not one we give.
+    #[error(transparent)]
+    BadName(#[from] BadName),
+    /// The directory a session should start in cannot be used.
+    #[error("the directory {} cannot be used: {reason}; choose another directory", path.display())]
+    BadDirectory {
+        /// The directory as asked for.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The command of a new session cannot be handed to tmux.
+    #[error("the command cannot be run: {reason}")]
+    BadCommand {
+        /// Why not.
+        reason: String,
+    },
+    /// The terminal description our tmux client needs is not installed.
+    #[error(
+        "the terminal descriptions tmux-256color and screen-256color are both missing: install one (for example: apt install ncurses-base ncurses-term)"
+    )]
+    Terminfo,
+    /// A tmux server cannot be started where our own restart would not end it.
+    #[error(
+        "a tmux server cannot be started outside muxview's own service ({reason}): start one with `{command}` and try again"
+    )]
+    CannotStart {
+        /// What stood in the way.
+        reason: String,
+        /// What a person can run instead.
+        command: String,
+    },
+    /// tmux said something else.
+    #[error("tmux could not {what}: {message}")]
+    Failed {
+        /// What was asked, as a verb phrase.
+        what: &'static str,
+        /// tmux's own words, or the system's.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Reads what a tmux client printed before it failed to do `what`.
+    #[must_use]
+    pub fn from_words(what: &'static str, words: &str) -> Self {
+        let words = words.trim();
+        let has = |needle: &str| words.contains(needle);
+        if has("(Permission denied)") || has("access not allowed") {
+            // "error connecting to /tmp/tmux-0/default (Permission denied)"
+            let path = words
+                .strip_prefix("error connecting to ")
+                .and_then(|rest| rest.rsplit_once(" ("))
+                .map_or("", |(path, _)| path);
+            return Self::Permission { path: path.into() };
+        }
+        if let Some((_, name)) = words.split_once("duplicate session: ") {
+            return Self::Exists {
+                name: name.lines().next().unwrap_or_default().to_owned(),
+            };
+        }
+        if has("no server running on")
+            || has("error connecting to")
+            || has("server exited")
+            || has("lost server")
+            || has("no sessions")
+        {
+            return Self::NoServer;
+        }
+        if has("can't find session") || has("session not found") {
+            return Self::NoSuchSession;
+        }
+        if has("can't find client") {
+            return Self::NoSuchClient;
+        }
+        if has("missing or unsuitable terminal") || has("open terminal failed") {
+            return Self::Terminfo;
+        }
+        let message = if has("protocol version mismatch") {
+            format!(
+                "{words}: the running server is of another version than the tmux in PATH; restart the server when its work is done, or put its version first in PATH"
+            )
+        } else if words.is_empty() {
+            "it gave no reason".to_owned()
+        } else {
+            words.lines().next().unwrap_or_default().to_owned()
+        };
+        Self::Failed { what, message }
+    }
+
+    /// Reads why the system would not start `program`.
+    #[must_use]
+    pub fn from_spawn(program: &std::path::Path, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing,
+            std::io::ErrorKind::PermissionDenied => Self::NotExecutable {
+                program: program.to_owned(),
+            },
+            _ => Self::Failed {
+                what: "be started",
+                message: error.to_string(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tmuxs_words_are_told_apart() {
+        let read = |words| Error::from_words("list sessions", words);
+        assert_eq!(
+            read("no server running on /tmp/tmux-0/default\n"),
+            Error::NoServer
+        );
+        assert_eq!(
+            read("error connecting to /tmp/tmux-0/x (No such file or directory)"),
+            Error::NoServer
+        );
+        assert_eq!(
+            read("error connecting to /tmp/tmux-0/x (Permission denied)"),
+            Error::Permission {
+                path: "/tmp/tmux-0/x".into()
+            }
+        );
+        assert_eq!(read("can't find session: $9"), Error::NoSuchSession);
+        assert_eq!(
+            read("duplicate session: a"),
+            Error::Exists { name: "a".into() }
+        );
+        assert_eq!(read("server exited unexpectedly"), Error::NoServer);
+        assert_eq!(
+            read("open terminal failed: missing or unsuitable terminal: x"),
+            Error::Terminfo
+        );
+        assert_eq!(
+            read("unknown option -- Q\nusage: ..").to_string(),
+            "tmux could not list sessions: unknown option -- Q"
+        );
+    }
+
+    #[test]
+    fn every_error_is_a_sentence_with_a_next_step() {
+        for error in [
+            Error::Missing,
+            Error::TooOld {
+                found: "3.1c".into(),
+            },
+            Error::NoServer,
+            Error::Permission { path: "/s".into() },
+            Error::Timeout,
+            Error::NoSuchSession,
+            Error::Exists { name: "a".into() },
+            Error::Terminfo,
+            Error::NotExecutable {
+                program: "tmux".into(),
+            },
+        ] {
+            assert!(error.to_string().contains(": "), "{error}");
+        }
+    }
+}

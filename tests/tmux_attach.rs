@@ -1,0 +1,290 @@
+//! Promise: an attach shows what tmux shows, delivers what it is given, and says how it ended.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[allow(dead_code)]
+mod tmux;
+
+use muxview::terminal::Size;
+use muxview::tmux::{Attach, Ended, Error, Event, Server, SessionId};
+use std::time::Duration;
+use tmux::{PATIENCE, Tmux, read_to_end, read_until, signal, until, write_all};
+
+const SIZE: Size = Size { cols: 80, rows: 25 };
+
+async fn attached(server: &Server, id: u32) -> Attach {
+    let attach = server.attach(SessionId(id), SIZE, false).await.unwrap();
+    read_until(&attach, "\x1bP=2s").await;
+    attach
+}
+
+async fn end_of(attach: Attach) -> Ended {
+    read_to_end(&attach).await;
+    tokio::time::timeout(PATIENCE, attach.ended())
+        .await
+        .unwrap()
+}
+
+/// The pid of the tmux client at this terminal.
+fn client_pid(tmux: &Tmux, attach: &Attach) -> String {
+    tmux.must(&["list-clients", "-F", "#{client_tty} #{client_pid}"])
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{} ", attach.client())))
+        .expect("our client is listed")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn input_arrives_and_its_echo_comes_back() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let attach = attached(&server, 0).await;
+    write_all(&attach, "hällo\r".as_bytes()).await;
+    read_until(&attach, "hällo").await;
+    until("the pane shows it twice", || async {
+        tmux.must(&["capture-pane", "-p", "-t", "a:"])
+            .starts_with("hällo\nhällo")
+    })
+    .await;
+    let mut buf = [0; 64];
+    // What is left is drained; then there is nothing to read.
+    while attach.try_read(&mut buf).is_ok() {}
+    assert_eq!(
+        attach.try_read(&mut buf).unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock
+    );
+}
+
+#[tokio::test]
+async fn a_size_reaches_tmux_and_a_window_only_when_claimed() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let attach = attached(&server, 0).await;
+    let window = || server.window_size(SessionId(0));
+    assert_eq!(window().await.unwrap(), SIZE);
+
+    let larger = Size {
+        cols: 100,
+        rows: 40,
+    };
+    attach.resize(larger).unwrap();
+    until("tmux knows the client's size", || async {
+        server.client_size(attach.client()).await.unwrap() == Some(larger)
+    })
+    .await;
+    assert_eq!(window().await.unwrap(), SIZE, "ignore-size");
+
+    server.claim_size(attach.client(), true).await.unwrap();
+    until("the window follows", || async {
+        window().await.unwrap() == larger
+    })
+    .await;
+    server.claim_size(attach.client(), false).await.unwrap();
+    attach.resize(SIZE).unwrap();
+    until("tmux knows the client's size", || async {
+        server.client_size(attach.client()).await.unwrap() == Some(SIZE)
+    })
+    .await;
+    assert_eq!(window().await.unwrap(), larger, "ignored again");
+}
+
+#[tokio::test]
+async fn ends_are_told_apart() {
+    // `detach-client -P` sends SIGHUP to the parent of the client: to this process.
+    let _hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).unwrap();
+    let tmux = Tmux::started();
+    for name in ["b", "c"] {
+        tmux.must(&["new-session", "-d", "-s", name, "cat"]);
+    }
+    let server = tmux.ready().await;
+
+    let attach = attached(&server, 1).await;
+    tmux.must(&["kill-session", "-t", "b"]);
+    assert_eq!(end_of(attach).await, Ended::Exited);
+    assert!(!server.exists(SessionId(1)).await.unwrap());
+
+    let attach = attached(&server, 0).await;
+    tmux.must(&["detach-client", "-t", attach.client()]);
+    assert_eq!(end_of(attach).await, Ended::Detached);
+    assert!(server.exists(SessionId(0)).await.unwrap());
+
+    let attach = attached(&server, 0).await;
+    tmux.must(&["detach-client", "-P", "-t", attach.client()]);
+    assert_eq!(end_of(attach).await, Ended::Detached);
+
+    for (sent, expected) in [
+        ("-KILL", Ended::Killed(9)),
+        ("-TERM", Ended::Terminated),
+        ("-HUP", Ended::LostTty),
+    ] {
+        let attach = attached(&server, 0).await;
+        signal(&client_pid(&tmux, &attach), sent);
+        assert_eq!(end_of(attach).await, expected);
+    }
+
+    let attach = server.attach(SessionId(99), SIZE, false).await.unwrap();
+    assert_eq!(end_of(attach).await, Ended::Refused(Error::NoSuchSession));
+
+    let attach = attached(&server, 0).await;
+    tmux.must(&["kill-server"]);
+    assert_eq!(end_of(attach).await, Ended::ServerExited);
+
+    let attach = server.attach(SessionId(0), SIZE, false).await.unwrap();
+    assert_eq!(end_of(attach).await, Ended::Refused(Error::NoServer));
+}
+
+#[tokio::test]
+async fn the_screen_is_not_cleared_by_a_farewell() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let attach = attached(&server, 0).await;
+    tmux.must(&["detach-client", "-t", attach.client()]);
+    let rest = read_to_end(&attach).await;
+    assert!(
+        !rest.contains("\x1b[J") && !rest.contains("detached"),
+        "{rest:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_suspended_client_is_revived() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let attach = attached(&server, 0).await;
+    tmux.must(&["suspend-client", "-t", attach.client()]);
+    read_until(&attach, "\x1b[?1049h").await;
+    assert_eq!(attach.revived(), 1);
+    write_all(&attach, b"still here").await;
+    read_until(&attach, "still here").await;
+}
+
+#[tokio::test]
+async fn a_switched_client_is_noticed_and_brought_back() {
+    let tmux = Tmux::started();
+    tmux.must(&["new-session", "-d", "-s", "b", "cat"]);
+    let server = tmux.ready().await;
+    let attach = attached(&server, 0).await;
+    let mut events = server.events();
+    tmux.must(&["switch-client", "-c", attach.client(), "-t", "b"]);
+    let switched = Event::ClientSession {
+        client: attach.client().to_owned(),
+        session: SessionId(1),
+    };
+    tokio::time::timeout(PATIENCE, async {
+        while events.recv().await.unwrap() != switched {}
+    })
+    .await
+    .unwrap();
+    let shown = || server.client_session(attach.client());
+    assert_eq!(shown().await.unwrap(), Some(SessionId(1)));
+    server
+        .switch_client(attach.client(), SessionId(0))
+        .await
+        .unwrap();
+    assert_eq!(shown().await.unwrap(), Some(SessionId(0)));
+    assert_eq!(server.client_session("/dev/pts/none").await.unwrap(), None);
+    assert_eq!(
+        server.switch_client(attach.client(), SessionId(77)).await,
+        Err(Error::NoSuchSession)
+    );
+}
+
+#[tokio::test]
+async fn a_large_paste_arrives_whole() {
+    let tmux = Tmux::none();
+    let file = tmux.dir.path().join("pasted");
+    let command = format!("stty raw -echo; head -c 300000 > {}", file.display());
+    tmux.must(&[
+        "new-session",
+        "-d",
+        "-s",
+        "a",
+        &format!("{command}; sleep 100"),
+    ]);
+    let server = tmux.ready().await;
+    let attach = attached(&server, 0).await;
+    // The shell may not have set the terminal yet.
+    until("raw", || async {
+        tmux.must(&[
+            "display-message",
+            "-p",
+            "-t",
+            "a:",
+            "#{pane_current_command}",
+        ]) == "head"
+    })
+    .await;
+    let text: Vec<u8> = (0..300_000u32).map(|n| b'a' + (n % 23) as u8).collect();
+    let mut buf = [0; 4096];
+    tokio::time::timeout(PATIENCE, async {
+        let write = write_all(&attach, &text);
+        tokio::pin!(write);
+        loop {
+            tokio::select! {
+                () = &mut write => break,
+                n = attach.read(&mut buf) => assert!(n.unwrap() > 0),
+            }
+        }
+    })
+    .await
+    .unwrap();
+    until("all has arrived", || async {
+        std::fs::read(&file).is_ok_and(|read| read == text)
+    })
+    .await;
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Children of this process, zombies included.
+fn children() -> usize {
+    let me = std::process::id().to_string();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok())
+        .filter(|stat| {
+            stat.rsplit(") ")
+                .next()
+                .and_then(|rest| rest.split(' ').nth(1))
+                == Some(&me)
+        })
+        .count()
+}
+
+/// Counts the process's own descriptors and children, so it must be alone in its process; nextest
+/// gives every test one, `cargo test` needs `--test-threads=1` for this file to be strict.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attaching_and_dropping_leaves_nothing_behind() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    drop(attached(&server, 0).await);
+    until("one client", || async { children() == 1 }).await;
+    let before = (descriptors(), children());
+    for round in 0..200 {
+        let attach = server
+            .attach(SessionId(0), SIZE, round % 2 == 0)
+            .await
+            .unwrap();
+        if round % 3 == 0 {
+            read_until(&attach, "\x1b[?1049h").await;
+        }
+        drop(attach);
+    }
+    let settled = tokio::time::timeout(Duration::from_secs(10), async {
+        while (descriptors(), children()) != before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert!(
+        settled.is_ok(),
+        "before {before:?}, after {:?}",
+        (descriptors(), children())
+    );
+    until("tmux has let them go", || async {
+        tmux.must(&["list-clients", "-F", "#{client_control_mode}"]) == "1"
+    })
+    .await;
+}
