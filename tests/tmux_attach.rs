@@ -193,7 +193,10 @@ async fn a_switched_client_is_noticed_and_brought_back() {
 async fn a_large_paste_arrives_whole() {
     let tmux = Tmux::none();
     let file = tmux.dir.path().join("pasted");
-    let command = format!("stty raw -echo; head -c 300000 > {}", file.display());
+    let command = format!(
+        "stty raw -echo; printf ready; head -c 300000 > {}",
+        file.display()
+    );
     tmux.must(&[
         "new-session",
         "-d",
@@ -202,18 +205,9 @@ async fn a_large_paste_arrives_whole() {
         &format!("{command}; sleep 100"),
     ]);
     let server = tmux.ready().await;
-    let attach = attached(&server, 0).await;
+    let attach = server.attach(SessionId(0), SIZE, false).await.unwrap();
     // The shell may not have set the terminal yet.
-    until("raw", || async {
-        tmux.must(&[
-            "display-message",
-            "-p",
-            "-t",
-            "a:",
-            "#{pane_current_command}",
-        ]) == "head"
-    })
-    .await;
+    read_until(&attach, "ready").await;
     let text: Vec<u8> = (0..300_000u32).map(|n| b'a' + (n % 23) as u8).collect();
     let mut buf = [0; 4096];
     tokio::time::timeout(PATIENCE, async {

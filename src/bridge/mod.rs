@@ -1,5 +1,8 @@
 //! JOINT: one session = one attach + one terminal + its viewers, in one task.
-#![expect(dead_code, reason = "the task itself comes when the tmux edge is there")]
+#![expect(
+    dead_code,
+    reason = "the task itself comes when the tmux edge is there"
+)]
 
 pub mod guard;
 pub mod handle;

@@ -229,7 +229,11 @@ impl Server {
         let flag = if claim { "!ignore-size" } else { "ignore-size" };
         let mut command: TmuxCommand<'_> = RefreshClient::new().build();
         command.push_option("-f", flag).push_option("-t", client);
-        self.ask("change the client's flags", command).await?;
+        // Not through the control client: tmux works out the sizes anew when a client goes, as the one
+        // started here does, but not when only a flag changes.
+        self.program
+            .run("change the client's flags", command)
+            .await?;
         Ok(())
     }
 
