@@ -1,1 +1,185 @@
-//! (hub)
+//! Session id → running bridge: started for the first viewer, gone a while after the last.
+//!
+//! Owns which bridges run. In: joins, the end of muxview. Out: seats. It must not know HTTP, nor
+//! anything of what a bridge does.
+
+use crate::bridge::{
+    self,
+    handle::{Handle, Join, Label, Refused, Seat},
+};
+use crate::config::SizePolicy;
+use crate::config::limits::{LINGER, SHUTDOWN};
+use crate::terminal::Widths;
+use crate::tmux::{Server, Session, SessionId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Why nobody more can watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// [`crate::config::limits::VIEWERS_PER_SESSION`] are here.
+    #[error("this session has as many viewers as it can have; try again later")]
+    TooManyViewers,
+    /// muxview stops.
+    #[error("muxview restarts; try again in a moment")]
+    ShuttingDown,
+}
+
+/// The running bridges; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    server: Server,
+    widths: Arc<Widths>,
+    policy: SizePolicy,
+    linger: Duration,
+    /// A std mutex: held to look up and insert, never across an await.
+    bridges: Mutex<Bridges>,
+}
+
+#[derive(Debug, Default)]
+struct Bridges {
+    running: HashMap<SessionId, Running>,
+    /// Number of bridges ever started: tells one of a session from the next.
+    started: u64,
+    closing: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    handle: Handle,
+    task: JoinHandle<()>,
+}
+
+impl Hub {
+    /// No bridges yet.
+    #[must_use]
+    pub fn new(server: Server, widths: Arc<Widths>, policy: SizePolicy) -> Self {
+        Self::lingering(server, widths, policy, LINGER)
+    }
+
+    /// As [`Hub::new`], with another time than [`LINGER`] for a bridge to outlive its last viewer.
+    #[must_use]
+    pub fn lingering(
+        server: Server,
+        widths: Arc<Widths>,
+        policy: SizePolicy,
+        linger: Duration,
+    ) -> Self {
+        let inner = Arc::new(Inner {
+            server,
+            widths,
+            policy,
+            linger,
+            bridges: Mutex::default(),
+        });
+        Self { inner }
+    }
+
+    /// A seat at the session's bridge, which is started if there is none. The picture follows in
+    /// the seat's state.
+    ///
+    /// # Errors
+    /// When there are too many viewers or muxview stops.
+    #[expect(
+        clippy::unused_async,
+        reason = "callers need not care whether a join has to wait"
+    )]
+    pub async fn join(&self, session: &Session, join: Join) -> Result<Seat, JoinError> {
+        let mut bridges = self.inner.bridges();
+        if bridges.closing {
+            return Err(JoinError::ShuttingDown);
+        }
+        if let Some(running) = bridges.running.get(&session.id) {
+            match running.handle.join(join) {
+                Ok(seat) => return Ok(seat),
+                Err(Refused::Full) => return Err(JoinError::TooManyViewers),
+                // It has ended but not yet gone: the session may have begun anew.
+                Err(Refused::Stopped) => {}
+            }
+        }
+        let label = Label {
+            id: session.id,
+            name: session.name.clone(),
+        };
+        let inner = &self.inner;
+        let (handle, bridge) = bridge::open(
+            inner.server.clone(),
+            Arc::clone(&inner.widths),
+            inner.policy,
+            inner.linger,
+            label,
+        );
+        // Joined before it runs, so that its first attach has this viewer's size.
+        let seat = handle.join(join).map_err(|_| JoinError::TooManyViewers)?;
+        bridges.started += 1;
+        let number = bridges.started;
+        let (hub, id) = (Arc::downgrade(inner), session.id);
+        let task = tokio::spawn(async move {
+            bridge.await;
+            if let Some(hub) = hub.upgrade() {
+                hub.bridges().forget(id, number);
+            }
+        });
+        let running = Running {
+            number,
+            handle,
+            task,
+        };
+        bridges.running.insert(id, running);
+        Ok(seat)
+    }
+
+    /// Ends every bridge, after the input it has received was delivered. Nobody can join any more.
+    pub async fn shutdown(&self) {
+        let running: Vec<Running> = {
+            let mut bridges = self.inner.bridges();
+            bridges.closing = true;
+            bridges
+                .running
+                .drain()
+                .map(|(_, running)| running)
+                .collect()
+        };
+        for running in &running {
+            running.handle.stop();
+        }
+        let all = async {
+            for running in running {
+                // A bridge that failed has nothing left to deliver.
+                let _ = running.task.await;
+            }
+        };
+        if timeout(SHUTDOWN, all).await.is_err() {
+            tracing::warn!("a bridge did not end in time");
+        }
+    }
+}
+
+impl Inner {
+    fn bridges(&self) -> MutexGuard<'_, Bridges> {
+        // Nothing in the critical sections can panic half way through a change.
+        self.bridges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bridges {
+    fn forget(&mut self, id: SessionId, number: u64) {
+        // A later bridge of the same session is not meant.
+        if self
+            .running
+            .get(&id)
+            .is_some_and(|running| running.number == number)
+        {
+            self.running.remove(&id);
+        }
+    }
+}

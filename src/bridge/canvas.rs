@@ -7,7 +7,7 @@
 use super::guard::{Answer, Guard};
 use super::publish::{Due, Publish};
 use crate::terminal::{Generation, Screen, Signals, Size, Terminal, Widths};
-use crate::tmux::SessionId;
+use crate::tmux::{SessionId, Whereabouts};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -138,10 +138,10 @@ impl Canvas {
     /// tmux answered, and every event before the answer was passed on. `Err`: our client left.
     pub(super) fn answered(
         &mut self,
-        session: Option<SessionId>,
+        client: Option<Whereabouts>,
         now: Instant,
     ) -> Result<Option<Shot>, Stray> {
-        match self.guard.answered(session) {
+        match self.guard.answered(client) {
             Answer::Ours => {}
             Answer::LookAgain => {
                 if let Some((shot, _)) = self.pending.take() {
@@ -149,7 +149,7 @@ impl Canvas {
                     self.publish.touch(now);
                 }
             }
-            Answer::Elsewhere(id) => return Err(Stray(Some(id))),
+            Answer::Elsewhere(session) => return Err(Stray(session)),
             Answer::Vanished => return Err(Stray(None)),
         }
         let guard = &self.guard;
@@ -195,3 +195,186 @@ impl Canvas {
 /// Our client does not show our session (any more).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stray(pub(super) Option<SessionId>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::limits::FRAME_INTERVAL;
+    use std::fmt::Write as _;
+    use std::time::Duration;
+
+    const OURS: SessionId = SessionId(1);
+    const OTHER: SessionId = SessionId(2);
+    const SIZE: Size = Size { cols: 20, rows: 4 };
+
+    fn canvas() -> Canvas {
+        Canvas::new(OURS, SIZE, Arc::default(), Generation(0), None)
+    }
+
+    const fn at(session: SessionId) -> Option<Whereabouts> {
+        let switched = false;
+        Some(Whereabouts { session, switched })
+    }
+
+    /// A whole redraw as tmux writes one, every row saying `text`.
+    fn redraw(text: &str) -> String {
+        let mut bytes = String::from("\x1bP=1s\x1b\\\x1b[?25l");
+        for row in 1..=SIZE.rows {
+            // A String takes everything written to it.
+            let _ = write!(bytes, "\x1b[{row};1H{text}\x1b[K");
+        }
+        bytes + "\x1b[?25h\x1bP=2s\x1b\\"
+    }
+
+    /// One read that drains the pty. Gives what may be published at once.
+    fn read(canvas: &mut Canvas, bytes: &str, now: Instant) -> Option<Shot> {
+        canvas.read(bytes.len(), now);
+        let mut fed = 0;
+        let mut shot = None;
+        while fed < bytes.len() {
+            fed += canvas.feed(&bytes.as_bytes()[fed..], now);
+            shot = shot.or(canvas.look(now));
+        }
+        canvas.drained();
+        shot.or_else(|| canvas.look(now))
+    }
+
+    fn text(shot: &Shot) -> String {
+        shot.screen.rows.iter().map(|row| row.text()).collect()
+    }
+
+    /// A canvas whose first picture was confirmed and shown.
+    fn live(now: Instant) -> Canvas {
+        let mut canvas = canvas();
+        assert!(read(&mut canvas, "\x1b[H\x1b[J", now).is_none());
+        assert!(read(&mut canvas, &redraw("ours"), now).is_none());
+        assert!(canvas.question());
+        assert!(!canvas.question(), "one question at a time");
+        let shot = canvas.answered(at(OURS), now).expect("it is ours");
+        assert_eq!(text(&shot.expect("covered")), "oursoursoursours");
+        canvas
+    }
+
+    #[test]
+    fn an_echo_is_seen_at_once() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let key = now + Duration::from_secs(1);
+        let shot = read(&mut canvas, "x", key).expect("nothing to wait for");
+        assert!(text(&shot).contains('x'));
+        assert!(!canvas.question());
+    }
+
+    #[test]
+    fn another_session_is_never_seen_whenever_the_answer_comes() {
+        let now = Instant::now();
+        for ask_before in [false, true] {
+            let mut canvas = live(now);
+            let later = now + Duration::from_secs(1);
+            if ask_before {
+                // A question on its way while the client is switched is answered "ours".
+                assert!(read(&mut canvas, "1234567", later).is_some());
+                assert!(canvas.question());
+            }
+            assert!(read(&mut canvas, &redraw("SECRET"), later + FRAME_INTERVAL).is_none());
+            if ask_before {
+                let shot = canvas.answered(at(OURS), later).expect("it was ours");
+                assert!(shot.is_none(), "the question is older than the picture");
+            }
+            assert!(canvas.question());
+            let stray = canvas.answered(at(OTHER), later).expect_err("elsewhere");
+            assert_eq!(stray, Stray(Some(OTHER)));
+        }
+    }
+
+    #[test]
+    fn a_title_of_another_session_is_not_seen_before_its_redraw() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let later = now + Duration::from_secs(1);
+        assert!(read(&mut canvas, "\x1b]0;SECRET\x07", later).is_none());
+        assert!(canvas.question());
+        assert!(canvas.answered(at(OTHER), later).is_err());
+    }
+
+    #[test]
+    fn a_redraw_cut_by_a_read_is_not_seen_in_part() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let redraw = redraw("SECRET");
+        let mut at = now + Duration::from_secs(1);
+        for cut in 1..redraw.len() - 1 {
+            at += Duration::from_micros(10);
+            let byte = &redraw[cut - 1..cut];
+            assert!(read(&mut canvas, byte, at).is_none(), "after {cut} bytes");
+        }
+    }
+
+    #[test]
+    fn there_and_back_is_a_stray() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let later = now + Duration::from_secs(1);
+        assert!(read(&mut canvas, &redraw("SECRET"), later).is_none());
+        assert!(canvas.question());
+        assert!(canvas.event(OTHER).is_err());
+        assert!(canvas.answered(at(OURS), later).is_err());
+    }
+
+    #[test]
+    fn after_missed_events_a_later_picture_is_asked_for() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let later = now + Duration::from_secs(1);
+        assert!(read(&mut canvas, &redraw("maybe"), later).is_none());
+        canvas.missed();
+        assert!(canvas.question());
+        assert!(matches!(canvas.answered(at(OURS), later), Ok(None)));
+        assert!(read(&mut canvas, &redraw("back"), later).is_none());
+        let next = later + FRAME_INTERVAL;
+        assert_eq!(canvas.wake_at(later), Some(next));
+        assert!(canvas.look(next).is_none());
+        assert!(canvas.question());
+        let shot = canvas.answered(at(OURS), next).expect("ours");
+        assert_eq!(
+            text(&shot.expect("asked after the gap")),
+            "backbackbackback"
+        );
+    }
+
+    #[test]
+    fn what_happened_with_a_dropped_picture_is_told_with_the_next() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let later = now + Duration::from_secs(1);
+        assert!(
+            read(&mut canvas, "\x07", later).is_none(),
+            "a bell is asked about"
+        );
+        canvas.missed();
+        assert!(canvas.question());
+        assert!(matches!(canvas.answered(at(OURS), later), Ok(None)));
+        let next = later + FRAME_INTERVAL;
+        assert!(canvas.look(next).is_none());
+        assert!(canvas.question());
+        let shot = canvas.answered(at(OURS), next).expect("ours");
+        assert!(shot.expect("a bell is news").signals.bell);
+    }
+
+    #[test]
+    fn nothing_is_seen_while_the_size_changes() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let later = now + Duration::from_secs(1);
+        canvas.resize(Size { cols: 30, rows: 4 });
+        assert!(read(&mut canvas, "x", later).is_none());
+        assert_eq!(canvas.wake_at(later), None);
+        assert!(read(&mut canvas, &redraw("wide"), later).is_none());
+        assert!(canvas.quiet());
+        canvas.release(later);
+        assert!(canvas.look(later).is_none(), "a redraw is asked about");
+        assert!(canvas.question());
+        let shot = canvas.answered(at(OURS), later).expect("ours");
+        assert_eq!(shot.expect("covered").screen.size.cols, 30);
+    }
+}

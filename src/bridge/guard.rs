@@ -16,16 +16,18 @@
 //! 2. Anything else (more bytes, another title, a clipboard, a terminal that never synchronises)
 //!    waits for the answer to a question *asked after its bytes were read*. If tmux says "yours", the
 //!    client shows our session at a moment after all these bytes were written.
-//! 3. It may have been away and come back before that moment. tmux writes the event of a switch to
-//!    the control client before it draws the first byte of the other session (its command queue runs
-//!    empty before it draws), and answers and events share one descriptor in order: whoever has the
-//!    answer has the event. So an event that names another session, at any time in an attach's
-//!    life, ends the attach; a fresh one starts from a cleared screen.
+//! 3. It may have been away and come back before that moment, and what was drawn meanwhile is still
+//!    in the terminal. So the same question asks whether the client was ever switched
+//!    (`client_last_session`), and one that was is given up: a fresh attach starts from a cleared
+//!    screen. Only the end of that other session makes tmux forget. Then the event of the switch
+//!    tells: tmux writes it to the control client before it draws the first byte of the other
+//!    session (its command queue runs empty before it draws), and answers and events share one
+//!    descriptor in order: whoever has the answer has the event.
 //! 4. While the control client was away events may be missing. The first "yours" after such a gap
 //!    is only a reason to look again: the picture after it, at least a frame's time later, is asked
 //!    for anew, when a redraw that brought our session back has long been written.
 
-use crate::tmux::SessionId;
+use crate::tmux::{SessionId, Whereabouts};
 use std::sync::Arc;
 
 /// The fewest bytes tmux spends on a row when it redraws all. Measured: 5 for empty rows.
@@ -38,8 +40,8 @@ pub enum Answer {
     Ours,
     /// Ours now, but events may be missing: take a new picture and ask again.
     LookAgain,
-    /// Our client shows another session, or did since it attached.
-    Elsewhere(SessionId),
+    /// Our client shows another session, or did since it attached (which, if it is known).
+    Elsewhere(Option<SessionId>),
     /// tmux does not know our client (any more).
     Vanished,
 }
@@ -121,17 +123,18 @@ impl Guard {
 
     /// tmux answered the question. Events that came before it must have been given to
     /// [`Guard::event`] and [`Guard::missed`].
-    pub fn answered(&mut self, session: Option<SessionId>) -> Answer {
+    pub fn answered(&mut self, client: Option<Whereabouts>) -> Answer {
         let asked = self.asked.take();
-        if let Some(elsewhere) = self.strayed {
-            return Answer::Elsewhere(elsewhere);
+        if self.strayed.is_some() {
+            return Answer::Elsewhere(self.strayed);
         }
-        match session {
+        match client {
             None => Answer::Vanished,
-            Some(id) if id != self.ours => {
-                self.strayed = Some(id);
-                Answer::Elsewhere(id)
+            Some(now) if now.session != self.ours => {
+                self.strayed = Some(now.session);
+                Answer::Elsewhere(self.strayed)
             }
+            Some(now) if now.switched => Answer::Elsewhere(None),
             Some(_) if self.gap => {
                 self.gap = false;
                 Answer::LookAgain
@@ -179,6 +182,11 @@ mod tests {
     const OURS: SessionId = SessionId(1);
     const OTHER: SessionId = SessionId(2);
 
+    const fn at(session: SessionId) -> Option<Whereabouts> {
+        let switched = false;
+        Some(Whereabouts { session, switched })
+    }
+
     fn title() -> Arc<str> {
         Arc::from("t")
     }
@@ -189,7 +197,7 @@ mod tests {
         guard.fed(2000);
         assert!(!guard.free(24, true, &title()), "nothing is known yet");
         guard.ask();
-        assert_eq!(guard.answered(Some(OURS)), Answer::Ours);
+        assert_eq!(guard.answered(at(OURS)), Answer::Ours);
         assert!(guard.covers(2000));
         guard.published(&title());
         guard
@@ -221,7 +229,7 @@ mod tests {
         guard.ask();
         assert!(!guard.stale(24));
         guard.fed(30);
-        assert_eq!(guard.answered(Some(OURS)), Answer::Ours);
+        assert_eq!(guard.answered(at(OURS)), Answer::Ours);
         assert!(guard.free(24, true, &title()));
         assert!(
             !guard.covers(guard.position()),
@@ -235,10 +243,10 @@ mod tests {
         guard.ask();
         guard.fed(500);
         let taken = guard.position();
-        assert_eq!(guard.answered(Some(OURS)), Answer::Ours);
+        assert_eq!(guard.answered(at(OURS)), Answer::Ours);
         assert!(!guard.covers(taken));
         guard.ask();
-        assert_eq!(guard.answered(Some(OURS)), Answer::Ours);
+        assert_eq!(guard.answered(at(OURS)), Answer::Ours);
         assert!(guard.covers(taken));
     }
 
@@ -252,15 +260,28 @@ mod tests {
             guard.event(OURS),
             "what was drawn in between is still in the terminal"
         );
-        assert_eq!(guard.answered(Some(OURS)), Answer::Elsewhere(OTHER));
+        assert_eq!(guard.answered(at(OURS)), Answer::Elsewhere(Some(OTHER)));
         assert!(!guard.covers(0));
+    }
+
+    #[test]
+    fn there_and_back_is_seen_without_its_event() {
+        let mut guard = settled();
+        guard.fed(500);
+        guard.ask();
+        let back = Whereabouts {
+            session: OURS,
+            switched: true,
+        };
+        assert_eq!(guard.answered(Some(back)), Answer::Elsewhere(None));
+        assert!(!guard.covers(guard.position()));
     }
 
     #[test]
     fn elsewhere_and_vanished() {
         let mut guard = settled();
         guard.ask();
-        assert_eq!(guard.answered(Some(OTHER)), Answer::Elsewhere(OTHER));
+        assert_eq!(guard.answered(at(OTHER)), Answer::Elsewhere(Some(OTHER)));
         assert!(!guard.free(24, true, &title()));
         let mut guard = settled();
         guard.ask();
@@ -273,10 +294,10 @@ mod tests {
         guard.fed(500);
         guard.missed();
         guard.ask();
-        assert_eq!(guard.answered(Some(OURS)), Answer::LookAgain);
+        assert_eq!(guard.answered(at(OURS)), Answer::LookAgain);
         assert!(!guard.covers(guard.position()));
         guard.ask();
-        assert_eq!(guard.answered(Some(OURS)), Answer::Ours);
+        assert_eq!(guard.answered(at(OURS)), Answer::Ours);
         assert!(guard.covers(guard.position()));
     }
 }

@@ -10,9 +10,9 @@ use super::sizing::Plan;
 use super::slot::Slot;
 use super::typing::{self, Typing};
 use super::{Bridge, Lost, event, now};
-use crate::config::limits::{DELIVERY, LINGER, RETRY, TURN_BYTES};
+use crate::config::limits::{DELIVERY, RETRY, TURN_BYTES};
 use crate::terminal::Size;
-use crate::tmux::{Attach, Error, Event, SessionId};
+use crate::tmux::{Attach, Error, Event, Whereabouts};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ enum Sized {
 #[derive(Debug)]
 enum Wake {
     Roster,
-    Session(Option<SessionId>),
+    Session(Option<Whereabouts>),
     Sized(Sized),
     Named(Option<String>),
     Needed(bool),
@@ -58,7 +58,7 @@ struct Live<'a> {
     canvas: Canvas,
     resize: Resize,
     /// Which session our client shows.
-    session: Slot<Option<SessionId>>,
+    session: Slot<Option<Whereabouts>>,
     sized: Slot<Sized>,
     /// Whether the session would die without us.
     needed: Slot<bool>,
@@ -235,7 +235,7 @@ impl Live<'_> {
             let client = self.attach.client().to_owned();
             self.session.ask(async move {
                 loop {
-                    match server.client_session(&client).await {
+                    match server.client_whereabouts(&client).await {
                         Ok(session) => return session,
                         // Not knowing, nothing is shown; an end of tmux is seen at the pty.
                         Err(error) => {
@@ -248,7 +248,7 @@ impl Live<'_> {
         }
     }
 
-    fn answered(&mut self, session: Option<SessionId>, now: Instant) -> Result<(), Lost> {
+    fn answered(&mut self, session: Option<Whereabouts>, now: Instant) -> Result<(), Lost> {
         // Events that came before the answer were sent before it.
         loop {
             match self.bridge.events.try_recv() {
@@ -374,7 +374,9 @@ impl Live<'_> {
             self.leave_at = None;
             return Ok(None);
         };
-        let leave_at = *self.leave_at.get_or_insert(empty_since + LINGER);
+        let leave_at = *self
+            .leave_at
+            .get_or_insert(empty_since + self.bridge.linger);
         if leave_at > now {
             return Ok(Some(leave_at));
         }
@@ -391,7 +393,7 @@ impl Live<'_> {
     /// Leaves, if nobody came and the session does not need us.
     fn may_leave(&mut self, needed: bool, now: Instant) -> Result<(), Lost> {
         if needed {
-            self.leave_at = Some(now + LINGER);
+            self.leave_at = Some(now + self.bridge.linger);
             return Ok(());
         }
         if self.bridge.ends.shared.roster().close_if_empty() {
@@ -422,7 +424,7 @@ impl Live<'_> {
     /// Gives tmux the time to read what was written, before its client goes.
     async fn settle_delivery(&mut self) {
         for _ in 0..DELIVERED {
-            let question = self.bridge.server.client_session(self.attach.client());
+            let question = self.bridge.server.client_whereabouts(self.attach.client());
             if !matches!(timeout(DELIVERY, question).await, Ok(Ok(_))) {
                 return;
             }
@@ -445,8 +447,8 @@ fn careful<T>(it: impl FnOnce() -> T) -> Result<T, Lost> {
     catch_unwind(AssertUnwindSafe(it)).map_err(|_| Lost::Panicked)
 }
 
-fn strayed(Stray(session): Stray) -> Lost {
-    session.map_or(Lost::Ended, Lost::Strayed)
+const fn strayed(Stray(session): Stray) -> Lost {
+    Lost::Strayed(session)
 }
 
 async fn until(wake: Option<Instant>) {

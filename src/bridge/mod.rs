@@ -1,16 +1,411 @@
 //! JOINT: one session = one attach + one terminal + its viewers, in one task.
-#![expect(
-    dead_code,
-    reason = "the task itself comes when the tmux edge is there"
-)]
+//!
+//! Owns the attached client and its terminal; nobody else writes either. In: the pty's bytes, input
+//! and sizes of drivers, tmux's events. Out: [`State`](handle::State), published to all viewers at
+//! once through a watch, so that a slow viewer costs the task nothing. It must not know HTTP.
+//!
+//! What to do is decided in pure parts ([`publish`], [`guard`], [`reattach`], [`sizing`]); the task
+//! ([`mod@self`] around one attach after the other, `live` within one) only carries it out.
 
+mod canvas;
 pub mod guard;
 pub mod handle;
+mod live;
+mod presence;
 pub mod publish;
 pub mod reattach;
+mod resize;
 pub mod sizing;
+mod slot;
+mod typing;
+
+use crate::config::SizePolicy;
+use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
+use crate::terminal::{Generation, Size, Widths};
+use crate::tmux::{self, Event, Server, SessionId, SessionState};
+use handle::{Addressed, End, Ends, Handle, Label, Picture, State};
+use presence::Presence;
+use reattach::{Alive, Reattach, Step};
+use sizing::Plan;
+use slot::Slot;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::time::{sleep_until, timeout};
+use typing::Typing;
+
+/// Why one attach is over.
+#[derive(Debug)]
+enum Lost {
+    /// The client ended, for whatever reason.
+    Ended,
+    /// It shows another session, or did (which, if it is known), or tmux does not know it.
+    Strayed(Option<SessionId>),
+    /// The terminal could not take what tmux wrote.
+    Panicked,
+    /// Nobody has watched for a while.
+    Idle,
+    /// muxview stops; what was received is delivered.
+    Stopped,
+}
+
+/// The task's state.
+#[derive(Debug)]
+struct Bridge {
+    server: Server,
+    widths: Arc<Widths>,
+    linger: Duration,
+    ends: Ends,
+    events: broadcast::Receiver<Event>,
+    /// What was published last, or is about to be.
+    state: State,
+    changed: bool,
+    presence: Presence,
+    reattach: Reattach,
+    typing: Typing,
+    /// When a frame was published last; outlives attaches, so that frames keep their distance.
+    framed: Option<Instant>,
+    /// Where our client was taken, until its viewers are told.
+    strayed: Option<SessionId>,
+    /// The window's size and the clients attached, as tmux told last.
+    company: Option<(Size, u32)>,
+    /// Our session's name, asked for when events may have been missed.
+    name: Slot<Option<String>>,
+    /// Why tmux could not be attached to, for the notice.
+    cause: Option<String>,
+}
+
+/// Starts a bridge that watches `session`: the handle to it, and the task to spawn. It ends when the
+/// session does, when told to stop, or when nobody has been here for a while.
+pub(crate) fn open(
+    server: Server,
+    widths: Arc<Widths>,
+    policy: SizePolicy,
+    linger: Duration,
+    session: Label,
+) -> (Handle, impl Future<Output = ()> + Send + 'static) {
+    let (handle, ends) = Handle::open(session.clone(), policy, now());
+    let bridge = Bridge {
+        // Subscribed before the first question, so that no event falls between.
+        events: server.events(),
+        server,
+        widths,
+        linger,
+        ends,
+        state: State::new(session),
+        changed: false,
+        presence: Presence::default(),
+        reattach: Reattach::new(),
+        typing: Typing::default(),
+        framed: None,
+        strayed: None,
+        company: None,
+        name: Slot::default(),
+        cause: None,
+    };
+    (handle, bridge.run())
+}
 
 /// The time, by the clock tests can move.
-fn now() -> std::time::Instant {
+fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// A draw from 0..1, so that many bridges that lost their attaches together do not retry together.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |draw| f64::from(draw) / f64::from(u32::MAX))
+}
+
+/// The next event. Without anybody to send one, never.
+async fn event(events: &mut broadcast::Receiver<Event>) -> Result<Event, RecvError> {
+    match events.recv().await {
+        Err(RecvError::Closed) => std::future::pending().await,
+        event => event,
+    }
+}
+
+impl Bridge {
+    async fn run(mut self) {
+        metrics::gauge!("muxview_bridges").increment(1.0);
+        loop {
+            self.tell_trouble();
+            let now = now();
+            self.publish(now);
+            match self.reattach.step(now) {
+                Step::Attach => match self.attach(now).await {
+                    Lost::Idle => break self.end(None),
+                    Lost::Stopped => break self.end(Some(End::ShuttingDown)),
+                    Lost::Ended => self.lost(),
+                    Lost::Strayed(session) => {
+                        self.strayed = session;
+                        self.lost();
+                    }
+                    Lost::Panicked => {
+                        tracing::error!(session = %self.state.session.name, "the terminal failed on what tmux wrote; attaching anew");
+                        self.lost();
+                    }
+                },
+                Step::Ask => self.ask().await,
+                Step::Wait(until) => match self.wait(until).await {
+                    Some(Lost::Idle) => break self.end(None),
+                    Some(_) => break self.end(Some(End::ShuttingDown)),
+                    None => {}
+                },
+                Step::Over(end) => break self.end(Some(end)),
+                // Only an attach that is under way is stayed with, and that is awaited above.
+                Step::Stay => self.lost(),
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        metrics::counter!("muxview_reattaches_total").increment(1);
+        self.reattach.ended(now(), jitter());
+    }
+
+    /// Attaches and stays until that is over.
+    async fn attach(&mut self, now: Instant) -> Lost {
+        self.reattach.started(now);
+        // What was said of the client before is not about the next one, which may get its name.
+        while !matches!(
+            self.events.try_recv(),
+            Err(TryRecvError::Empty | TryRecvError::Closed)
+        ) {}
+        let id = self.state.session.id;
+        if self.ends.shared.roster().sizing.wish().is_none() {
+            match self.server.window_size(id).await {
+                Ok(size) => self.ends.shared.roster().sizing.window(size),
+                Err(error) => return self.failed(&error),
+            }
+        }
+        let plan = self.ends.shared.roster().sizing.plan();
+        let Some(Plan { size, claim }) = plan else {
+            // A driver left between the two looks; the next attempt follows the window.
+            return Lost::Ended;
+        };
+        match self.server.attach(id, size, claim).await {
+            Ok(attach) => {
+                let plan = Plan { size, claim };
+                self.ends.shared.roster().sizing.applied(plan);
+                self.live(attach, plan).await
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn failed(&mut self, error: &tmux::Error) -> Lost {
+        tracing::warn!(session = %self.state.session.name, %error, "cannot attach");
+        self.cause = Some(error.to_string());
+        Lost::Ended
+    }
+
+    /// Asks whether the session is still there, and where our client was taken if it is.
+    async fn ask(&mut self) {
+        let id = self.state.session.id;
+        let alive = match timeout(TMUX_TIMEOUT, self.server.exists(id)).await {
+            Ok(Ok(true)) => Alive::Yes,
+            Ok(Ok(false)) => Alive::No,
+            Ok(Err(tmux::Error::NoServer)) => Alive::NoServer,
+            Ok(Err(error)) => {
+                self.cause = Some(error.to_string());
+                Alive::Unknown
+            }
+            Err(_) => Alive::Unknown,
+        };
+        self.reattach.answered(alive, now(), jitter());
+        if let (Alive::Yes, Some(strayed)) = (alive, self.strayed.take()) {
+            self.tell_moved(strayed).await;
+        }
+    }
+
+    async fn tell_moved(&mut self, strayed: SessionId) {
+        let Some(to) = self.ends.shared.roster().sizing.typed_last() else {
+            return;
+        };
+        let Ok(sessions) = self.server.sessions().await else {
+            return;
+        };
+        let Some(session) = sessions.into_iter().find(|session| session.id == strayed) else {
+            return;
+        };
+        let serial = self
+            .state
+            .moved
+            .as_ref()
+            .map_or(1, |moved| moved.serial + 1);
+        let value = Label {
+            id: strayed,
+            name: session.name,
+        };
+        self.state.moved = Some(Addressed { to, serial, value });
+        self.changed = true;
+    }
+
+    /// Waits for the next attempt, or for a reason not to make it.
+    async fn wait(&mut self, until: Instant) -> Option<Lost> {
+        loop {
+            let now = now();
+            self.publish(now);
+            let (empty, stop) = {
+                let roster = self.ends.shared.roster();
+                (
+                    roster.empty_since.map(|since| since + self.linger),
+                    roster.stop,
+                )
+            };
+            if stop {
+                return Some(Lost::Stopped);
+            }
+            if empty.is_some_and(|at| at <= now) && self.ends.shared.roster().close_if_empty() {
+                return Some(Lost::Idle);
+            }
+            if until <= now {
+                return None;
+            }
+            let wakes = [Some(until), empty, self.presence.wake_at()];
+            let wake = wakes.into_iter().flatten().min().unwrap_or(until);
+            tokio::select! {
+                () = self.ends.shared.changed.notified() => {}
+                event = event(&mut self.events) => { self.heard(event); }
+                name = self.name.done() => self.renamed(name),
+                () = sleep_until(wake.into()) => {}
+            }
+        }
+    }
+
+    /// Takes note of what tmux says about our session's name. Gives back what is about clients and
+    /// sizes; events that were missed are a [`Event::Reset`].
+    fn heard(&mut self, event: Result<Event, RecvError>) -> Option<Event> {
+        match event {
+            Ok(Event::SessionRenamed { id, name }) => {
+                if id == self.state.session.id {
+                    self.renamed(name);
+                }
+                None
+            }
+            Ok(Event::Reset) | Err(RecvError::Lagged(_)) => {
+                let (server, id) = (self.server.clone(), self.state.session.id);
+                self.name.ask(async move {
+                    let sessions = server.sessions().await.ok()?;
+                    let session = sessions.into_iter().find(|session| session.id == id)?;
+                    Some(session.name)
+                });
+                Some(Event::Reset)
+            }
+            Ok(event) => Some(event),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    fn renamed(&mut self, name: impl Into<Option<String>>) {
+        if let Some(name) = name.into().filter(|name| *name != self.state.session.name) {
+            self.state.session.name = name;
+            self.changed = true;
+        }
+    }
+
+    /// Takes note of who else is attached. True if the window's size is worth asking for: it is a
+    /// hint that may be a second old, so what it says is asked for and not taken from it.
+    fn company(&mut self, states: Vec<SessionState>) -> bool {
+        let id = self.state.session.id;
+        let Some(ours) = states.into_iter().find(|state| state.id == id) else {
+            return false;
+        };
+        let company = (ours.size, ours.attached);
+        let before = self.company.replace(company);
+        if before.is_some_and(|(_, attached)| attached != ours.attached) {
+            self.ends.shared.roster().sizing.company_changed();
+        }
+        before != Some(company)
+    }
+
+    fn tell_trouble(&mut self) {
+        let notice = self.reattach.troubled().then(|| {
+            let cause = self
+                .cause
+                .as_deref()
+                .unwrap_or("tmux ends the connection again and again");
+            Arc::from(format!(
+                "Not connected to the session: {cause}. Trying again."
+            ))
+        });
+        if notice != self.state.notice {
+            self.state.notice = notice;
+            self.changed = true;
+        }
+    }
+
+    /// The generation new pictures come after: so far on that nobody's screen is near enough for a
+    /// delta, and the first frame of a new attach is a repaint.
+    fn generation(&self) -> Generation {
+        let picture = self.state.picture.as_ref();
+        picture.map_or(Generation(0), |picture| {
+            Generation(picture.screen.generation.0 + GENERATIONS_BEHIND)
+        })
+    }
+
+    /// A picture is to be seen.
+    fn show(&mut self, shot: canvas::Shot, now: Instant) {
+        if self.reattach.live() {
+            tracing::info!(session = %self.state.session.name, "attached again");
+        }
+        self.cause = None;
+        self.tell_trouble();
+        let known = self.state.picture.as_ref();
+        if known.is_none_or(|known| !Arc::ptr_eq(&known.screen, &shot.screen)) {
+            self.state.picture = Some(Arc::new(Picture::new(shot.screen)));
+            self.framed = Some(now);
+            metrics::counter!("muxview_frames_total").increment(1);
+        }
+        if shot.signals.bell {
+            self.state.bells += 1;
+        }
+        let typist = self.ends.shared.roster().sizing.typed_last();
+        if let (Some(text), Some(to)) = (shot.signals.clipboard, typist) {
+            let serial = self
+                .state
+                .clipboard
+                .as_ref()
+                .map_or(1, |last| last.serial + 1);
+            let value = text.into();
+            self.state.clipboard = Some(Addressed { to, serial, value });
+        }
+        self.changed = true;
+    }
+
+    /// Publishes the state if there is news in it.
+    fn publish(&mut self, now: Instant) {
+        let (drive, view) = {
+            let roster = self.ends.shared.roster();
+            (roster.drive, roster.view)
+        };
+        if let Some((drive, view)) = self.presence.news((drive, view), now) {
+            (self.state.drive, self.state.view) = (drive, view);
+            self.changed = true;
+        }
+        if std::mem::take(&mut self.changed) {
+            self.ends.state.send_replace(Arc::new(self.state.clone()));
+        }
+    }
+
+    /// The last word.
+    fn end(&mut self, end: Option<End>) {
+        self.ends.shared.roster().close();
+        if let Some(end) = end {
+            self.state.ended = Some(end);
+            self.changed = true;
+            tracing::info!(session = %self.state.session.name, "{end}");
+        }
+        self.publish(now());
+    }
+}
+
+impl Drop for Bridge {
+    /// However the task ends, viewers are told to come again rather than left with a still picture.
+    fn drop(&mut self) {
+        metrics::gauge!("muxview_bridges").decrement(1.0);
+        if self.state.ended.is_none() {
+            self.end(Some(End::ShuttingDown));
+        }
+    }
 }

@@ -65,3 +65,64 @@ fn is_mouse(bytes: &[u8]) -> bool {
 pub(super) fn admits(bytes: &[u8], from: ViewerId, leader: Option<ViewerId>) -> bool {
     !is_focus_report(bytes) || leader == Some(from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::sync::Semaphore;
+
+    fn message(bytes: &'static [u8]) -> Input {
+        let room = Arc::new(Semaphore::new(1));
+        Input {
+            from: ViewerId(1),
+            bytes: Bytes::from_static(bytes),
+            _room: room.try_acquire_owned().expect("it is free"),
+        }
+    }
+
+    #[test]
+    fn each_message_is_written_whole_before_the_next() {
+        let now = Instant::now();
+        let mut typing = Typing::default();
+        assert!(typing.idle() && typing.next().is_none());
+        typing.take(message(b"hello"));
+        assert_eq!(typing.next(), Some((&b"hello"[..], None)));
+        typing.wrote(2, now);
+        assert_eq!(
+            typing.next(),
+            Some((&b"llo"[..], None)),
+            "its rest does not wait"
+        );
+        typing.wrote(3, now);
+        assert!(typing.idle());
+    }
+
+    #[test]
+    fn keys_keep_their_distance_and_mouse_reports_do_not() {
+        let now = Instant::now();
+        let mut typing = Typing::default();
+        typing.take(message(b"\x02"));
+        typing.wrote(1, now);
+        typing.take(message(b"c"));
+        assert_eq!(typing.next(), Some((&b"c"[..], Some(now + INPUT_SPACING))));
+        typing.wrote(1, now + Duration::from_millis(3));
+        typing.take(message(b"\x1b[<35;1;1M"));
+        assert_eq!(typing.next().expect("taken").1, None);
+    }
+
+    #[test]
+    fn focus_is_the_leaders_to_report() {
+        let (leader, other) = (ViewerId(1), ViewerId(2));
+        assert!(admits(b"\x1b[I", leader, Some(leader)));
+        assert!(!admits(b"\x1b[O", other, Some(leader)));
+        assert!(!admits(b"\x1b[I", other, None));
+        assert!(
+            admits(b"\x1b[Ix", other, Some(leader)),
+            "not a report by itself"
+        );
+        assert!(admits(b"ls\r", other, Some(leader)));
+    }
+}

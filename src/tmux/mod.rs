@@ -25,6 +25,7 @@ pub mod session;
 mod start;
 mod terminfo;
 mod version;
+mod whereabouts;
 
 pub use attach::{Attach, Ended};
 pub use control::Status;
@@ -33,6 +34,7 @@ pub use event::{Event, SessionState};
 pub use name::{SessionId, SessionName, WindowId};
 pub use program::{Socket, exclusively};
 pub use session::{NewSession, Session};
+pub use whereabouts::Whereabouts;
 pub use version::Version;
 
 use crate::config::limits::TMUX_EVENTS;

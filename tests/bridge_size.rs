@@ -1,0 +1,191 @@
+//! Whose size a session has: the driver's who acted last, else the window's own.
+
+mod support;
+#[path = "support/watcher.rs"]
+mod watcher;
+
+use muxview::bridge::handle::Join;
+use muxview::config::SizePolicy;
+use muxview::terminal::Size;
+use muxview::viewer::Output;
+use std::time::Duration;
+use support::attach::Options;
+use support::{BareAttach, Tmux};
+use watcher::{Bench, SPECTATOR, Watcher, driver, lines};
+
+async fn window_is(tmux: &Tmux, size: &str) {
+    support::until(&format!("a window of {size}"), async || {
+        let is = tmux.format("main", "#{window_width}x#{window_height}");
+        if is == size { Ok(()) } else { Err(is) }
+    })
+    .await;
+}
+
+async fn grid_is(watcher: &mut Watcher, cols: u16, rows: u16) {
+    watcher
+        .follow("the grid", |watcher| {
+            let screen = watcher.terminal.screen();
+            screen.size == Size { cols, rows }
+        })
+        .await;
+}
+
+fn human(tmux: &Tmux, cols: u16, rows: u16) -> BareAttach {
+    let options = Options {
+        read_only: false,
+        ignore_size: false,
+        xterm: None,
+        record: false,
+        listener: None,
+    };
+    BareAttach::open(tmux, "main", cols, rows, options)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spectators_never_change_a_window() {
+    let tmux = Tmux::start(132, 43);
+    let bench = Bench::new(&tmux).await;
+    let mut spectator = bench.watch("main", SPECTATOR).await;
+    spectator.shows("$").await;
+    let mut hidden = bench
+        .watch(
+            "main",
+            Join {
+                visible: false,
+                ..driver(50, 20)
+            },
+        )
+        .await;
+    hidden.idle(Duration::from_millis(50)).await;
+    drop(hidden);
+    // The status line is a row of the picture.
+    grid_is(&mut spectator, 132, 44).await;
+    assert_eq!(
+        tmux.format("main", "#{window_width}x#{window_height}"),
+        "132x43"
+    );
+    drop(spectator);
+    let observer = Bench::with(&tmux, SizePolicy::Observe, Duration::ZERO).await;
+    let mut driver = observer.watch("main", driver(50, 20)).await;
+    driver.shows("$").await;
+    grid_is(&mut driver, 132, 44).await;
+    assert_eq!(
+        tmux.format("main", "#{window_width}x#{window_height}"),
+        "132x43"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_driver_who_acted_last_has_the_size_and_all_have_the_same() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    let mut one = bench.watch("main", driver(100, 30)).await;
+    one.shows("$").await;
+    let mut two = bench.watch("main", driver(60, 20)).await;
+    let mut spectator = bench.watch("main", SPECTATOR).await;
+    window_is(&tmux, "60x19").await;
+    grid_is(&mut one, 60, 20).await;
+    grid_is(&mut two, 60, 20).await;
+    one.types("x").await;
+    window_is(&tmux, "100x29").await;
+    grid_is(&mut two, 100, 30).await;
+    two.driver().resize(Size { cols: 70, rows: 25 });
+    window_is(&tmux, "70x24").await;
+    two.seat.set_visible(false);
+    window_is(&tmux, "100x29").await;
+    let mut back = bench
+        .watch(
+            "main",
+            Join {
+                resume: true,
+                ..driver(40, 40)
+            },
+        )
+        .await;
+    back.shows("$").await;
+    assert_eq!(
+        tmux.format("main", "#{window_width}x#{window_height}"),
+        "100x29"
+    );
+    grid_is(&mut spectator, 100, 30).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_half_redrawn_picture_is_published_on_resize() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    // Every row of the pane is filled, so a row that is not is half drawn.
+    let script = tmux.file(
+        "fill",
+        "trap 'draw' WINCH\ndraw() { set -- $(stty size); printf '\\033[H'; i=1; while [ $i -le $1 ]; do printf '\\033[%d;1Hrow' $i; i=$((i+1)); done; }\ndraw\nwhile :; do sleep 0.01; done\n",
+    );
+    tmux.enter("main", &format!("exec sh {script}"));
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    watcher.shows("row\nrow\nrow").await;
+    for step in 0..20u16 {
+        let size = Size {
+            cols: 60 + step,
+            rows: 10 + step,
+        };
+        watcher.driver().resize(size);
+        grid_is(&mut watcher, size.cols, size.rows).await;
+        let screen = watcher.published().expect("shown");
+        assert_eq!(screen.size, size);
+        let text = lines(&screen);
+        assert!(
+            !text.contains('·'),
+            "the window is not that size yet:\n{text}"
+        );
+        assert!(
+            text.contains("[main]"),
+            "the status line is missing:\n{text}"
+        );
+    }
+    let sizes = watcher.outputs.iter().zip(watcher.outputs.iter().skip(1));
+    for (output, next) in sizes {
+        if matches!(output, Output::Size(_)) {
+            assert!(matches!(next, Output::Frame(frame) if frame.starts_with(b"\x1bc")));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_human_at_a_terminal_wins_until_a_driver_acts() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    let mut watcher = bench.watch("main", driver(100, 30)).await;
+    watcher.shows("$").await;
+    window_is(&tmux, "100x29").await;
+    let mut human = human(&tmux, 120, 40);
+    window_is(&tmux, "120x39").await;
+    human.write(b"y");
+    grid_is(&mut watcher, 120, 40).await;
+    watcher.types("x").await;
+    window_is(&tmux, "100x29").await;
+    grid_is(&mut watcher, 100, 30).await;
+    human.write(b"z");
+    window_is(&tmux, "120x39").await;
+    grid_is(&mut watcher, 120, 40).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_size_does_not_swing() {
+    let tmux = Tmux::start(80, 24);
+    tmux.cmd(&["set-option", "-g", "window-size", "smallest"]);
+    let _human = human(&tmux, 70, 20);
+    window_is(&tmux, "70x19").await;
+    let bench = Bench::new(&tmux).await;
+    let mut watcher = bench.watch("main", driver(100, 30)).await;
+    grid_is(&mut watcher, 70, 20).await;
+    let sizes = |watcher: &Watcher| {
+        let size = |output: &&Output| matches!(output, Output::Size(_));
+        watcher.outputs.iter().filter(size).count()
+    };
+    let before = sizes(&watcher);
+    for _ in 0..20 {
+        watcher.types("x").await;
+        watcher.idle(Duration::from_millis(20)).await;
+    }
+    watcher.shows("xxxxxxxxxxxxxxxxxxxx").await;
+    assert_eq!(sizes(&watcher), before);
+}
