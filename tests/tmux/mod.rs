@@ -90,21 +90,17 @@ impl Tmux {
 
 impl Drop for Tmux {
     fn drop(&mut self) {
+        // A client that nobody reads any more holds the server up, so it is not only asked to end.
         let pid = self.command(&["display-message", "-p", "#{pid}"]);
         self.command(&["kill-server"]);
-        if let Ok(pid) = String::from_utf8_lossy(&pid.stdout).trim().parse::<u32>() {
-            until_blocking(|| !std::path::Path::new(&format!("/proc/{pid}")).exists());
+        let pid = String::from_utf8_lossy(&pid.stdout).trim().to_owned();
+        if pid.parse::<u32>().is_ok() {
+            let _ = Command::new("kill")
+                .args(["-KILL", &pid])
+                .stderr(Stdio::null())
+                .status();
         }
         let _ = std::fs::remove_file(self.socket().path());
-    }
-}
-
-fn until_blocking(mut holds: impl FnMut() -> bool) {
-    for _ in 0..500 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -1,0 +1,271 @@
+//! Promise: what changes in tmux is told, and a tmux that is missing, hangs or comes back is borne.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[allow(dead_code)]
+mod tmux;
+
+use muxview::terminal::Size;
+use muxview::tmux::{Error, Event, Server, SessionId, Socket, Status};
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+use tmux::{PATIENCE, Tmux, signal, until};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+async fn told(events: &mut broadcast::Receiver<Event>, wanted: impl Fn(&Event) -> bool) -> Event {
+    tokio::time::timeout(PATIENCE, async {
+        loop {
+            let event = events.recv().await.expect("not lagging");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    })
+    .await
+    .expect("told in time")
+}
+
+async fn status(server: &Server, wanted: impl FnMut(&Status) -> bool) -> Status {
+    let mut status = server.status();
+    let status = tokio::time::timeout(PATIENCE, status.wait_for(wanted))
+        .await
+        .expect("in time")
+        .expect("it lives");
+    status.clone()
+}
+
+#[tokio::test]
+async fn changes_are_told() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let mut events = server.events();
+
+    tmux.must(&[
+        "new-session",
+        "-d",
+        "-s",
+        "b c",
+        "-x",
+        "70",
+        "-y",
+        "20",
+        "cat",
+    ]);
+    told(&mut events, |e| *e == Event::SessionsChanged).await;
+
+    tmux.must(&["rename-session", "-t", "$1", "d e"]);
+    let renamed = Event::SessionRenamed {
+        id: SessionId(1),
+        name: "d e".into(),
+    };
+    told(&mut events, |e| *e == renamed).await;
+
+    tmux.must(&["resize-window", "-t", "$1:", "-x", "66", "-y", "22"]);
+    let sized = Size { cols: 66, rows: 23 };
+    told(&mut events, |e| {
+        matches!(e, Event::SessionState(states)
+            if states.iter().any(|s| s.id == SessionId(1) && s.size == sized))
+    })
+    .await;
+
+    tmux.must(&["new-window", "-d", "-t", "$1:", "cat"]);
+    told(&mut events, |e| *e == Event::WindowsChanged).await;
+    tmux.must(&["select-window", "-t", "$1:1"]);
+    told(
+        &mut events,
+        |e| matches!(e, Event::SessionWindow { id, .. } if *id == SessionId(1)),
+    )
+    .await;
+
+    tmux.must(&["kill-session", "-t", "$1"]);
+    told(&mut events, |e| *e == Event::SessionsChanged).await;
+}
+
+#[tokio::test]
+async fn it_hops_when_its_session_ends_and_comes_back_when_detached() {
+    let tmux = Tmux::started();
+    tmux.must(&["new-session", "-d", "-s", "b", "cat"]);
+    let server = tmux.ready().await;
+    let control = || {
+        tmux.must(&["list-clients", "-F", "#{client_control_mode} #{session_id}"])
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(control(), ["1 $0"]);
+    let mut events = server.events();
+
+    tmux.must(&["kill-session", "-t", "$0"]);
+    let began = Instant::now();
+    until("it hops", || async { control() == ["1 $1"] }).await;
+    told(&mut events, |e| *e == Event::Reset).await;
+
+    tmux.must(&["detach-client", "-s", "$1"]);
+    until("it is back", || async { control() == ["1 $1"] }).await;
+    assert!(began.elapsed() < Duration::from_secs(3));
+    assert_eq!(server.sessions().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn it_keeps_no_server_alive_and_finds_the_next_one() {
+    let tmux = Tmux::none();
+    let server = Server::new(tmux.socket());
+    status(&server, |s| *s == Status::NoServer).await;
+    assert_eq!(server.sessions().await, Err(Error::NoServer));
+
+    tmux.must(&["new-session", "-d", "-s", "a", "cat"]);
+    status(
+        &server,
+        |s| matches!(s, Status::Ready { version } if !version.is_empty()),
+    )
+    .await;
+    let pid = tmux.server_pid();
+    assert!(server.exists(SessionId(0)).await.unwrap());
+    assert!(!server.exists(SessionId(7)).await.unwrap());
+
+    tmux.must(&["kill-session", "-t", "a"]);
+    status(&server, |s| *s == Status::NoServer).await;
+    until("the server has ended", || async {
+        !std::path::Path::new("/proc").join(&pid).exists()
+    })
+    .await;
+
+    // The socket's file is still there: stale, and no obstacle.
+    tmux.must(&["new-session", "-d", "-s", "a", "cat"]);
+    status(&server, |s| matches!(s, Status::Ready { .. })).await;
+    until("it answers", || async { server.sessions().await.is_ok() }).await;
+}
+
+#[tokio::test]
+async fn a_session_that_ends_when_nobody_is_attached_is_not_sat_on() {
+    let tmux = Tmux::started();
+    tmux.must(&["new-session", "-d", "-s", "b", "cat"]);
+    tmux.must(&["set-option", "-t", "$0", "destroy-unattached", "on"]);
+    // tmux ends it at once if it checks now; what matters is that we never made it do so.
+    let server = tmux.ready().await;
+    until("it sits on the other", || async {
+        tmux.must(&["list-clients", "-F", "#{session_id}"]) == "$1"
+    })
+    .await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_times_out_without_a_pile_up_and_recovers() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let pid = tmux.server_pid();
+    signal(&pid, "-STOP");
+    let asked = (0..100).map(|_| {
+        let server = server.clone();
+        tokio::spawn(async move { server.window_size(SessionId(0)).await })
+    });
+    let asked: Vec<_> = asked.collect();
+    for answer in asked {
+        assert_eq!(answer.await.unwrap(), Err(Error::Timeout));
+    }
+    status(&server, |s| *s == Status::Failed(Error::Timeout)).await;
+    assert!(
+        server
+            .attach(SessionId(0), Size { cols: 80, rows: 24 }, false)
+            .await
+            .is_ok()
+    );
+
+    signal(&pid, "-CONT");
+    status(&server, |s| matches!(s, Status::Ready { .. })).await;
+    // Answers belong to their questions.
+    for round in 0..20 {
+        let id = SessionId(round % 2);
+        let exists = server.exists(id);
+        let size = server.window_size(SessionId(0));
+        let (exists, size) = tokio::join!(exists, size);
+        assert_eq!(exists, Ok(id.0 == 0));
+        assert_eq!(size, Ok(Size { cols: 80, rows: 25 }));
+    }
+}
+
+#[tokio::test]
+async fn many_questions_at_once_get_their_own_answers() {
+    let tmux = Tmux::started();
+    for name in ["b", "c"] {
+        tmux.must(&[
+            "new-session",
+            "-d",
+            "-s",
+            name,
+            "-x",
+            "90",
+            "-y",
+            "30",
+            "cat",
+        ]);
+    }
+    let server = tmux.ready().await;
+    let asked: Vec<_> = (0..300u32)
+        .map(|n| {
+            let server = server.clone();
+            tokio::spawn(async move {
+                // Every third asker gives up at once: its answer must not reach another.
+                let patience = if n % 3 == 0 { 0 } else { 20 };
+                let question = server.exists(SessionId(n % 5));
+                let answer = tokio::time::timeout(Duration::from_secs(patience), question).await;
+                answer.map_or(true, |answer| answer == Ok(n % 5 < 3))
+            })
+        })
+        .collect();
+    for answer in asked {
+        assert!(answer.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_tmux_that_cannot_be_used_is_named() {
+    let tmux = Tmux::none();
+    let fails = |program: &str, script: Option<(&str, u32)>| {
+        let path = tmux.dir.path().join(program);
+        if let Some((script, mode)) = script {
+            std::fs::write(&path, script).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let server = Server::with_program(path, tmux.socket());
+        async move {
+            match status(&server, |s| matches!(s, Status::Failed(_))).await {
+                Status::Failed(error) => error,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    assert_eq!(fails("none", None).await, Error::Missing);
+    let old = fails("old", Some(("#!/bin/sh\necho tmux 3.1c\n", 0o755))).await;
+    assert_eq!(
+        old,
+        Error::TooOld {
+            found: "3.1c".into()
+        }
+    );
+    let plain = fails("plain", Some(("#!/bin/sh\n", 0o644))).await;
+    assert!(matches!(plain, Error::NotExecutable { .. }), "{plain}");
+}
+
+#[tokio::test]
+async fn a_socket_of_others_is_named_and_a_stale_one_is_no_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let stale = dir.path().join("stale");
+    drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
+    let server = Server::new(Socket::Path(stale));
+    status(&server, |s| *s == Status::NoServer).await;
+
+    if rustix::process::getuid().is_root() {
+        return; // Nothing is forbidden to root.
+    }
+    let path = dir.path().join("forbidden");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let server = Server::new(Socket::Path(path.clone()));
+    status(&server, |s| {
+        *s == Status::Failed(Error::Permission { path: path.clone() })
+    })
+    .await;
+}
