@@ -1,0 +1,171 @@
+//! The promise: the pure parts stay pure, and data flows one way. Reads the sources and fails on an
+//! import the map in `src/lib.rs` forbids.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Pure: no runtime, no IO, no clock, no randomness of their own.
+const PURE: &[&str] = &[
+    "src/terminal",
+    "src/viewer",
+    "src/bridge/guard.rs",
+    "src/bridge/publish.rs",
+    "src/bridge/reattach.rs",
+    "src/bridge/sizing.rs",
+    "src/tmux/control_parser.rs",
+    "src/tmux/name.rs",
+];
+
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::env",
+    "std::io::stdin",
+    "std::io::stdout",
+    "Instant::now",
+    "SystemTime",
+    "getrandom",
+    "rustix::",
+    "tracing::",
+];
+
+/// Who may not know whom.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "src/config",
+        &[
+            "crate::bridge",
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "crate::viewer",
+            "crate::directory",
+        ],
+    ),
+    (
+        "src/terminal",
+        &[
+            "crate::tmux",
+            "crate::viewer",
+            "crate::bridge",
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "crate::directory",
+        ],
+    ),
+    (
+        "src/viewer",
+        &[
+            "crate::bridge",
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "crate::directory",
+        ],
+    ),
+    (
+        "src/tmux",
+        &[
+            "crate::viewer",
+            "crate::bridge",
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "crate::directory",
+        ],
+    ),
+    (
+        "src/bridge",
+        &[
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "axum",
+            "hyper",
+        ],
+    ),
+    (
+        "src/hub.rs",
+        &["crate::web", "crate::service", "axum", "hyper"],
+    ),
+    (
+        "src/directory.rs",
+        &[
+            "crate::web",
+            "crate::service",
+            "crate::bridge",
+            "crate::hub",
+            "axum",
+            "hyper",
+        ],
+    ),
+];
+
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let Ok(entries) = fs::read_dir(path) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .flat_map(|entry| sources(&entry.path()))
+        .collect()
+}
+
+/// The lines of code before the file's tests: (number, text).
+fn code(file: &Path) -> Vec<(usize, String)> {
+    fs::read_to_string(file)
+        .expect("a source file is readable")
+        .lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(number, line)| (number + 1, line.to_owned()))
+        .collect()
+}
+
+fn offences(area: &str, words: &[&str]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<_> = sources(&root.join(area))
+        .into_iter()
+        .filter(|file| !file.ends_with("tests.rs"))
+        .collect();
+    assert!(
+        !files.is_empty(),
+        "{area} is gone: mend the table in this file"
+    );
+    files
+        .iter()
+        .flat_map(|file| {
+            code(file).into_iter().filter_map(move |(number, line)| {
+                let word = words.iter().find(|word| line.contains(**word))?;
+                let file = file.strip_prefix(root).unwrap_or(file).display();
+                Some(format!("{file}:{number} names {word}"))
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn pure_parts_are_pure() {
+    let found: Vec<_> = PURE
+        .iter()
+        .flat_map(|area| offences(area, IMPURE))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn nobody_imports_against_the_flow() {
+    let found: Vec<_> = FORBIDDEN
+        .iter()
+        .flat_map(|(area, words)| offences(area, words))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
