@@ -30,3 +30,5 @@ pub mod terminal;
 pub mod tmux;
 pub mod viewer;
 pub mod web;
+
+pub use service::serve;

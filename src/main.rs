@@ -1,1 +1,86 @@
-fn main() {}
+//! The program: command line to configuration, log and service; the only user of anyhow.
+
+use anyhow::anyhow;
+use clap::Parser;
+use muxview::config::{self, Auth, Cli, Command, Config};
+use muxview::service::{self, Urls};
+use std::process::ExitCode;
+
+/// What was asked for is wrong (2), or could not be done (1).
+enum Failure {
+    Usage(anyhow::Error),
+    Runtime(anyhow::Error),
+}
+
+fn main() -> ExitCode {
+    // clap answers --help and --version itself, and wrong usage with code 2.
+    let (failure, code) = match run(&Cli::parse()) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(error)) => (error, 2),
+        Err(Failure::Runtime(error)) => (error, 1),
+    };
+    eprintln!("muxview: {failure:#}");
+    ExitCode::from(code)
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    let command = cli.command.as_ref().unwrap_or(&Command::Serve);
+    let unbuilt = |name| Failure::Usage(anyhow!("`muxview {name}` is not built yet"));
+    match command {
+        Command::Share { .. } => return Err(unbuilt("share")),
+        Command::Doctor => return Err(unbuilt("doctor")),
+        Command::Completions { .. } => return Err(unbuilt("completions")),
+        Command::Man => return Err(unbuilt("man")),
+        Command::Serve | Command::Url { .. } | Command::Check => {}
+    }
+    let loaded = config::load(&cli.options, std::env::vars_os())
+        .map_err(|error| Failure::Usage(error.into()))?;
+    service::sessions_to_create(&loaded.config).map_err(failure)?;
+    for warning in &loaded.warnings {
+        eprintln!("muxview: warning: {warning}");
+    }
+    match command {
+        Command::Check => println!("OK"),
+        Command::Url { name } => println!("{}", url(&loaded.config, name.as_deref())?),
+        _ => serve(loaded.config)?,
+    }
+    Ok(())
+}
+
+fn failure(error: service::Error) -> Failure {
+    if error.is_usage() {
+        Failure::Usage(error.into())
+    } else {
+        Failure::Runtime(error.into())
+    }
+}
+
+fn url(config: &Config, name: Option<&str>) -> Result<String, Failure> {
+    let secret = match config.auth {
+        Auth::Token => {
+            let kept = service::keep_secret(config.state_dir.as_deref());
+            Some(kept.map_err(|error| Failure::Runtime(error.into()))?)
+        }
+        Auth::None | Auth::Proxy => None,
+    };
+    let urls = Urls::configured(config, secret).ok_or_else(|| {
+        let sentence = "with port 0 only the running service knows its port: see its first lines";
+        Failure::Runtime(anyhow!(sentence))
+    })?;
+    Ok(urls.first(name))
+}
+
+fn serve(config: Config) -> Result<(), Failure> {
+    service::log::start(config.log);
+    if rustix::process::geteuid().is_root() {
+        eprintln!("muxview: warning: running as root: who signs in is root");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Runtime(anyhow!(error).context("cannot start threads")))?;
+    let served = runtime.block_on(service::serve(config));
+    // A thread that waits for a tmux that never answers must not keep us.
+    runtime.shutdown_background();
+    served.map_err(failure)
+}

@@ -126,6 +126,29 @@ pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 pub const CONTROL_BYTES: usize = 4 * 1024;
 /// tungstenite's read buffer per connection, in bytes; its default is 128 KiB.
 pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes of our own pongs and closes waiting for a viewer that does not read.
+pub const ANSWER_BYTES: usize = 16 * 1024;
+/// Bytes of input a socket takes in while the session takes none; then it stops reading, and the
+/// viewer's own sending waits.
+pub const INPUT_AHEAD_BYTES: usize = 256 * 1024;
+/// Answers to `ping` waiting for a viewer that does not read; older ones are dropped.
+pub const PONGS: usize = 16;
+/// How long a closed socket may take to say goodbye.
+pub const FAREWELL: Duration = Duration::from_secs(1);
+/// The least time between two events of one `/api/events` stream.
+pub const EVENT_INTERVAL: Duration = Duration::from_millis(100);
+/// A comment on an idle event stream, so that proxies keep it.
+pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Descriptors kept free of connections: for tmux clients, pipes and files.
+pub const SPARE_DESCRIPTORS: usize = 512;
+/// A pause of the accept loop when descriptors have run out.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How viewers are spread over time after a restart: per viewer, at least, at most.
+pub const SPREAD: (Duration, Duration, Duration) = (
+    Duration::from_millis(20),
+    Duration::from_millis(200),
+    Duration::from_secs(10),
+);
 /// Protocol ping and `tick`.
 pub const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// A viewer without a byte, pong or ack for this long is closed with 4508.

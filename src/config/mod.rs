@@ -1,6 +1,149 @@
-//! The configuration and every limit. A leaf: plain data, no IO.
+//! The configuration and every limit: plain data, parsed once. A leaf: every module may import it,
+//! it imports none. What a person wrote comes in through [`load`]; nothing else here does IO.
 
 pub mod limits;
+mod load;
+mod options;
+mod origin;
+
+pub use load::{Error, Loaded, load};
+pub use options::{Cli, Command, Given, Place};
+pub use origin::Origin;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// All that can be configured, checked.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Where we listen, unless systemd passes sockets. Never empty after [`load`].
+    pub listen: Vec<Listen>,
+    /// Who may do what.
+    pub auth: Auth,
+    /// Which tmux server.
+    pub tmux: Tmux,
+    /// Sessions that must exist once we run.
+    pub create: Vec<Create>,
+    /// Who decides a session's size.
+    pub size_policy: SizePolicy,
+    /// What stands before every path, for proxies that do not strip it.
+    pub base_path: BasePath,
+    /// How browsers reach us besides the listeners' own addresses.
+    pub public_origins: Vec<Origin>,
+    /// Where the secret is kept; `None` when the system names no place.
+    pub state_dir: Option<PathBuf>,
+    /// The form of the log on stderr.
+    pub log: Log,
+}
+
+/// `--listen`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// `HOST:PORT`; the host is a name or an address without brackets.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// 0 lets the system choose.
+        port: u16,
+    },
+    /// `unix:PATH`.
+    Unix(PathBuf),
+}
+
+impl Listen {
+    /// Whether only this machine can connect: a loopback address or a unix socket.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp { host, .. } => {
+                host.eq_ignore_ascii_case("localhost")
+                    || host
+                        .parse()
+                        .is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
+            }
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WANTED: &str = "HOST:PORT (127.0.0.1:7681, [::1]:7681) or unix:PATH";
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() {
+                Err(WANTED)
+            } else {
+                Ok(Self::Unix(path.into()))
+            };
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(WANTED)?;
+        let port = port.parse().map_err(|_| WANTED)?;
+        let host = match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
+            Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_ok() => inner,
+            Some(_) => return Err(WANTED),
+            None if host.is_empty() || host.contains([':', '/', '@', '[', ']', ' ']) => {
+                return Err(WANTED);
+            }
+            None => host,
+        };
+        Ok(Self::Tcp {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// `--auth`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auth {
+    /// Whoever has the secret drives and manages.
+    #[default]
+    Token,
+    /// A proxy says who it is.
+    Proxy,
+    /// Everyone drives and manages.
+    None,
+}
+
+/// `--tmux-socket-name`, `--tmux-socket-path`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Tmux {
+    /// The user's default server.
+    #[default]
+    Default,
+    /// As `tmux -L`.
+    Name(String),
+    /// As `tmux -S`.
+    Path(PathBuf),
+}
+
+/// `--create NAME[=COMMAND]`. Whether tmux may have the name is decided by `tmux::SessionName`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// The session's name.
+    pub name: String,
+    /// What runs in it; the shell if absent.
+    pub command: Option<String>,
+    /// Where it was written, for messages.
+    pub place: Place,
+}
 
 /// Who decides a session's size, as tmux's `window-size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,3 +158,69 @@ pub enum SizePolicy {
     /// Never claim a size: always show the window as it is.
     Observe,
 }
+
+/// `--log`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Log {
+    /// A line a person reads.
+    #[default]
+    Text,
+    /// An object a line.
+    Json,
+    /// Without time, each line led by its priority `<N>`.
+    Journald,
+}
+
+/// `--base-path`: empty, or `/a/b` without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BasePath(String);
+
+impl BasePath {
+    /// Empty, or `/a/b`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BasePath {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WANTED: &str = "a path that starts with / and has only letters, digits and - . _ ~ /";
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+        let path = text.strip_suffix('/').unwrap_or(text);
+        let clean = path
+            .split('/')
+            .skip(1)
+            .all(|part| !matches!(part, "" | "." | ".."));
+        if !text.starts_with('/') || !path.chars().all(plain) || !clean {
+            return Err(WANTED);
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+/// A value that is one of a few words; the table is what messages offer.
+macro_rules! words {
+    ($kind:ty { $($word:literal => $value:expr),+ $(,)? }) => {
+        impl FromStr for $kind {
+            type Err = &'static str;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok($value),)+
+                    _ => Err(words!(@list $($word),+)),
+                }
+            }
+        }
+    };
+    (@list $first:literal $(, $rest:literal)*) => { concat!("one of ", $first $(, ", ", $rest)*) };
+}
+
+words!(Auth { "token" => Self::Token, "proxy" => Self::Proxy, "none" => Self::None });
+words!(Log { "text" => Self::Text, "json" => Self::Json, "journald" => Self::Journald });
+words!(SizePolicy {
+    "latest" => Self::Latest, "largest" => Self::Largest,
+    "smallest" => Self::Smallest, "observe" => Self::Observe,
+});

@@ -1,1 +1,256 @@
-//! EDGE: listeners, signals, life cycle.
+//! EDGE: the life of the process: listeners, signals, start and stop. In: a [`Config`]. Out: a
+//! running [`Service`]. It must not know what is asked of it over HTTP.
+
+mod accept;
+mod listen;
+pub mod log;
+mod secret;
+mod signals;
+mod url;
+
+pub use secret::keep as keep_secret;
+pub use url::Urls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::config::limits::{SHUTDOWN, TMUX_TIMEOUT};
+use crate::config::{Auth, Config, Place, Tmux};
+use crate::directory::Directory;
+use crate::hub::Hub;
+use crate::terminal::Widths;
+use crate::tmux::{self, NewSession, SessionName, Status};
+use crate::web::access::Access;
+use crate::web::presence::Presence;
+use crate::web::stopping::{self, Stop};
+use crate::web::{App, Parts};
+use accept::Entry;
+use listen::Listener;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A name tmux may not have; a usage error.
+    #[error("{place}: {cause}")]
+    Name {
+        /// Where it is written.
+        place: Place,
+        /// What is wrong with it.
+        cause: tmux::name::BadName,
+    },
+    /// systemd's socket is open to others and `--auth none` is not for them; a usage error.
+    #[error(
+        "--auth none lets everyone who can connect run commands, so it is refused on {0}, \
+         which systemd passed: use --auth token, or a socket unit on 127.0.0.1 or a path"
+    )]
+    NoneBeyondLoopback(SocketAddr),
+    /// No listener.
+    #[error(transparent)]
+    Listen(#[from] listen::Error),
+    /// No secret.
+    #[error(transparent)]
+    Secret(#[from] secret::Error),
+    /// No signals.
+    #[error("cannot listen to signals: {0}")]
+    Signals(std::io::Error),
+}
+
+impl Error {
+    /// Whether what was asked for is wrong, rather than what was met.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Name { .. } | Self::NoneBeyondLoopback(_))
+    }
+}
+
+/// Serves until a signal says otherwise. Prints one line with the URL once it is ready.
+pub async fn serve(config: Config) -> Result<(), Error> {
+    let mut signals = signals::Signals::new().map_err(Error::Signals)?;
+    let service = tokio::select! {
+        service = Service::start(config) => service?,
+        signal = signals.stop() => {
+            tracing::info!(signal, "stopped before it was ready");
+            return Ok(());
+        }
+    };
+    eprintln!("muxview: {}", service.urls());
+    let signal = signals.stop().await;
+    tracing::info!(signal, "stopping; a second signal stops at once");
+    tokio::select! {
+        () = service.stop() => Ok(()),
+        signal = signals.stop() => {
+            tracing::warn!(signal, "stopped at once");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// What `--create` wants, with names tmux may have.
+pub fn sessions_to_create(config: &Config) -> Result<Vec<NewSession>, Error> {
+    let new = |create: &crate::config::Create| {
+        let name: SessionName = create.name.parse().map_err(|cause| Error::Name {
+            place: create.place.clone(),
+            cause,
+        })?;
+        Ok(NewSession {
+            name,
+            command: create.command.clone(),
+            cwd: None,
+            size: None,
+        })
+    };
+    config.create.iter().map(new).collect()
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    urls: Urls,
+    hub: Hub,
+    presence: Presence,
+    places: Arc<Semaphore>,
+    all_places: u32,
+    stop: Stop,
+    loops: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Service {
+    /// Listens, asks tmux once, makes the sessions that must exist, and answers from then on.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let create = sessions_to_create(&config)?;
+        crate::web::record();
+        let secret = match config.auth {
+            Auth::Token => Some(secret::keep(config.state_dir.as_deref())?),
+            // `proxy` is refused by the configuration.
+            Auth::None | Auth::Proxy => None,
+        };
+        let listeners = listeners(&config).await?;
+        let urls = Urls::new(
+            &config,
+            listeners.iter().map(Listener::address),
+            secret.clone(),
+        );
+
+        let server = tmux::Server::new(match config.tmux {
+            Tmux::Default => tmux::Socket::Default,
+            Tmux::Name(name) => tmux::Socket::Name(name),
+            Tmux::Path(path) => tmux::Socket::Path(path),
+        });
+        let directory = Directory::start(server.clone());
+        let widths = timeout(TMUX_TIMEOUT, server.widths())
+            .await
+            .unwrap_or_else(|_| {
+                tracing::warn!("tmux did not say how wide it draws characters in time");
+                Widths::default()
+            });
+        let hub = Hub::new(server.clone(), Arc::new(widths), config.size_policy);
+
+        let (stop, stopping) = stopping::channel();
+        let presence = Presence::default();
+        let app = App::new(
+            Parts {
+                access: Access::new(secret, config.public_origins),
+                server: server.clone(),
+                directory,
+                hub: hub.clone(),
+                presence: presence.clone(),
+                stopping: stopping.clone(),
+            },
+            config.base_path,
+        );
+        let all_places = u32::try_from(accept::places()).unwrap_or(u32::MAX);
+        let places = Arc::new(Semaphore::new(all_places as usize));
+        let entry = Entry {
+            app,
+            places: Arc::clone(&places),
+            stopping,
+        };
+        let accept = |listener| tokio::spawn(accept::accept(listener, entry.clone()));
+        let loops = listeners.into_iter().map(accept).collect();
+
+        ask(&server).await;
+        for new in create {
+            make_sure(&server, new).await;
+        }
+        Ok(Self {
+            urls,
+            hub,
+            presence,
+            places,
+            all_places,
+            stop,
+            loops,
+        })
+    }
+
+    /// Where it is reached.
+    #[must_use]
+    pub fn urls(&self) -> &Urls {
+        &self.urls
+    }
+
+    /// Ends it: nothing new is accepted, requests are answered, what viewers typed is delivered
+    /// and they are told when to come back.
+    pub async fn stop(self) {
+        let viewers = *self.presence.watch().borrow();
+        self.stop.stop(viewers);
+        for accepting in self.loops {
+            // It panicked or it ended: both are an end.
+            let _ = accepting.await;
+        }
+        // A socket holds its place until its viewer has said goodbye and its input is delivered.
+        let all_gone = self.places.acquire_many(self.all_places);
+        if timeout(SHUTDOWN * 7 / 10, all_gone).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+        if timeout(SHUTDOWN / 5, self.hub.shutdown()).await.is_err() {
+            tracing::warn!("tmux did not take all input in time");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
+    let passed = listen::passed()?;
+    if !passed.is_empty() {
+        let open = passed.iter().filter_map(Listener::address);
+        let open = open
+            .into_iter()
+            .find(|address| !address.ip().to_canonical().is_loopback());
+        return match (config.auth, open) {
+            (Auth::None, Some(address)) => Err(Error::NoneBeyondLoopback(address)),
+            _ => Ok(passed),
+        };
+    }
+    let mut listeners = Vec::new();
+    for listen in &config.listen {
+        listeners.push(Listener::bind(listen).await?);
+    }
+    Ok(listeners)
+}
+
+/// Ready means that tmux has been asked once; a tmux that does not answer is a state, not a reason
+/// to wait.
+async fn ask(server: &tmux::Server) {
+    let mut status = server.status();
+    let asked = status.wait_for(|status| !matches!(status, Status::Starting));
+    match timeout(Duration::from_secs(1), asked).await {
+        Ok(Ok(status)) => match &*status {
+            Status::Failed(error) => tracing::warn!("{error}"),
+            status => tracing::info!(?status, "asked tmux"),
+        },
+        _ => tracing::warn!("tmux has not answered yet"),
+    }
+}
+
+async fn make_sure(server: &tmux::Server, new: NewSession) {
+    let name = new.name.clone();
+    match server.create(new).await {
+        Ok(session) => tracing::info!(id = %session.id, name = session.name, "created a session"),
+        Err(tmux::Error::Exists { .. }) => tracing::debug!(?name, "the session exists"),
+        Err(error) => tracing::error!("--create {name}: {error}"),
+    }
+}

@@ -1,1 +1,212 @@
-//! EDGE: everything that talks to browsers.
+//! EDGE: everything that talks to browsers. [`App`] owns the URLs; requests come in through a
+//! [`Door`] and are judged by [`access`] before any route is looked for. It must not know pty
+//! bytes.
+
+pub mod access;
+mod answer;
+mod assets;
+mod connection;
+mod handshake;
+mod health;
+mod page;
+pub mod presence;
+mod sessions;
+mod socket;
+pub mod stopping;
+pub mod stream;
+mod tap;
+pub mod wire;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, patch};
+use std::sync::Arc;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::config::BasePath;
+use crate::directory::Directory;
+use crate::hub::Hub;
+use crate::tmux;
+use access::Access;
+use presence::Presence;
+use stopping::Stopping;
+use stream::Door;
+
+/// What requests are answered with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The rules.
+    pub access: Access,
+    /// The tmux server.
+    pub server: tmux::Server,
+    /// What exists.
+    pub directory: Directory,
+    /// What runs.
+    pub hub: Hub,
+    /// Who watches.
+    pub presence: Presence,
+    /// The end of the service.
+    pub stopping: Stopping,
+}
+
+pub(crate) use health::record;
+
+type Shared = State<Arc<Parts>>;
+
+/// The whole site.
+#[derive(Debug, Clone)]
+pub struct App {
+    router: Router,
+    base_path: BasePath,
+}
+
+impl App {
+    /// Every URL there is.
+    #[must_use]
+    pub fn new(parts: Parts, base_path: BasePath) -> Self {
+        let parts = Arc::new(parts);
+        let router = Router::new()
+            .route("/", get(page::list))
+            .route("/s/{name}", get(page::session))
+            .route("/s/{name}/ws", get(handshake::open))
+            .route("/api/sessions", get(sessions::list).post(sessions::create))
+            .route(
+                "/api/sessions/{name}",
+                patch(sessions::rename).delete(sessions::kill),
+            )
+            .route("/api/events", get(sessions::events))
+            .route("/assets/{*path}", get(assets::file))
+            .route("/healthz", get(health::live))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::metrics))
+            .fallback(answer::not_found)
+            .method_not_allowed_fallback(answer::method_not_allowed)
+            .layer(middleware::from_fn_with_state(Arc::clone(&parts), admit))
+            .layer(CatchPanicLayer::custom(answer::panicked))
+            .layer(middleware::from_fn(answer::headers))
+            .with_state(parts);
+        Self { router, base_path }
+    }
+
+    /// Answers one request that came through `door`.
+    pub async fn respond(
+        &self,
+        door: Arc<Door>,
+        mut request: axum::http::Request<Body>,
+    ) -> Response {
+        match below(self.base_path.as_str(), request.uri()) {
+            Below::Same => {}
+            Below::Uri(uri) => *request.uri_mut() = uri,
+            // Pages use relative URLs, which need the slash.
+            Below::Bare => {
+                request
+                    .extensions_mut()
+                    .insert(Bare(format!("{}/", self.base_path.as_str())));
+            }
+        }
+        request.extensions_mut().insert(door);
+        let answered = self.router.clone().oneshot(request).await;
+        let response = answered.unwrap_or_else(|never| match never {});
+        metrics::counter!("muxview_http_requests_total", "status" => response.status().as_u16().to_string())
+            .increment(1);
+        response
+    }
+}
+
+/// The gate before every route.
+async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    let door = head
+        .extensions
+        .get::<Arc<Door>>()
+        .cloned()
+        .unwrap_or(Arc::new(Door::Unix));
+    match parts.access.admit(&door, &head) {
+        Ok(caller) => {
+            if let Some(Bare(to)) = head.extensions.get() {
+                return moved(to);
+            }
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
+        }
+        Err(refusal) => {
+            tracing::info!(peer = %door, %refusal, "refused a request");
+            refusal.into_response()
+        }
+    }
+}
+
+/// Marks a request for the base path without its slash.
+#[derive(Debug, Clone)]
+struct Bare(String);
+
+enum Below {
+    Same,
+    Bare,
+    Uri(Uri),
+}
+
+/// Takes the base path away where it stands; a proxy may have done so already.
+fn below(base: &str, uri: &Uri) -> Below {
+    let Some(rest) = uri.path().strip_prefix(base).filter(|_| !base.is_empty()) else {
+        return Below::Same;
+    };
+    if rest.is_empty() {
+        return Below::Bare;
+    }
+    if !rest.starts_with('/') {
+        return Below::Same;
+    }
+    let rest = match uri.query() {
+        Some(query) => format!("{rest}?{query}"),
+        None => rest.to_owned(),
+    };
+    // What was part of a URI is one; an authority stays for the Host check.
+    let mut parts = uri.clone().into_parts();
+    match rest.parse() {
+        Ok(path) => parts.path_and_query = Some(path),
+        Err(_) => return Below::Same,
+    }
+    Uri::from_parts(parts).map_or(Below::Same, Below::Uri)
+}
+
+fn moved(to: &str) -> Response {
+    match HeaderValue::from_str(to) {
+        Ok(to) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to)]).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_path_is_taken_where_it_stands() {
+        for (base, uri, wanted) in [
+            ("", "/s/a", None),
+            ("/mux", "/mux/s/a?x=1", Some("/s/a?x=1")),
+            ("/mux", "/s/a", None),
+            ("/mux", "/muxer", None),
+            ("/a/b", "/a/b/", Some("/")),
+            ("/mux", "/mux//evil", Some("//evil")),
+        ] {
+            let below = below(base, &uri.parse().expect("a URI"));
+            let read = match below {
+                Below::Uri(uri) => Some(uri.to_string()),
+                Below::Same => None,
+                Below::Bare => Some("bare".to_owned()),
+            };
+            assert_eq!(read.as_deref(), wanted, "{base} {uri}");
+        }
+        assert!(matches!(
+            below("/mux", &Uri::from_static("/mux")),
+            Below::Bare
+        ));
+    }
+}

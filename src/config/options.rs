@@ -1,0 +1,254 @@
+//! The command line, and where a value may be written: command line, environment, file.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The command line as clap reads it. Values are checked later, beside those of the environment
+/// and the file, so that all three are named alike.
+#[derive(Debug, clap::Parser)]
+#[command(name = "muxview", version, override_help = HELP, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What is to be done; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The options.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What is to be done.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Serve the sessions.
+    #[command(override_help = HELP)]
+    Serve,
+    /// Print the URL to open.
+    #[command(override_help = HELP)]
+    Url {
+        /// A session's name.
+        name: Option<String>,
+    },
+    /// Check the configuration.
+    #[command(override_help = HELP)]
+    Check,
+    /// Not built yet.
+    #[command(hide = true, override_help = HELP)]
+    Share {
+        /// Taken and ignored.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Not built yet.
+    #[command(hide = true, override_help = HELP)]
+    Doctor,
+    /// Not built yet.
+    #[command(hide = true, override_help = HELP)]
+    Completions {
+        /// Taken and ignored.
+        shell: Option<String>,
+    },
+    /// Not built yet.
+    #[command(hide = true, override_help = HELP)]
+    Man,
+}
+
+/// Written by hand so that it fits a screen; a test holds it against [`KEYS`].
+const HELP: &str = "\
+muxview shows tmux sessions live in the browser, one URL per session.
+
+Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
+       muxview url [NAME] [OPTIONS]  print the URL (of one session)
+       muxview check [OPTIONS]       check the configuration
+
+  --listen ADDR            HOST:PORT or unix:PATH, repeatable [127.0.0.1:7681]
+  --auth HOW               token, proxy or none [token]
+  --tmux-socket-name NAME  the tmux server, as tmux -L [the user's default]
+  --tmux-socket-path PATH  the tmux server, as tmux -S
+  --create NAME[=COMMAND]  make sure this session exists, repeatable
+  --size-policy WHO        latest, largest, smallest or observe [latest]
+  --base-path PATH         what stands before every path [/]
+  --public-origin URL      how browsers reach it through a proxy, repeatable
+  --state-dir DIR          where the secret is kept [~/.local/state/muxview]
+  --config FILE            read options from a TOML file
+  --log FORM               text, json or journald [text]
+  -h, --help               this
+  -V, --version            the version
+
+An option is also MUXVIEW_OPTION in the environment (MUXVIEW_LISTEN=a,b) and a
+key in the file (listen = [\"a\", \"b\"]). The command line wins, then the
+environment. Exit codes: 0 good, 1 could not go on, 2 wrong usage.
+";
+
+/// The options as written. Each name here is in [`KEYS`].
+#[derive(Debug, Default, clap::Args)]
+pub struct Options {
+    #[arg(long, global = true, value_name = "ADDR")]
+    listen: Vec<String>,
+    #[arg(long, global = true, value_name = "HOW")]
+    auth: Option<String>,
+    #[arg(long, global = true, value_name = "NAME")]
+    tmux_socket_name: Option<String>,
+    #[arg(long, global = true, value_name = "PATH")]
+    tmux_socket_path: Option<String>,
+    #[arg(long, global = true, value_name = "NAME[=COMMAND]")]
+    create: Vec<String>,
+    #[arg(long, global = true, value_name = "WHO")]
+    size_policy: Option<String>,
+    #[arg(long, global = true, value_name = "PATH")]
+    base_path: Option<String>,
+    #[arg(long, global = true, value_name = "URL")]
+    public_origin: Vec<String>,
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<String>,
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<String>,
+    #[arg(long, global = true, value_name = "FORM")]
+    log: Option<String>,
+}
+
+impl Options {
+    /// What the command line says for `key`.
+    pub(super) fn given(&self, key: &Key) -> Vec<Given> {
+        let one = |value: &Option<String>| value.iter().cloned().collect();
+        let values: Vec<String> = match key.name {
+            "listen" => self.listen.clone(),
+            "auth" => one(&self.auth),
+            "tmux-socket-name" => one(&self.tmux_socket_name),
+            "tmux-socket-path" => one(&self.tmux_socket_path),
+            "create" => self.create.clone(),
+            "size-policy" => one(&self.size_policy),
+            "base-path" => one(&self.base_path),
+            "public-origin" => self.public_origin.clone(),
+            "state-dir" => one(&self.state_dir),
+            "config" => one(&self.config),
+            "log" => one(&self.log),
+            other => unreachable!("{other} is in KEYS but not an option"),
+        };
+        let given = |value| Given {
+            value,
+            place: Place::CommandLine(key.name),
+        };
+        values.into_iter().map(given).collect()
+    }
+}
+
+/// An option's name and whether it may be given more than once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) repeatable: bool,
+}
+
+/// Every option there is.
+pub(super) const KEYS: [Key; 11] = [
+    Key {
+        name: "listen",
+        repeatable: true,
+    },
+    Key {
+        name: "auth",
+        repeatable: false,
+    },
+    Key {
+        name: "tmux-socket-name",
+        repeatable: false,
+    },
+    Key {
+        name: "tmux-socket-path",
+        repeatable: false,
+    },
+    Key {
+        name: "create",
+        repeatable: true,
+    },
+    Key {
+        name: "size-policy",
+        repeatable: false,
+    },
+    Key {
+        name: "base-path",
+        repeatable: false,
+    },
+    Key {
+        name: "public-origin",
+        repeatable: true,
+    },
+    Key {
+        name: "state-dir",
+        repeatable: false,
+    },
+    Key {
+        name: "config",
+        repeatable: false,
+    },
+    Key {
+        name: "log",
+        repeatable: false,
+    },
+];
+
+impl Key {
+    /// `MUXVIEW_LISTEN`.
+    pub(super) fn variable(&self) -> String {
+        format!(
+            "MUXVIEW_{}",
+            self.name.replace('-', "_").to_ascii_uppercase()
+        )
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// As written.
+    pub value: String,
+    /// Where.
+    pub place: Place,
+}
+
+/// Where a value was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An option of the command line.
+    CommandLine(&'static str),
+    /// A variable of the environment.
+    Environment(String),
+    /// A key of the configuration file.
+    File {
+        /// The key as written.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine(name) => write!(f, "--{name}"),
+            Self::Environment(name) => write!(f, "{name} in the environment"),
+            Self::File { key, path, line } => {
+                write!(f, "{key} in {}, line {line}", path.display())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_help_fits_a_screen_and_names_every_option() {
+        Cli::command().debug_assert();
+        assert!(HELP.lines().count() <= 30);
+        assert!(HELP.lines().all(|line| line.chars().count() <= 80));
+        for key in KEYS {
+            assert!(HELP.contains(&format!("--{} ", key.name)), "{}", key.name);
+            assert!(Options::default().given(&key).is_empty());
+        }
+    }
+}

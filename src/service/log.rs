@@ -1,0 +1,75 @@
+//! The log on stderr: for people, for machines, for the journal. In: `--log`. Out: lines. What is
+//! in them is decided where they are written; `RUST_LOG` narrows or widens it.
+
+use std::fmt;
+use std::io::IsTerminal;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Compact, Format, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::config::Log;
+
+/// Starts the log. Only the first start in a process counts.
+pub fn start(form: Log) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let base = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second start, in tests, finds the first one's log and keeps it.
+    let _ = match form {
+        Log::Text => base
+            .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
+            .try_init(),
+        Log::Json => base
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .try_init(),
+        Log::Journald => base
+            .with_ansi(false)
+            .event_format(Journald::default())
+            .try_init(),
+    };
+}
+
+/// A line led by its priority as syslog numbers it; the journal has the time itself.
+struct Journald(Format<Compact, ()>);
+
+impl Default for Journald {
+    fn default() -> Self {
+        let format = tracing_subscriber::fmt::format();
+        Self(
+            format
+                .compact()
+                .without_time()
+                .with_level(false)
+                .with_target(false)
+                .with_ansi(false),
+        )
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for Journald
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(writer, "<{priority}>")?;
+        self.0.format_event(context, writer, event)
+    }
+}

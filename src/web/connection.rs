@@ -1,0 +1,179 @@
+//! [`Connection`]: one WebSocket, read and written at once. In: messages to send, a close. Out:
+//! what happened at the socket, one [`Turn`] at a time. It must not know what messages mean.
+
+use bytes::Bytes;
+use futures_util::{Sink, Stream as _};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::stream::Stream;
+use super::tap::{Kind, Tap};
+use super::wire::Close;
+use crate::config::limits::{ANSWER_BYTES, FAREWELL, MESSAGE_BYTES, READ_BUFFER_BYTES};
+
+/// A WebSocket.
+#[derive(Debug)]
+pub(super) struct Connection {
+    ws: WebSocketStream<Tap<Stream>>,
+    /// tungstenite reads no more: the peer broke the protocol.
+    broken: bool,
+}
+
+/// What happened at the socket.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Binary(Bytes),
+    Text(Utf8Bytes),
+    /// A ping or pong.
+    Alive,
+    /// All that was pushed has been written.
+    Drained,
+    Gone(Gone),
+}
+
+/// How a socket ended.
+#[derive(Debug)]
+pub(super) enum Gone {
+    /// The peer closed it, with this code.
+    Closed(Option<u16>),
+    /// The connection is gone.
+    Lost,
+    /// The peer did what it must not; it is to be told so.
+    Broken(Close),
+}
+
+impl Connection {
+    pub(super) async fn new(tap: Tap<Stream>) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            // What tungstenite writes goes to the tap, which has the queue.
+            .write_buffer_size(0)
+            .max_write_buffer_size(ANSWER_BYTES)
+            .max_message_size(Some(MESSAGE_BYTES))
+            .max_frame_size(Some(MESSAGE_BYTES));
+        let ws = WebSocketStream::from_raw_socket(tap, Role::Server, Some(config)).await;
+        Self { ws, broken: false }
+    }
+
+    /// Puts a message behind those not yet written. Nothing bounds this but the caller, who pushes
+    /// only when [`Connection::is_drained`].
+    pub(super) fn push(&mut self, kind: Kind, payload: Bytes) {
+        self.ws.get_mut().push(kind, payload);
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.ws.get_ref().is_drained()
+    }
+
+    /// When the peer was last heard.
+    pub(super) fn heard(&self) -> Instant {
+        self.ws.get_ref().heard()
+    }
+
+    /// Writes what is to be written and, if `reading`, reads, until something happens.
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    pub(super) async fn turn(&mut self, reading: bool) -> Turn {
+        poll_fn(|cx| self.poll_turn(cx, reading)).await
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<Turn> {
+        if !self.is_drained() {
+            match self.ws.get_mut().poll_drain(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Turn::Drained),
+                Poll::Ready(Err(_)) => return Poll::Ready(Turn::Gone(Gone::Lost)),
+                // A peer that does not read can still be heard.
+                Poll::Pending => {}
+            }
+        }
+        if !reading {
+            return Poll::Pending;
+        }
+        Poll::Ready(match ready!(Pin::new(&mut self.ws).poll_next(cx)) {
+            Some(Ok(Message::Binary(bytes))) => Turn::Binary(bytes),
+            Some(Ok(Message::Text(text))) => Turn::Text(text),
+            Some(Ok(Message::Close(frame))) => {
+                Turn::Gone(Gone::Closed(frame.map(|frame| frame.code.into())))
+            }
+            Some(Ok(_)) => Turn::Alive,
+            None => Turn::Gone(Gone::Lost),
+            Some(Err(error)) => {
+                let gone = gone(&error);
+                self.broken = matches!(gone, Gone::Broken(_));
+                Turn::Gone(gone)
+            }
+        })
+    }
+
+    /// Ends the socket from our side: what was pushed, the close, and a while for the peer to
+    /// answer. Messages that were on their way meanwhile go to `late`.
+    pub(super) async fn close(mut self, close: &Close, mut late: impl FnMut(Turn)) {
+        let reason = Utf8Bytes::from(close.reason.as_ref());
+        let frame = Message::Close(Some(CloseFrame {
+            code: close.code.into(),
+            reason,
+        }));
+        if Pin::new(&mut self.ws).start_send(frame).is_err() {
+            return;
+        }
+        let goodbye = async {
+            while !self.broken {
+                match self.turn(true).await {
+                    Turn::Gone(Gone::Lost) => return,
+                    // Once more, for tungstenite to notice that both closes have been.
+                    Turn::Gone(Gone::Closed(_)) => {}
+                    // One who breaks the protocol now is not told a second time.
+                    Turn::Gone(Gone::Broken(_)) => break,
+                    turn => late(turn),
+                }
+            }
+            self.discard().await;
+        };
+        let in_time = timeout(FAREWELL, goodbye).await.is_ok();
+        if !in_time && (!self.is_drained() || close.code == Close::SILENT.code) {
+            self.ws.get_mut().stream().forget_unsent();
+        }
+    }
+
+    /// Answers the peer's close.
+    pub(super) async fn bye(mut self) {
+        let goodbye = async { while !matches!(self.turn(true).await, Turn::Gone(Gone::Lost)) {} };
+        // One who closed and does not take the answer misses nothing.
+        let _ = timeout(FAREWELL, goodbye).await;
+    }
+
+    /// Writes the close, then takes in and forgets what the peer still sends: closing with bytes
+    /// unread is a reset, and a reset overtakes the close we just sent.
+    async fn discard(&mut self) {
+        let tap = self.ws.get_mut();
+        if tap.shutdown().await.is_err() {
+            return;
+        }
+        let mut waste = vec![0; READ_BUFFER_BYTES];
+        let read = |cx: &mut Context<'_>| -> Poll<io::Result<usize>> {
+            let mut buf = ReadBuf::new(&mut waste);
+            ready!(Pin::new(tap.stream()).poll_read(cx, &mut buf))?;
+            Poll::Ready(Ok(buf.filled().len()))
+        };
+        let mut read = read;
+        while matches!(poll_fn(&mut read).await, Ok(1..)) {}
+    }
+}
+
+fn gone(error: &Error) -> Gone {
+    match error {
+        Error::Utf8(_) => Gone::Broken(Close::NOT_UTF8),
+        Error::Capacity(_) => Gone::Broken(Close::TOO_BIG),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Gone::Lost,
+        Error::Protocol(_) => Gone::Broken(Close::BROKEN),
+        _ => Gone::Lost,
+    }
+}

@@ -1,0 +1,60 @@
+//! `/healthz`, `/readyz`, `/metrics`: for machines that watch the service. The first two say
+//! nothing a stranger could use and are open to all who pass the Host check; the numbers need the
+//! secret, since a proxy makes every stranger a neighbour.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::sync::OnceLock;
+
+use super::access::Caller;
+use super::{Shared, answer, sessions};
+use crate::tmux::Status;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: tmux answers.
+pub(super) async fn ready(State(parts): Shared) -> Response {
+    let listing = parts.directory.watch();
+    let status = listing.borrow().status.clone();
+    match status {
+        Status::Ready { .. } => "ready\n".into_response(),
+        other => {
+            let sentence = format!("{}\n", sessions::sentence(&other));
+            (StatusCode::SERVICE_UNAVAILABLE, sentence).into_response()
+        }
+    }
+}
+
+/// The recorder is one per process; a second service in it shares it.
+static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Starts counting. What is counted before is lost.
+pub(crate) fn record() {
+    METRICS.get_or_init(|| {
+        let installed = PrometheusBuilder::new().install_recorder();
+        installed
+            .inspect_err(|error| tracing::warn!(%error, "there will be no metrics"))
+            .ok()
+    });
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(Extension(caller): Extension<Caller>) -> Response {
+    if !caller.rights.is_some_and(|rights| rights.manage) {
+        return sessions::not_allowed(caller);
+    }
+    match METRICS.get() {
+        Some(Some(metrics)) => (
+            [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+            metrics.render(),
+        )
+            .into_response(),
+        _ => answer::error(StatusCode::SERVICE_UNAVAILABLE, "nothing is being counted"),
+    }
+}

@@ -1,0 +1,348 @@
+//! The HTTP interface: list, create, rename and end sessions, and the stream of changes. In:
+//! requests with a [`Caller`]. Out: JSON. It must not know sockets.
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::time::{sleep, timeout};
+
+use super::access::{Caller, Rights};
+use super::presence::Presence;
+use super::stopping::Stopping;
+use super::{Parts, Shared, answer};
+use crate::config::limits::{BODY_BYTES, EVENT_INTERVAL, EVENT_KEEP_ALIVE, HEAD_TIMEOUT};
+use crate::directory::{Address, Listing};
+use crate::tmux::{self, NewSession, SessionName, Status};
+
+/// One session in the list.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    id: String,
+    name: &'a str,
+    windows: u32,
+    created: u64,
+    activity: u64,
+    attached: u32,
+    command: &'a str,
+    title: &'a str,
+    cwd: &'a str,
+    cols: Option<u16>,
+    rows: Option<u16>,
+    viewers: u32,
+}
+
+fn rows<'a>(listing: &'a Listing, presence: &Presence) -> Vec<Row<'a>> {
+    let row = |session: &'a tmux::Session| Row {
+        id: session.id.to_string(),
+        name: &session.name,
+        windows: session.windows,
+        created: session.created,
+        activity: session.activity,
+        attached: session.attached,
+        command: &session.command,
+        title: &session.title,
+        cwd: &session.cwd,
+        cols: session.size.map(|size| size.cols),
+        rows: session.size.map(|size| size.rows),
+        viewers: presence.viewers(session.id),
+    };
+    listing.sessions.iter().map(row).collect()
+}
+
+/// How tmux is, for the page.
+#[derive(Debug, Serialize)]
+struct Tmux {
+    state: &'static str,
+    message: String,
+}
+
+impl From<&Status> for Tmux {
+    fn from(status: &Status) -> Self {
+        let state = match status {
+            Status::Starting => "starting",
+            Status::Ready { .. } => "ready",
+            Status::NoServer => "no-server",
+            Status::Failed(_) => "failed",
+        };
+        Self {
+            state,
+            message: sentence(status),
+        }
+    }
+}
+
+/// How tmux is, in a sentence.
+pub(super) fn sentence(status: &Status) -> String {
+    match status {
+        Status::Starting => "tmux has not been asked yet".to_owned(),
+        Status::Ready { version } => format!("tmux {version} answers"),
+        Status::NoServer => "no tmux server is running yet; the first session starts it".to_owned(),
+        Status::Failed(error) => error.to_string(),
+    }
+}
+
+/// The answer to who may not.
+pub(super) fn not_allowed(caller: Caller) -> Response {
+    if caller.rights.is_some() {
+        return answer::error(StatusCode::FORBIDDEN, "you may not do this here");
+    }
+    let sentence = "sign in first: open the link that `muxview url` prints";
+    let mut response = answer::error(StatusCode::UNAUTHORIZED, sentence);
+    let bearer = HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, bearer);
+    response
+}
+
+fn allowed(caller: Caller, right: impl Fn(Rights) -> bool) -> Result<(), Response> {
+    if caller.rights.is_some_and(right) {
+        Ok(())
+    } else {
+        Err(not_allowed(caller))
+    }
+}
+
+/// `GET /api/sessions`
+pub(super) async fn list(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Response> {
+    allowed(caller, |rights| rights.view)?;
+    let listing = Arc::clone(&parts.directory.watch().borrow());
+    match &listing.status {
+        Status::Failed(error) => Err(failed(error)),
+        _ => Ok(Json(rows(&listing, &parts.presence)).into_response()),
+    }
+}
+
+/// `GET /api/events`: `sessions` with the whole list and `tmux` with how it is, at once and with
+/// every change of either.
+pub(super) async fn events(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Response> {
+    allowed(caller, |rights| rights.view)?;
+    let follower = Follower {
+        listing: parts.directory.watch(),
+        presence: parts.presence.clone(),
+        counts: parts.presence.watch(),
+        stopping: parts.stopping.clone(),
+        told: [String::new(), String::new()],
+        due: Vec::new(),
+    };
+    drop(parts);
+    let stream = futures_util::stream::unfold(follower, |mut follower| async {
+        let event = follower.next().await?;
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    let keep_alive = KeepAlive::new().interval(EVENT_KEEP_ALIVE);
+    let mut response = Sse::new(stream).keep_alive(keep_alive).into_response();
+    // nginx would hold events back in its buffer.
+    let no = HeaderValue::from_static("no");
+    response.headers_mut().insert("x-accel-buffering", no);
+    Ok(response)
+}
+
+/// One page that follows the list.
+struct Follower {
+    listing: tokio::sync::watch::Receiver<Arc<Listing>>,
+    presence: Presence,
+    counts: tokio::sync::watch::Receiver<usize>,
+    stopping: Stopping,
+    /// What it knows: `sessions`, `tmux`.
+    told: [String; 2],
+    due: Vec<Event>,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.due.pop() {
+                return Some(event);
+            }
+            if !self.told[0].is_empty() {
+                sleep(EVENT_INTERVAL).await;
+                tokio::select! {
+                    changed = self.listing.changed() => changed.ok()?,
+                    changed = self.counts.changed() => changed.ok()?,
+                    () = self.stopping.wait() => return None,
+                }
+            }
+            let listing = Arc::clone(&self.listing.borrow_and_update());
+            self.counts.mark_unchanged();
+            let now = [
+                serde_json::to_string(&rows(&listing, &self.presence)).ok()?,
+                serde_json::to_string(&Tmux::from(&listing.status)).ok()?,
+            ];
+            // From the end, as they are taken from there: how tmux is comes first.
+            for (index, name) in [(0, "sessions"), (1, "tmux")] {
+                if now[index] != self.told[index] {
+                    self.due
+                        .push(Event::default().event(name).data(&now[index]));
+                }
+            }
+            self.told = now;
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Named<'a> {
+    id: String,
+    name: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+struct Create {
+    name: String,
+    command: Option<String>,
+    cwd: Option<PathBuf>,
+}
+
+/// `POST /api/sessions`
+pub(super) async fn create(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Response> {
+    allowed(caller, |rights| rights.manage)?;
+    let wanted: Create = read(body).await?;
+    let name = name(&wanted.name)?;
+    // A form sends fields a person left empty.
+    let command = wanted.command.filter(|command| !command.trim().is_empty());
+    let cwd = wanted.cwd.filter(|cwd| !cwd.as_os_str().is_empty());
+    let new = NewSession {
+        name,
+        command,
+        cwd,
+        size: None,
+    };
+    let session = parts
+        .server
+        .create(new)
+        .await
+        .map_err(|error| failed(&error))?;
+    tracing::info!(id = %session.id, name = %session.name, "created a session");
+    let named = Named {
+        id: session.id.to_string(),
+        name: &session.name,
+    };
+    Ok((StatusCode::CREATED, Json(named)).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct Rename {
+    name: String,
+}
+
+/// `PATCH /api/sessions/{name}`
+pub(super) async fn rename(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+    path: Result<Path<String>, PathRejection>,
+    body: Body,
+) -> Result<Response, Response> {
+    allowed(caller, |rights| rights.manage)?;
+    let wanted: Rename = read(body).await?;
+    let name = name(&wanted.name)?;
+    let session = find(&parts, path).await?;
+    parts
+        .server
+        .rename(session.id, &name)
+        .await
+        .map_err(|error| failed(&error))?;
+    tracing::info!(id = %session.id, from = %session.name, to = %wanted.name, "renamed a session");
+    Ok(Json(Named {
+        id: session.id.to_string(),
+        name: &wanted.name,
+    })
+    .into_response())
+}
+
+/// `DELETE /api/sessions/{name}`
+pub(super) async fn kill(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Response> {
+    allowed(caller, |rights| rights.manage)?;
+    let session = find(&parts, path).await?;
+    parts
+        .server
+        .kill(session.id)
+        .await
+        .map_err(|error| failed(&error))?;
+    tracing::info!(id = %session.id, name = %session.name, "ended a session");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn find(
+    parts: &Parts,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<tmux::Session, Response> {
+    // What is no text is no session's name.
+    let Ok(Path(name)) = path else {
+        return Err(failed(&tmux::Error::NoSuchSession));
+    };
+    match parts.directory.find(&Address::parse(&name)).await {
+        Ok(Some(session)) => Ok(session),
+        Ok(None) | Err(tmux::Error::NoServer) => Err(failed(&tmux::Error::NoSuchSession)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+async fn read<T: for<'de> Deserialize<'de>>(body: Body) -> Result<T, Response> {
+    let read = timeout(HEAD_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES)).await;
+    let bytes = match read {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => {
+            let sentence = format!("the body is broken off or larger than {BODY_BYTES} bytes");
+            return Err(answer::error(StatusCode::PAYLOAD_TOO_LARGE, &sentence));
+        }
+        Err(_) => {
+            return Err(answer::error(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not come",
+            ));
+        }
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let status = if error.is_data() {
+            StatusCode::UNPROCESSABLE_ENTITY
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        answer::error(
+            status,
+            &format!("the body is not the JSON it should be: {error}"),
+        )
+    })
+}
+
+fn name(text: &str) -> Result<SessionName, Response> {
+    text.parse()
+        .map_err(|error| failed(&tmux::Error::BadName(error)))
+}
+
+fn failed(error: &tmux::Error) -> Response {
+    use tmux::Error as E;
+    let status = match error {
+        E::Exists { .. } => StatusCode::CONFLICT,
+        E::BadName(_) | E::BadDirectory { .. } | E::BadCommand { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        E::NoSuchSession => StatusCode::NOT_FOUND,
+        E::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    answer::error(status, &error.to_string())
+}

@@ -1,0 +1,455 @@
+//! One WebSocket is one viewer. In: an open socket and what its URL wished. Out: messages of
+//! [`wire`] and frames, until the session, the service or the viewer ends. Reading and writing go
+//! on side by side in one task: who does not read can still be heard, and who floods us with input
+//! still gets frames. It must not know how frames are made or paced.
+
+use bytes::Bytes;
+use metrics::Counter;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{sleep_until, timeout};
+
+use super::Parts;
+use super::access::Caller;
+use super::connection::{Connection, Gone, Turn};
+use super::handshake::Speech;
+use super::presence::Joined;
+use super::stopping::Stopping;
+use super::stream::Stream;
+use super::tap::{Kind, Tap};
+use super::wire::{self, Close, Heard, Role, Say};
+use crate::bridge::handle::{Closed, Driver, Join, Seat};
+use crate::config::limits::{FAREWELL, INPUT_AHEAD_BYTES, PING_INTERVAL, PONGS, SILENCE};
+use crate::directory::Address;
+use crate::hub::JoinError;
+use crate::tmux;
+use crate::viewer::{End, Label, Output, State, Viewer};
+
+/// What a socket's URL and headers wished.
+#[derive(Debug)]
+pub(super) struct Wish {
+    /// The session, by name or id.
+    pub(super) name: String,
+    pub(super) join: Join,
+    pub(super) speech: Speech,
+    /// For the log.
+    pub(super) peer: String,
+}
+
+/// Random per process image: a page that finds another one knows that it was restarted.
+static INSTANCE: LazyLock<String> = LazyLock::new(|| {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Err(_) => std::process::id().to_string(),
+    }
+});
+
+/// What is counted too often to look its counter up each time.
+struct Counters {
+    frames: Counter,
+    frame_bytes: Counter,
+    input_bytes: Counter,
+}
+
+static COUNTERS: LazyLock<Counters> = LazyLock::new(|| Counters {
+    frames: metrics::counter!("muxview_frames_total"),
+    frame_bytes: metrics::counter!("muxview_frame_bytes_total"),
+    input_bytes: metrics::counter!("muxview_input_bytes_total"),
+});
+
+/// Serves one viewer from its first byte to its last.
+pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap<Stream>) {
+    let connection = Connection::new(tap).await;
+    let stopping = parts.stopping.clone();
+    let (seat, joined) = match take_seat(&parts, caller, &wish).await {
+        Ok(taken) => taken,
+        Err(close) => {
+            tracing::info!(
+                peer = wish.peer, session = wish.name, code = close.code, reason = %close.reason,
+                "a viewer was turned away",
+            );
+            count_close(close.code);
+            return connection.close(&close, drop).await;
+        }
+    };
+    // What outlives the joining is only what a viewer needs.
+    drop(parts);
+    Viewing::new(connection, seat, &wish, stopping)
+        .run(&wish.peer)
+        .await;
+    drop(joined);
+}
+
+/// Sign-in, existence, room: in this order, so that a stranger learns nothing of sessions.
+async fn take_seat(parts: &Parts, caller: Caller, wish: &Wish) -> Result<(Seat, Joined), Close> {
+    if wish.speech == Speech::TooNew {
+        return Err(Close::TOO_OLD);
+    }
+    let rights = caller.rights.ok_or(Close::SIGN_IN)?;
+    if !rights.view {
+        return Err(Close::FORBIDDEN);
+    }
+    let session = match parts.directory.find(&Address::parse(&wish.name)).await {
+        Ok(Some(session)) => session,
+        Ok(None) | Err(tmux::Error::NoServer) => return Err(Close::NO_SESSION),
+        Err(error) => return Err(Close::busy(&error.to_string())),
+    };
+    let join = Join {
+        drive: wish.join.drive && rights.drive,
+        ..wish.join
+    };
+    let seat = parts
+        .hub
+        .join(&session, join)
+        .await
+        .map_err(|error| match error {
+            JoinError::TooManyViewers => Close::TOO_MANY,
+            JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
+        })?;
+    Ok((seat, parts.presence.join(session.id)))
+}
+
+fn count_close(code: u16) {
+    metrics::counter!("muxview_closes_total", "code" => code.to_string()).increment(1);
+}
+
+type Feeding = Pin<Box<dyn Future<Output = Result<(), Closed>> + Send>>;
+
+/// A viewer at its seat.
+struct Viewing {
+    connection: Connection,
+    speech: Speech,
+    role: Role,
+    seat: Seat,
+    /// Only a driver has one: a spectator's task holds no handle to the input path.
+    driver: Option<Driver>,
+    viewer: Viewer,
+    states: watch::Receiver<Arc<State>>,
+    stopping: Stopping,
+    input: Input,
+    /// Ids of pings to answer, once the socket takes something.
+    pongs: VecDeque<Option<Value>>,
+    ping_due: bool,
+}
+
+/// How a viewing ended.
+enum Exit {
+    Close(Close),
+    Gone(Gone),
+}
+
+impl Viewing {
+    fn new(connection: Connection, mut seat: Seat, wish: &Wish, stopping: Stopping) -> Self {
+        let driver = seat.driver();
+        Self {
+            connection,
+            speech: wish.speech,
+            role: if driver.is_some() {
+                Role::Drive
+            } else {
+                Role::View
+            },
+            viewer: Viewer::new(seat.viewer(), wish.join.visible),
+            states: seat.state().clone(),
+            driver,
+            seat,
+            stopping,
+            input: Input::default(),
+            pongs: VecDeque::new(),
+            ping_due: false,
+        }
+    }
+
+    async fn run(mut self, peer: &str) {
+        let since = Instant::now();
+        let label = self.states.borrow().session.clone();
+        tracing::info!(
+            peer, id = %label.id, session = label.name, role = ?self.role, "a viewer came",
+        );
+        let exit = self.watch().await;
+        let code = match exit {
+            Exit::Close(close) => {
+                let code = close.code;
+                self.close(close).await;
+                Some(code)
+            }
+            Exit::Gone(Gone::Broken(close)) => {
+                let code = close.code;
+                self.connection.close(&close, drop).await;
+                Some(code)
+            }
+            Exit::Gone(Gone::Closed(code)) => {
+                self.connection.bye().await;
+                Some(code.unwrap_or(1005))
+            }
+            Exit::Gone(Gone::Lost) => None,
+        };
+        let code = code.unwrap_or(1006);
+        count_close(code);
+        let seconds = since.elapsed().as_secs();
+        tracing::info!(
+            peer, id = %label.id, session = label.name, code, seconds, "a viewer left",
+        );
+    }
+
+    /// Until it ends.
+    async fn watch(&mut self) -> Exit {
+        let mut state = Arc::clone(&self.states.borrow_and_update());
+        if self.speech == Speech::Ours {
+            let hello = Say::hello(session(&state.session), self.role, &INSTANCE);
+            self.say(&hello);
+        }
+        let mut ping_at = Instant::now() + PING_INTERVAL;
+        let mut resumed = Instant::now();
+        let mut alarm = pin!(sleep_until(ping_at.into()));
+        // The first picture follows the hello in one write.
+        let mut fresh = true;
+        loop {
+            let now = Instant::now();
+            let drained = self.connection.is_drained();
+            if (drained || std::mem::take(&mut fresh))
+                && let Some(close) = self.tell(&state, now)
+            {
+                return Exit::Close(close);
+            }
+            // While input waits we do not read, and who is not read cannot be silent.
+            let reading = self.input.has_room();
+            let silent_at = self.connection.heard().max(resumed) + SILENCE;
+            let wake = [
+                Some(ping_at),
+                reading.then_some(silent_at),
+                self.viewer.wake_at().filter(|at| drained && *at > now),
+            ];
+            let wake = wake.into_iter().flatten().min().unwrap_or(ping_at);
+            alarm.as_mut().reset(wake.into());
+
+            tokio::select! {
+                turn = self.connection.turn(reading) => match turn {
+                    Turn::Drained | Turn::Alive => {}
+                    Turn::Gone(gone) => return Exit::Gone(gone),
+                    turn => self.hear(turn),
+                },
+                changed = self.states.changed() => match changed {
+                    Ok(()) => state = Arc::clone(&self.states.borrow_and_update()),
+                    // The bridge died without a word; the page finds the next one.
+                    Err(_) => return Exit::Close(Close::INTERNAL),
+                },
+                () = self.input.fed(self.driver.as_ref()) => {
+                    if !reading {
+                        resumed = Instant::now();
+                    }
+                }
+                () = &mut alarm => {
+                    let now = Instant::now();
+                    if reading && now >= silent_at {
+                        return Exit::Close(Close::SILENT);
+                    }
+                    if now >= ping_at {
+                        self.ping_due = true;
+                        ping_at = now + PING_INTERVAL;
+                    }
+                }
+                () = self.stopping.wait() => {
+                    return Exit::Close(Close::restart(self.stopping.spread()));
+                }
+            }
+        }
+    }
+
+    /// Pushes all that is due; what does not fit into the socket waits there, and nothing more is
+    /// asked for meanwhile.
+    fn tell(&mut self, state: &State, now: Instant) -> Option<Close> {
+        while let Some(output) = self.viewer.next(state, now) {
+            let say = match output {
+                Output::Frame(frame) => {
+                    COUNTERS.frames.increment(1);
+                    COUNTERS.frame_bytes.increment(frame.len() as u64);
+                    self.connection.push(Kind::Binary, frame);
+                    continue;
+                }
+                Output::End(End::ShuttingDown) => {
+                    return Some(Close::restart(self.stopping.spread()));
+                }
+                Output::End(end) => return Some(Close::ended(&end.to_string())),
+                Output::Size(size) => Say::Size {
+                    cols: size.cols,
+                    rows: size.rows,
+                },
+                Output::Title(text) => Say::Title {
+                    text: text.as_ref().to_owned(),
+                },
+                Output::Session(label) => Say::Session(session(&label)),
+                Output::Moved(label) => Say::Moved {
+                    session: session(&label),
+                },
+                Output::Viewers { drive, view } => Say::Viewers {
+                    drive,
+                    view,
+                    you: self.role,
+                },
+                Output::Clipboard(text) => Say::Clipboard {
+                    text: text.as_ref().to_owned(),
+                },
+                Output::Bell => Say::Bell,
+                Output::Notice(text) => Say::Notice {
+                    text: text.as_ref().to_owned(),
+                },
+            };
+            self.say(&say);
+        }
+        while let Some(id) = self.pongs.pop_front() {
+            self.say(&Say::Pong { id });
+        }
+        if std::mem::take(&mut self.ping_due) {
+            self.say(&Say::Tick);
+            self.connection.push(Kind::Ping, Bytes::new());
+        }
+        None
+    }
+
+    /// Says something to those who understand it.
+    fn say(&mut self, say: &Say) {
+        if self.speech == Speech::Ours {
+            self.connection.push(Kind::Text, say.to_json().into());
+        }
+    }
+
+    fn hear(&mut self, turn: Turn) {
+        match turn {
+            Turn::Binary(bytes) => self.type_in(bytes),
+            Turn::Text(text) if self.speech == Speech::Ours => match wire::hear(&text) {
+                Some(Heard::Resize(size)) => {
+                    if let Some(driver) = &self.driver {
+                        driver.resize(size);
+                    }
+                }
+                Some(Heard::Ack(total)) => self.viewer.acked(total),
+                Some(Heard::Visible(visible)) => {
+                    self.viewer.set_visible(visible);
+                    self.seat.set_visible(visible);
+                }
+                Some(Heard::Repaint) => self.viewer.resync(Instant::now()),
+                Some(Heard::Ping(id)) => {
+                    if self.pongs.len() == PONGS {
+                        self.pongs.pop_front();
+                    }
+                    self.pongs.push_back(id);
+                }
+                None => {}
+            },
+            Turn::Text(text) => self.type_in(text.into()),
+            Turn::Alive | Turn::Drained | Turn::Gone(_) => {}
+        }
+    }
+
+    /// Input of a driver; a spectator's is ignored.
+    fn type_in(&mut self, bytes: Bytes) {
+        if self.driver.is_some() && !bytes.is_empty() {
+            COUNTERS.input_bytes.increment(bytes.len() as u64);
+            self.input.push(bytes);
+        }
+    }
+
+    /// Ends it from our side. What the viewer typed until it heard of the end is delivered: it
+    /// never sends it again.
+    async fn close(mut self, close: Close) {
+        let typing = close.code == 1012;
+        if typing {
+            // What has already come in, before we say that we go.
+            let received = async {
+                while let Some(turn) = poll_once(self.connection.turn(true)).await {
+                    if matches!(turn, Turn::Gone(_)) {
+                        break;
+                    }
+                    self.hear(turn);
+                }
+            };
+            // A flood has no end; what the kernel held is long in by then.
+            let _ = timeout(FAREWELL / 2, received).await;
+            self.input.deliver(self.driver.as_ref()).await;
+        }
+        let (input, driver, speech) = (&mut self.input, &self.driver, self.speech);
+        let late = |turn| match turn {
+            Turn::Binary(bytes) if typing && driver.is_some() => input.push(bytes),
+            Turn::Text(text) if typing && driver.is_some() && speech == Speech::Raw => {
+                input.push(text.into());
+            }
+            _ => {}
+        };
+        self.connection.close(&close, late).await;
+        if typing {
+            self.input.deliver(self.driver.as_ref()).await;
+        }
+    }
+}
+
+/// What a future gives at once, if anything.
+async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+fn session(label: &Label) -> wire::Session {
+    wire::Session {
+        id: label.id.to_string(),
+        name: label.name.clone(),
+    }
+}
+
+/// Input on its way to the session: one message after the other, each whole.
+#[derive(Default)]
+struct Input {
+    waiting: VecDeque<Bytes>,
+    bytes: usize,
+    feeding: Option<(usize, Feeding)>,
+}
+
+impl Input {
+    fn push(&mut self, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.waiting.push_back(bytes);
+    }
+
+    /// Whether more may be read. The session's own queue comes after this one.
+    fn has_room(&self) -> bool {
+        self.bytes < INPUT_AHEAD_BYTES
+    }
+
+    /// Waits until a message was taken by the session; for ever if there is none. Cancel-safe: a
+    /// message on its way stays on its way.
+    async fn fed(&mut self, driver: Option<&Driver>) {
+        if self.feeding.is_none() {
+            let (Some(driver), Some(bytes)) = (driver.cloned(), self.waiting.pop_front()) else {
+                return pending().await;
+            };
+            let len = bytes.len();
+            self.feeding = Some((len, Box::pin(async move { driver.input(bytes).await })));
+        }
+        if let Some((len, feeding)) = &mut self.feeding {
+            // A bridge that takes no more says so in its state, which ends the viewing.
+            let _ = feeding.await;
+            self.bytes -= *len;
+            self.feeding = None;
+        }
+    }
+
+    /// All of it, or as much as the session takes in a while.
+    async fn deliver(&mut self, driver: Option<&Driver>) {
+        let all = async {
+            while self.bytes > 0 {
+                self.fed(driver).await;
+            }
+        };
+        let _ = timeout(FAREWELL, all).await;
+    }
+}
