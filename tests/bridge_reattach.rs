@@ -8,8 +8,29 @@ use muxview::viewer::{End, Output};
 use support::Tmux;
 use watcher::{Bench, SPECTATOR, Watcher, driver};
 
+/// Waits for the repaint of a new client.
+async fn repainted(watcher: &mut Watcher, before: u64) {
+    watcher
+        .follow("the picture of a new client", |watcher| {
+            let now = watcher.published().expect("the old picture stays");
+            now.generation.0 > before + 64
+        })
+        .await;
+}
+
+/// Types a word, sees it, and wipes it out again.
+async fn echoes(watcher: &mut Watcher, word: &'static str) {
+    watcher.types(word).await;
+    watcher.shows(word).await;
+    watcher.types("\x15").await;
+    watcher
+        .follow("an empty line", |watcher| !watcher.text().contains(word))
+        .await;
+}
+
 /// Ends the bridge's client by `how`, types, and sees the echo on the picture after it.
 async fn survives(tmux: &Tmux, watcher: &mut Watcher, how: &[&str], word: &'static str) {
+    let before = watcher.published().expect("shown").generation.0;
     let client = support::until("one client", async || {
         let clients = tmux.clients();
         match &clients[..] {
@@ -23,9 +44,10 @@ async fn survives(tmux: &Tmux, watcher: &mut Watcher, how: &[&str], word: &'stat
         .map(|word| if *word == "TTY" { &client } else { *word })
         .collect();
     tmux.cmd(&how);
-    watcher.types(word).await;
-    watcher.shows(word.trim()).await;
-    watcher.types("\x15").await;
+    if how[0] == "detach-client" {
+        repainted(watcher, before).await;
+    }
+    echoes(watcher, word).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,12 +78,14 @@ async fn viewers_survive_every_end_of_the_client() {
         "four",
     )
     .await;
-    watcher.types("\x02d").await;
-    watcher.types("five").await;
-    watcher.shows("five").await;
-    watcher.types("\x02\x1a").await;
-    watcher.types("six").await;
-    watcher.shows("six").await;
+    let before = watcher.published().expect("shown").generation.0;
+    watcher.types("\x02").await;
+    watcher.types("d").await;
+    repainted(&mut watcher, before).await;
+    echoes(&mut watcher, "five").await;
+    watcher.types("\x02").await;
+    watcher.types("\x1a").await;
+    echoes(&mut watcher, "six").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,24 +96,15 @@ async fn fifty_kills_are_fifty_repaints() {
     watcher.shows("$").await;
     let mut spectator = bench.watch("main", SPECTATOR).await;
     for kill in 0..50 {
-        let before = watcher.published().expect("shown").generation;
-        let pid = tmux.cmd(&[
-            "list-clients",
-            "-f",
-            "#{?client_control_mode,0,1}",
-            "-F",
-            "#{client_pid}",
-        ]);
+        let before = watcher.published().expect("shown").generation.0;
+        let clients = tmux.cmd(&["list-clients", "-F", "#{client_control_mode} #{client_pid}"]);
+        let pid = clients.lines().find_map(|line| line.strip_prefix("0 "));
+        let pid = pid.expect("the bridge has a client");
         let killed = std::process::Command::new("kill")
-            .args(["-9", &pid])
+            .args(["-9", pid])
             .status();
         assert!(killed.unwrap().success(), "kill {kill} of {pid:?}");
-        watcher
-            .follow("the picture after a kill", |watcher| {
-                let now = watcher.published().expect("the old picture stays");
-                now.generation.0 > before.0 + 64
-            })
-            .await;
+        repainted(&mut watcher, before).await;
     }
     watcher.types("echo ali''ve\r").await;
     watcher.shows("\nalive").await;

@@ -144,14 +144,12 @@ async fn a_switch_while_the_control_client_is_away_shows_nothing_either() {
     watcher.shows("$").await;
     for round in 0..10 {
         let client = client(&tmux).await;
-        let control = tmux.cmd(&[
+        let clients = tmux.cmd(&[
             "list-clients",
-            "-f",
-            "#{client_control_mode}",
             "-F",
-            "#{client_name}",
+            "#{client_control_mode} #{client_name}",
         ]);
-        for control in control.lines() {
+        for control in clients.lines().filter_map(|line| line.strip_prefix("1 ")) {
             let _ = tmux.try_cmd(&["detach-client", "-t", control]);
         }
         let _ = tmux.try_cmd(&["switch-client", "-c", &client, "-t", "=SECRET:"]);

@@ -128,6 +128,7 @@ async fn bell_and_clipboard_reach_the_typist() {
     let mut typist = bench.watch("main", driver(80, 24)).await;
     typist.shows("$").await;
     let mut spectator = bench.watch("main", SPECTATOR).await;
+    spectator.shows("$").await;
     typist
         .types("printf '\\a\\033]52;c;aGVsbG8=\\007'; echo do''ne\r")
         .await;

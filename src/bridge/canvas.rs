@@ -82,6 +82,11 @@ impl Canvas {
         self.publish.quiet()
     }
 
+    /// Whether a picture was given out.
+    pub(super) const fn seen(&self) -> bool {
+        self.shown.is_some()
+    }
+
     /// The picture to publish now, if one is due and known to be ours.
     pub(super) fn look(&mut self, now: Instant) -> Option<Shot> {
         if self.held || self.pending.is_some() || self.publish.due(now) != Due::Now {
@@ -212,8 +217,11 @@ mod tests {
     }
 
     const fn at(session: SessionId) -> Option<Whereabouts> {
-        let switched = false;
-        Some(Whereabouts { session, switched })
+        Some(Whereabouts {
+            session,
+            switched: false,
+            window: Size { cols: 80, rows: 24 },
+        })
     }
 
     /// A whole redraw as tmux writes one, every row saying `text`.

@@ -178,13 +178,17 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::Size;
 
     const OURS: SessionId = SessionId(1);
     const OTHER: SessionId = SessionId(2);
 
     const fn at(session: SessionId) -> Option<Whereabouts> {
-        let switched = false;
-        Some(Whereabouts { session, switched })
+        Some(Whereabouts {
+            session,
+            switched: false,
+            window: Size { cols: 80, rows: 24 },
+        })
     }
 
     fn title() -> Arc<str> {
@@ -272,6 +276,7 @@ mod tests {
         let back = Whereabouts {
             session: OURS,
             switched: true,
+            window: Size { cols: 80, rows: 24 },
         };
         assert_eq!(guard.answered(Some(back)), Answer::Elsewhere(None));
         assert!(!guard.covers(guard.position()));

@@ -59,6 +59,8 @@ struct Live<'a> {
     resize: Resize,
     /// Which session our client shows.
     session: Slot<Option<Whereabouts>>,
+    /// [`Resize::rest`] when that was asked.
+    asked_at_rest: Option<u64>,
     sized: Slot<Sized>,
     /// Whether the session would die without us.
     needed: Slot<bool>,
@@ -85,6 +87,7 @@ impl Bridge {
             canvas,
             resize: Resize::new(plan),
             session: Slot::default(),
+            asked_at_rest: None,
             sized: Slot::default(),
             needed: Slot::default(),
             leave_at: None,
@@ -231,6 +234,7 @@ impl Live<'_> {
 
     fn question(&mut self) {
         if self.session.is_free() && self.canvas.question() {
+            self.asked_at_rest = self.resize.rest();
             let server = self.bridge.server.clone();
             let client = self.attach.client().to_owned();
             self.session.ask(async move {
@@ -259,6 +263,14 @@ impl Live<'_> {
         }
         let shot = self.canvas.answered(session, now).map_err(strayed)?;
         self.show(shot, now);
+        // Whoever changes the window's size has our client redrawn, which has this asked: so it is
+        // known at once, where the event comes within a second, or not at all if it is changed back.
+        if let Some(Whereabouts { window, .. }) = session
+            && self.asked_at_rest.is_some()
+            && self.asked_at_rest == self.resize.rest()
+        {
+            self.bridge.ends.shared.roster().sizing.window(window);
+        }
         Ok(())
     }
 
@@ -284,7 +296,11 @@ impl Live<'_> {
 
     // ── sizes ────────────────────────────────────────────────────────────────────────────────
 
+    /// Brings pty and window to the size that is planned, step by step. Says the plan.
     fn size(&mut self, now: Instant) -> Result<Option<Plan>, Lost> {
+        if !self.canvas.seen() {
+            return Ok(None);
+        }
         loop {
             let plan = self.bridge.ends.shared.roster().sizing.plan();
             let (quiet, free) = (self.canvas.quiet(), self.sized.is_free());

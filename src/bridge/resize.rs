@@ -45,17 +45,27 @@ pub(super) struct Resize {
     began: Option<Instant>,
     /// The window's size is to be asked for.
     curious: bool,
+    /// Changes completed.
+    changes: u64,
 }
 
 impl Resize {
-    /// An attach opened as planned.
+    /// An attach opened as planned. To be stepped once it has a picture: before, tmux may not have
+    /// taken its size into account.
     pub(super) const fn new(applied: Plan) -> Self {
         Self {
             phase: Phase::Rest,
             applied,
             began: None,
             curious: applied.claim,
+            changes: 0,
         }
+    }
+
+    /// Names the size our client has at rest; none while it changes. What tmux says of the window is
+    /// worth something only if it was asked and answered under the same.
+    pub(super) fn rest(&self) -> Option<u64> {
+        (self.phase == Phase::Rest).then_some(self.changes)
     }
 
     /// The window's size may have changed.
@@ -110,6 +120,7 @@ impl Resize {
         self.applied = plan;
         self.phase = Phase::Rest;
         self.curious = true;
+        self.changes += 1;
         Do::Finish(plan)
     }
 

@@ -1,7 +1,9 @@
 //! Where a client is, and what would come of its leaving: what a bridge must know of its own client
 //! before it shows a picture or goes.
 
+use super::event::with_status;
 use super::{Error, Server, SessionId};
+use crate::terminal::Size;
 use tmux_interface::{DisplayMessage, ListClients, TmuxCommand};
 
 /// Which session a client shows.
@@ -11,7 +13,29 @@ pub struct Whereabouts {
     pub session: SessionId,
     /// Whether it showed another one before that still exists.
     pub switched: bool,
+    /// The size of a pty that shows its window whole, status lines included.
+    pub window: Size,
 }
+
+impl Whereabouts {
+    /// From a line of our own format: the client's name and where it is.
+    fn read(line: &str) -> Option<(&str, Self)> {
+        let mut fields = line.splitn(6, '\t');
+        let (session, client) = (fields.next()?.parse().ok()?, fields.next()?);
+        let (cols, rows) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let window = Size::clamped(cols, with_status(rows, fields.next()?));
+        let switched = !fields.next()?.is_empty();
+        let whereabouts = Self {
+            session,
+            switched,
+            window,
+        };
+        Some((client, whereabouts))
+    }
+}
+
+/// What [`Whereabouts::read`] reads. Only the last field can contain a tab.
+const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_last_session}";
 
 impl Server {
     /// Which session a client shows now, and whether it was ever switched; `None` when there is no
@@ -21,25 +45,14 @@ impl Server {
     /// When tmux cannot say.
     pub async fn client_whereabouts(&self, client: &str) -> Result<Option<Whereabouts>, Error> {
         let mut command: TmuxCommand<'_> = ListClients::new().build();
-        // Nothing in between can contain a tab but the name of the last session, which comes last.
-        command.push_option(
-            "-F",
-            "#{session_id}\t#{client_name}\t#{client_last_session}",
-        );
+        command.push_option("-F", FORMAT);
         let clients = match self.ask("list the clients", command).await {
             // No server, no clients.
             Err(Error::NoServer) => return Ok(None),
             answer => answer?,
         };
-        Ok(clients.lines().find_map(|line| {
-            let mut fields = line.splitn(3, '\t');
-            let (id, name) = (fields.next()?, fields.next()?);
-            let last = fields.next().unwrap_or_default();
-            (name == client).then_some(Whereabouts {
-                session: id.parse().ok()?,
-                switched: !last.is_empty(),
-            })
-        }))
+        let mut found = clients.lines().filter_map(Whereabouts::read);
+        Ok(found.find_map(|(name, found)| (name == client).then_some(found)))
     }
 
     /// Whether the session would end if one client left it (`destroy-unattached`).
@@ -55,5 +68,24 @@ impl Server {
         let (attached, destroyed) = said.trim().split_once(' ').unwrap_or(("", ""));
         let last = attached.parse::<u32>().is_ok_and(|attached| attached <= 1);
         Ok(last && !matches!(destroyed, "" | "0" | "off"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read() {
+        let line = "$3\t/dev/pts/7\t80\t24\ton\t";
+        let whereabouts = Whereabouts {
+            session: SessionId(3),
+            switched: false,
+            window: Size { cols: 80, rows: 25 },
+        };
+        assert_eq!(Whereabouts::read(line), Some(("/dev/pts/7", whereabouts)));
+        let switched = Whereabouts::read("$3\tx\t80\t24\toff\ta\tb").expect("whole");
+        assert!(switched.1.switched);
+        assert_eq!(Whereabouts::read("$3\tx\t80"), None);
     }
 }
