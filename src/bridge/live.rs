@@ -24,6 +24,8 @@ use tokio::time::{sleep, sleep_until, timeout};
 const READ_BYTES: usize = 16 * 1024;
 /// Pause before a question is asked again that tmux answered with "not yet".
 const AGAIN: Duration = Duration::from_millis(1);
+/// The same for a client that has just been started; each costs a process.
+const CLAIM_AGAIN: Duration = Duration::from_millis(10);
 /// Questions that make sure tmux has read what was written before the client goes: each answer is
 /// one turn of tmux's loop, in which it reads every client.
 const DELIVERED: usize = 2;
@@ -31,7 +33,7 @@ const DELIVERED: usize = 2;
 /// What tmux said about sizes.
 #[derive(Debug)]
 enum Sized {
-    Claimed(Result<(), Error>),
+    Claimed(bool, Result<(), Error>),
     Client(Result<Option<Size>, Error>),
     Window(Result<Size, Error>),
 }
@@ -308,10 +310,7 @@ impl Live<'_> {
             match self.resize.step(plan, quiet, free, now) {
                 Do::Nothing => return Ok(plan),
                 Do::Claim(claim) => {
-                    let client = self.attach.client().to_owned();
-                    self.sized.ask(async move {
-                        Sized::Claimed(server.claim_size(&client, claim).await)
-                    });
+                    self.claim(claim, Duration::ZERO);
                 }
                 Do::Apply(size) => {
                     if let Err(error) = self.attach.resize(size) {
@@ -336,6 +335,18 @@ impl Live<'_> {
         }
     }
 
+    /// Tells tmux whether our client counts.
+    fn claim(&mut self, claim: bool, after: Duration) {
+        let server = self.bridge.server.clone();
+        let client = self.attach.client().to_owned();
+        self.sized.ask(async move {
+            if !after.is_zero() {
+                sleep(after).await;
+            }
+            Sized::Claimed(claim, server.claim_size(&client, claim).await)
+        });
+    }
+
     /// Asks which size tmux believes our client has.
     fn confirm(&mut self, after: Duration) {
         let server = self.bridge.server.clone();
@@ -350,7 +361,9 @@ impl Live<'_> {
 
     fn sized(&mut self, sized: Sized, now: Instant) -> Result<(), Lost> {
         match sized {
-            Sized::Claimed(result) => {
+            // It has not told tmux of itself yet; if it never does, its pty ends.
+            Sized::Claimed(claim, Err(Error::NoSuchClient)) => self.claim(claim, CLAIM_AGAIN),
+            Sized::Claimed(_, result) => {
                 if let Err(error) = result {
                     tracing::warn!(%error, "tmux does not let the size be claimed");
                 }

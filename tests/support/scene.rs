@@ -45,6 +45,19 @@ impl Scene {
         self.tmux.wait_for("ran").await;
     }
 
+    /// Waits until the shell of `main` is in front again.
+    pub async fn shell(&self) {
+        super::until("the shell", async || {
+            let command = self.tmux.format("main:", "#{pane_current_command}");
+            if command == "sh" {
+                Ok(())
+            } else {
+                Err(command)
+            }
+        })
+        .await;
+    }
+
     /// Waits until the live viewer shows what the referee shows, and `arrived` says that this is
     /// the picture meant; then a viewer that joins now must get the same with its first message.
     pub async fn same(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> Picture {

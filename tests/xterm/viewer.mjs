@@ -85,7 +85,8 @@ function style(cell, blank) {
   if (cell.isOverline()) parts.push('overline');
   if (underline) {
     const own = cell.extended.underlineColor;
-    const has = cell.hasExtendedAttrs() && ~own && (own & 0x3000000) !== 0;
+    // 0x3ffffff is what SGR 59 (none of its own) leaves in xterm.js.
+    const has = cell.hasExtendedAttrs() && own !== 0x3ffffff && (own & 0x3000000) !== 0;
     parts.push(`underline=${underline}${has ? ':' + color(cell.getUnderlineColorMode(), cell.getUnderlineColor()) : ''}`);
   }
   return parts.join(' ');
