@@ -1,8 +1,7 @@
 //! Promise: an attach shows what tmux shows, delivers what it is given, and says how it ended.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used)] // a failed step is a failed test
 
-#[allow(dead_code)]
 mod tmux;
 
 use muxview::terminal::Size;
@@ -156,6 +155,20 @@ async fn a_suspended_client_is_revived() {
     assert_eq!(attach.revived(), 1);
     write_all(&attach, b"still here").await;
     read_until(&attach, "still here").await;
+}
+
+#[tokio::test]
+async fn a_locked_client_shows_its_lock_and_stays_locked() {
+    let tmux = Tmux::started();
+    let lock = "sleep 0.2; printf 'who goes there'; read answer; test \"$answer\" = friend";
+    tmux.must(&["set-option", "-g", "lock-command", lock]);
+    let server = tmux.ready().await;
+    let attach = attached(&server, 0).await;
+    tmux.must(&["lock-client", "-t", attach.client()]);
+    read_until(&attach, "who goes there").await;
+    assert_eq!(attach.revived(), 0);
+    write_all(&attach, b"friend\r").await;
+    read_until(&attach, "\x1b[?1049h").await;
 }
 
 #[tokio::test]

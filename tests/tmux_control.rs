@@ -1,8 +1,7 @@
 //! Promise: what changes in tmux is told, and a tmux that is missing, hangs or comes back is borne.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used)] // a failed step is a failed test
 
-#[allow(dead_code)]
 mod tmux;
 
 use muxview::terminal::Size;
@@ -184,6 +183,17 @@ async fn a_server_that_hangs_times_out_without_a_pile_up_and_recovers() {
         assert_eq!(exists, Ok(id.0 == 0));
         assert_eq!(size, Ok(Size { cols: 80, rows: 25 }));
     }
+}
+
+#[tokio::test]
+async fn a_hang_is_noticed_though_nobody_asks() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let pid = tmux.server_pid();
+    signal(&pid, "-STOP");
+    status(&server, |s| *s == Status::Failed(Error::Timeout)).await;
+    signal(&pid, "-CONT");
+    status(&server, |s| matches!(s, Status::Ready { .. })).await;
 }
 
 #[tokio::test]

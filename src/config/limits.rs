@@ -75,6 +75,8 @@ pub const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
 pub const TMUX_OLDEST: (u32, u32) = (3, 2);
 /// A tmux command or query that takes longer is reported as "not answering".
 pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
+/// A control client that was asked nothing for this long is asked whether it is there.
+pub const TMUX_HEARTBEAT: Duration = Duration::from_secs(5);
 /// tmux processes (other than attached clients) running at once: a hanging server must not pile them up.
 pub const TMUX_SPAWNS: usize = 8;
 /// Queries waiting for the control client; more wait with their askers.

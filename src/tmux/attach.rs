@@ -6,6 +6,7 @@
 //! signal would be inherited by every child (facts §7).
 
 use super::client::{Client, End};
+use super::ended::Ended;
 use super::error::Error;
 use super::farewell::Farewell;
 use super::name::SessionId;
@@ -50,46 +51,17 @@ struct Output {
     /// Bytes that draw and were not asked for yet, from `taken` on.
     bytes: Vec<u8>,
     taken: usize,
-    /// When the client left its screen, and how often it was looked at since.
-    left: Option<(Instant, u32)>,
+    left: Option<Left>,
     revived: u64,
     closed: bool,
 }
 
-/// How an attached client ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// Its session, or the last pane of it, ended.
-    Exited,
-    /// It was detached (`prefix d`, `detach-client`, `attach -d` elsewhere): the session lives.
-    Detached,
-    /// The tmux server ended.
-    ServerExited,
-    /// Its terminal was taken away.
-    LostTty,
-    /// It was asked to end (SIGTERM).
-    Terminated,
-    /// A signal killed it.
-    Killed(i32),
-    /// It never attached.
-    Refused(Error),
-    /// None of these: what it said.
-    Other(String),
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited => f.write_str("the session ended"),
-            Self::Detached => f.write_str("the tmux client was detached"),
-            Self::ServerExited => f.write_str("the tmux server ended"),
-            Self::LostTty => f.write_str("the tmux client lost its terminal"),
-            Self::Terminated => f.write_str("the tmux client was terminated"),
-            Self::Killed(signal) => write!(f, "the tmux client was killed by signal {signal}"),
-            Self::Refused(error) => write!(f, "the tmux client could not attach: {error}"),
-            Self::Other(words) => write!(f, "the tmux client ended: {words}"),
-        }
-    }
+/// The client has left its screen.
+struct Left {
+    since: Instant,
+    /// How often it was looked at since.
+    looks: u32,
+    revived: bool,
 }
 
 impl fmt::Debug for Attach {
@@ -203,19 +175,20 @@ impl Attach {
     /// The client has left its screen and not ended: revives it if it is suspended.
     fn look(&self) {
         let mut output = self.output();
-        let Some((_, looks)) = &mut output.left else {
+        let silent = output.farewell.silent();
+        let Some(left) = &mut output.left else {
             return;
         };
-        *looks += 1;
-        let looks = *looks;
-        if looks == 1 && output.farewell.silent() {
+        left.looks += 1;
+        if silent && !left.revived && !self.client.has_children() {
+            left.revived = true;
             output.revived += 1;
             drop(output);
             // tmux told the client to stop itself; without a job control shell above it the stop has
             // no effect, but tmux waits for the "I am back" it says on SIGCONT.
             tracing::info!(client = self.tty, "tmux client suspended, reviving it");
             self.client.signal(Signal::CONT);
-        } else if looks >= SUSPEND_LOOKS {
+        } else if left.looks >= SUSPEND_LOOKS {
             output.release();
         }
     }
@@ -278,7 +251,7 @@ impl Attach {
             pause *= 2;
         };
         let output = self.output();
-        ended(end, output.farewell.entered(), &output.farewell.words())
+        Ended::read(end, output.farewell.entered(), &output.farewell.words())
     }
 }
 
@@ -292,7 +265,11 @@ impl Output {
         if !self.farewell.leaving() {
             self.left = None;
         } else if self.left.is_none() {
-            self.left = Some((Instant::now(), 0));
+            self.left = Some(Left {
+                since: Instant::now(),
+                looks: 0,
+                revived: false,
+            });
         }
     }
 
@@ -312,8 +289,8 @@ impl Output {
     }
 
     fn next_look(&self) -> Option<Instant> {
-        self.left
-            .map(|(left, looks)| left + SUSPEND_WAIT * (looks + 1))
+        let left = self.left.as_ref()?;
+        Some(left.since + SUSPEND_WAIT * (left.looks + 1))
     }
 
     fn release(&mut self) {
@@ -391,58 +368,5 @@ fn refused_spawn(program: &Program, words: &str) -> Error {
         Error::Missing
     } else {
         failed(&words)
-    }
-}
-
-/// Reads the end from what the process returned and said.
-fn ended(end: End, entered: bool, words: &str) -> Ended {
-    if let End::Signal(signal) = end {
-        return Ended::Killed(signal);
-    }
-    let said = |start: &str| words.starts_with(start);
-    if said("[detached") {
-        Ended::Detached
-    } else if said("[exited]") {
-        Ended::Exited
-    } else if said("[server exited") || said("[lost server") {
-        Ended::ServerExited
-    } else if said("[lost tty") {
-        Ended::LostTty
-    } else if said("[terminated") {
-        Ended::Terminated
-    } else if !entered {
-        Ended::Refused(Error::from_words("attach", words))
-    } else {
-        Ended::Other(words.chars().take(200).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ends_are_told_apart() {
-        for (code, words, expected) in [
-            (0, "[exited]", Ended::Exited),
-            (0, "[detached (from session a)]", Ended::Detached),
-            (0, "[detached and SIGHUP (from session a)]", Ended::Detached),
-            (1, "[server exited]", Ended::ServerExited),
-            (1, "[server exited unexpectedly]", Ended::ServerExited),
-            (1, "[lost tty]", Ended::LostTty),
-            (1, "[terminated]", Ended::Terminated),
-            (0, "[something new]", Ended::Other("[something new]".into())),
-        ] {
-            assert_eq!(ended(End::Code(code), true, words), expected);
-        }
-        assert_eq!(ended(End::Signal(9), true, ""), Ended::Killed(9));
-        assert_eq!(
-            ended(End::Code(1), false, "can't find session: $9"),
-            Ended::Refused(Error::NoSuchSession)
-        );
-        assert_eq!(
-            ended(End::Code(1), false, "no sessions"),
-            Ended::Refused(Error::NoServer)
-        );
     }
 }

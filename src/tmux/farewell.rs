@@ -30,6 +30,10 @@ pub(super) struct Farewell {
 impl Farewell {
     /// Takes bytes in and appends those that draw to `out`.
     pub(super) fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        if !self.entered {
+            let before = self.recent.len().saturating_sub(ENTER.len() - 1);
+            self.entered = find(&[&self.recent[before..], bytes].concat(), ENTER).is_some();
+        }
         self.remember(bytes);
         self.held.extend_from_slice(bytes);
         loop {
@@ -59,7 +63,6 @@ impl Farewell {
     }
 
     fn show(&mut self, n: usize, out: &mut Vec<u8>) {
-        self.entered = self.entered || find(&self.held[..n], ENTER).is_some();
         out.extend(self.held.drain(..n));
     }
 

@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `name` | ids and names, parsed once |
 //! | `program` | the tmux program: command lines, time-outs, the spawn lock |
-//! | `control`, `control_parser`, `event` | the one control client: events and questions |
+//! | `control`, `conversation`, `control_parser`, `event` | the one control client: events and questions |
 //! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
-//! | `attach`, `farewell`, `client` | one `tmux attach` in a pty, to its end |
+//! | `attach`, `farewell`, `ended`, `client` | one `tmux attach` in a pty, to its end |
 //! | `probe` | how wide tmux thinks characters are |
 //! | `error`, `version` | what goes wrong, in sentences |
 
@@ -14,6 +14,8 @@ pub mod attach;
 mod client;
 pub mod control;
 pub mod control_parser;
+mod conversation;
+mod ended;
 mod error;
 mod event;
 mod farewell;
@@ -27,15 +29,16 @@ mod terminfo;
 mod version;
 mod whereabouts;
 
-pub use attach::{Attach, Ended};
+pub use attach::Attach;
 pub use control::Status;
+pub use ended::Ended;
 pub use error::Error;
 pub use event::{Event, SessionState};
 pub use name::{SessionId, SessionName, WindowId};
 pub use program::{Socket, exclusively};
 pub use session::{NewSession, Session};
-pub use whereabouts::Whereabouts;
 pub use version::Version;
+pub use whereabouts::Whereabouts;
 
 use crate::config::limits::TMUX_EVENTS;
 use crate::terminal::{Size, Widths};
@@ -97,7 +100,7 @@ impl Server {
     /// # Errors
     /// When there is none that can be used.
     pub async fn version(&self) -> Result<String, Error> {
-        Ok(control::version(&self.program).await?.text)
+        Ok(self.program.version().await?.text)
     }
 
     /// Asks the control client, or a tmux process of its own while there is none.
@@ -155,10 +158,10 @@ impl Server {
         session::kill(&self.program, id).await
     }
 
-    /// Whether the session lives. Without a server it does not.
+    /// Whether the session lives.
     ///
     /// # Errors
-    /// When tmux cannot say.
+    /// [`Error::NoServer`] when the whole server is gone, and whatever else keeps tmux from saying.
     pub async fn exists(&self, id: SessionId) -> Result<bool, Error> {
         let command = HasSession::new().target_session(id.to_string()).build();
         match self.ask("look for the session", command).await {

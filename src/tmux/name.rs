@@ -117,10 +117,10 @@ impl FromStr for SessionName {
         match name.as_bytes() {
             [] => bad("it is empty; use letters, digits, _ and -"),
             [b'-', ..] => bad("it begins with -; begin with a letter, a digit or _"),
-            [all @ ..] if !all.iter().all(|b| letter(*b) || *b == b'-') => {
+            all if !all.iter().all(|b| letter(*b) || *b == b'-') => {
                 bad("only letters, digits, _ and - are allowed")
             }
-            [all @ ..] if all.len() > NAME_CHARS => {
+            all if all.len() > NAME_CHARS => {
                 bad("it is too long; at most 64 characters are allowed")
             }
             _ => Ok(Self(name.to_owned())),

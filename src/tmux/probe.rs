@@ -197,6 +197,37 @@ fn columns(sample: &str, line: &str) -> Option<u8> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn tmux_answers_every_question() {
+        let program = Program::new(Socket::Default);
+        let samples = ["a", "\u{e9}", "\u{6f22}", "\u{301}", "\u{1f600}"];
+        let measured = measure(&program, &samples.map(str::to_owned)).await;
+        assert_eq!(
+            measured,
+            Ok(vec![Some(1), Some(1), Some(2), Some(0), Some(2)])
+        );
+        // What it drops is what its libc does not know; an answer that could not be read would be more.
+        let all: Vec<String> = Widths::contested().map(String::from).take(LINES).collect();
+        let answers = measure(&program, &all).await.unwrap();
+        let answered = answers.iter().filter(|answer| answer.is_some()).count();
+        assert!(answered > 500, "{answered} of {}", all.len());
+        widths(&program).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_tmux_that_hangs_holds_nothing_up() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tmux");
+        std::fs::write(&path, "#!/bin/sh\nexec sleep 60\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let program = Program {
+            path,
+            socket: Socket::Default,
+        };
+        assert_eq!(widths(&program).await, Err(Error::Timeout));
+    }
+
     #[test]
     fn what_is_left_of_a_line_tells_the_width() {
         assert_eq!(columns("\u{301}", "x\u{301}AB"), Some(0));

@@ -2,12 +2,15 @@
 //! `tmux_interface`, runs them with a time-out, and holds the one lock every spawn takes.
 
 use super::error::Error;
+use super::version::Version;
 use crate::config::limits::{TMUX_SPAWNS, TMUX_TIMEOUT};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use tmux_interface::{Tmux, TmuxCommand};
+use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
@@ -117,17 +120,54 @@ impl Program {
 
     /// `tmux -u [-L|-S]` and one command.
     pub(super) fn command(&self, command: TmuxCommand<'_>) -> std::process::Command {
-        let tmux = Tmux::new().force_utf8();
+        self.line(Tmux::new().force_utf8(), command)
+    }
+
+    /// The same as a control client (`-C`).
+    pub(super) fn control_command(&self, command: TmuxCommand<'_>) -> std::process::Command {
+        self.line(Tmux::new().control_mode().force_utf8(), command)
+    }
+
+    fn line<'a>(&'a self, tmux: Tmux<'a>, command: TmuxCommand<'a>) -> std::process::Command {
         let tmux = match &self.socket {
             Socket::Default => tmux,
-            Socket::Name(name) => tmux.socket_name(name.clone()),
-            Socket::Path(path) => tmux.socket_path(path.to_string_lossy().into_owned()),
+            Socket::Name(name) => tmux.socket_name(name.as_str()),
+            Socket::Path(path) => tmux.socket_path(path.to_string_lossy()),
         };
         let mut built = tmux.command(command).build();
         built.name = Some(self.path.to_string_lossy());
         let mut command = std::process::Command::from(&built);
         command.env_clear().envs(client_environment());
         command
+    }
+
+    /// Which tmux this is, if it is new enough.
+    pub(super) async fn version(&self) -> Result<Version, Error> {
+        let mut command = std::process::Command::new(&self.path);
+        command.arg("-V").env_clear().envs(client_environment());
+        let said = self.finish("say its version", command).await?;
+        Version::parse(&said).supported()
+    }
+
+    /// Whether somebody listens on the socket: a thousandth of what asking with a process costs, so
+    /// that it can be asked often.
+    pub(super) async fn reachable(&self) -> Result<(), Error> {
+        let path = self.socket.path();
+        match tokio::time::timeout(TMUX_TIMEOUT, UnixStream::connect(&path)).await {
+            Err(_) => Err(Error::Timeout),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(match error.kind() {
+                ErrorKind::PermissionDenied => Error::Permission { path },
+                // No file, or a stale one that nobody listens on (tmux replaces it itself).
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => Error::NoServer,
+                // So many are waiting to be accepted that no more can: the server hangs.
+                ErrorKind::WouldBlock => Error::Timeout,
+                _ => Error::Failed {
+                    what: "be reached",
+                    message: error.to_string(),
+                },
+            }),
+        }
     }
 
     /// Runs one tmux command and gives what it printed.

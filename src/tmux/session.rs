@@ -139,6 +139,9 @@ pub(super) async fn create(program: &Program, new: &NewSession) -> Result<Sessio
     let cwd = directory(new.cwd.as_deref())?;
     let mut command = NewSessionCommand::new()
         .detached()
+        // Else the session would lose what its server knows and this process does not (DISPLAY,
+        // SSH_AUTH_SOCK).
+        .not_update_env()
         .print()
         .format(format())
         .session_name(new.name.as_str());

@@ -5,7 +5,6 @@
 //! yet is created, in this order: in the server's own unit, if one for our socket is installed; in a
 //! scope of its own, if we run in a unit; else directly, as from a shell.
 
-use super::control::reachable;
 use super::error::Error;
 use super::program::{Program, Socket, client_environment, output};
 use crate::config::limits::{RETRY, TMUX_TIMEOUT};
@@ -30,13 +29,13 @@ pub(super) async fn run(
     let what = "create the session";
     let mut direct = program.command(command);
     direct.current_dir(cwd);
-    match reachable(program).await {
+    match program.reachable().await {
         Ok(()) => return program.finish(what, direct).await,
         Err(Error::NoServer) => {}
         Err(error) => return Err(error),
     }
     let _one = STARTING.lock().await;
-    if reachable(program).await.is_err() && !started_unit(program).await {
+    if program.reachable().await.is_err() && !started_unit(program).await {
         // What this client has in its environment, every pane of the new server will have.
         direct
             .env_clear()
@@ -75,7 +74,7 @@ async fn started_unit(program: &Program) -> bool {
         // The unit counts as started before the socket is there (deploy §3).
         let until = Instant::now() + TMUX_TIMEOUT;
         while Instant::now() < until {
-            if reachable(program).await.is_ok() {
+            if program.reachable().await.is_ok() {
                 return true;
             }
             tokio::time::sleep(RETRY.0).await;

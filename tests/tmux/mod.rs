@@ -1,5 +1,7 @@
 //! A private tmux server per test: its own socket, no configuration, gone at the end.
 
+#![allow(unreachable_pub, dead_code)] // each test file is a crate of its own and uses a part
+
 use muxview::tmux::{Attach, Server, Socket, Status};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
