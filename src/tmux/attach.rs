@@ -197,10 +197,20 @@ impl Attach {
     /// task reads. Keystrokes of different messages belong in different writes: tmux takes a burst
     /// for a paste and then ignores its prefix key in it.
     ///
+    /// A client that has left its screen gets nothing until it is back: its terminal would echo the
+    /// keys, which looks as if something else had its say there, and one that ends would lose them.
+    ///
     /// # Errors
     /// Those of the pty; when the client has ended, too.
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
+            let look = self.output().next_look();
+            if let Some(look) = look {
+                tokio::time::sleep_until(look).await;
+                // Looking is the reader's part; this only waits for what comes of it.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                continue;
+            }
             let mut ready = self.master.writable().await?;
             let written = ready.try_io(|master| {
                 rustix::io::write(master.get_ref(), bytes).map_err(io::Error::from)
