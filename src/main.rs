@@ -80,7 +80,8 @@ fn serve(config: Config) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Runtime(anyhow!(error).context("cannot start threads")))?;
     let served = runtime.block_on(service::serve(config));
-    // A thread that waits for a tmux that never answers must not keep us.
-    runtime.shutdown_background();
+    // Tasks are dropped, and with them our tmux clients ended: a control client left behind would stay
+    // attached for ever. But a thread that waits for a tmux that never answers must not keep us.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     served.map_err(failure)
 }

@@ -111,7 +111,7 @@ async fn watching_changes_nothing() {
     tmux.cmd(&["set-environment", "-t", "main", "DISPLAY", ":7"]);
     let before = state_of(&tmux);
     let xterm = Xterm::start();
-    let service = Service::start(&tmux);
+    let mut service = Service::start(&tmux);
     {
         let mut viewers = Vec::new();
         for session in ["main", "second", "main"] {
@@ -155,7 +155,7 @@ async fn watching_changes_nothing() {
         let text = viewers[0].picture().await.text();
         assert!(!text.contains("typed by a spectator"), "{text}");
     }
-    drop(service);
+    service.terminate().await;
     until("our clients to leave", async || {
         let clients = tmux.cmd(&["list-clients"]);
         if clients.is_empty() {

@@ -15,7 +15,7 @@ async fn killed_and_started_again() {
     scene.service.kill();
     let (code, _) = scene.live.closed().await;
     assert_eq!(code, 1006, "the connection just ends");
-    until("our client to leave tmux", async || {
+    until("our clients to leave tmux", async || {
         let clients = scene.tmux.clients();
         if clients.len() == 1 {
             Ok(())
