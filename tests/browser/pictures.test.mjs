@@ -33,12 +33,13 @@ after(async () => {
 test('a session', async () => {
   const page = await open(browser, muxview.page('work'), { viewport: { width: 1000, height: 560 }, colorScheme: 'dark', deviceScaleFactor: 2 });
   await see(page, /\$/);
-  tmux.run('send-keys', '-t', '=work:.0', 'clear; grep --color=always -n "[a-z]" src/lib.rs | head -40', 'Enter');
-  tmux.run('send-keys', '-t', '=work:.1', 'clear; ls --color=always -F', 'Enter');
-  tmux.run('send-keys', '-t', '=work:.2', 'clear; tmux list-clients -F "#{session_name} #{client_width}x#{client_height}"', 'Enter');
-  await see(page, /muxview shows tmux sessions/);
-  await see(page, /Cargo\.toml/);
-  await see(page, /work 1\d\dx\d\d/);
+  const type = (pane, command) => tmux.run('send-keys', '-t', `=work:.${pane}`, `clear; ${command}`, 'Enter');
+  type(0, "grep --color=always -nE '[A-Z_]+: Duration' src/config/limits.rs | head -14");
+  type(1, 'ls --color=always -F src static');
+  type(2, 'for i in $(seq 16 51); do printf "\\033[48;5;${i}m \\033[m"; done; echo; echo "→ ✓ ─┬─ Ελληνικά"');
+  await see(page, /FRAME_INTERVAL: Duration/);
+  await see(page, /wire\.js/);
+  await see(page, /→ ✓/);
   await page.screenshot({ path: `${folder}/session.png` });
   await close(page);
 });
