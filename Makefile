@@ -44,7 +44,7 @@ soak: tools assets ## The long, slow tests that `make test` leaves out
 .PHONY: pictures
 pictures: test-tools assets tests/node_modules/.stamp ## The pictures of the README, taken anew
 	$(CARGO) build --locked
-	cd tests && MUXVIEW_PICTURES=screenshots/ node --test browser/pictures.test.mjs
+	cd tests && node --test browser/pictures.mjs
 
 .PHONY: assets
 assets: static/dist/manifest.tsv ## The browser's files, which the binary embeds

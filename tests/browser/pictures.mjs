@@ -1,12 +1,11 @@
-// The pictures of the README, made from the real thing. They land in tests/artifacts; `make pictures`
-// replaces the ones that are shown.
+// Takes the pictures of the README from the real thing: `make pictures`.
 
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { close, launch, Muxview, open, see, Tmux } from './support.mjs';
 
-const folder = fileURLToPath(new URL(process.env.MUXVIEW_PICTURES ?? '../artifacts/', import.meta.url));
+const folder = fileURLToPath(new URL('screenshots/', import.meta.url));
 const project = fileURLToPath(new URL('../../', import.meta.url));
 
 let browser, muxview;
@@ -17,7 +16,7 @@ before(async () => {
   const shell = ['-c', project, 'env PS1="\\[\\033[1;32m\\]~/muxview\\[\\033[m\\] $ " bash --norc'];
   tmux.start('work', ...shell);
   tmux.run('set-option', '-g', 'status-right', '');
-  tmux.run('split-window', '-h', '-l', '45%', '-t', '=work:', ...shell);
+  tmux.run('split-window', '-h', '-l', '37%', '-t', '=work:', ...shell);
   tmux.run('split-window', '-v', '-t', '=work:', ...shell);
   tmux.run('select-pane', '-t', '=work:.0');
   tmux.start('logs', ...shell);
@@ -35,9 +34,9 @@ test('a session', async () => {
   await see(page, /\$/);
   const type = (pane, command) => tmux.run('send-keys', '-t', `=work:.${pane}`, `clear; ${command}`, 'Enter');
   type(0, "grep --color=always -nE '[A-Z_]+: Duration' src/config/limits.rs | head -14");
-  type(1, 'ls --color=always -F src static');
+  type(1, 'ls --color=always -F src static/*.js');
   type(2, 'for i in $(seq 16 51); do printf "\\033[48;5;${i}m \\033[m"; done; echo; echo "→ ✓ ─┬─ Ελληνικά"');
-  await see(page, /FRAME_INTERVAL: Duration/);
+  await see(page, /: Duration = Duration::from_/);
   await see(page, /wire\.js/);
   await see(page, /→ ✓/);
   await page.screenshot({ path: `${folder}/session.png` });
