@@ -144,18 +144,24 @@ export const lines = (page) => page.evaluate(() => {
   return Array.from({ length: rows }, (_, y) => buffer.active.getLine(buffer.active.viewportY + y)?.translateToString(true) ?? '');
 });
 
-/** Waits until a line matches. */
+/** Waits until a line matches; if none does, tells what there is instead. */
 export async function see(page, pattern) {
-  await page.waitForFunction(({ source, flags }) => {
+  const match = ({ source, flags }) => {
     const term = window.muxview?.term;
     if (!term) return false;
     const { active } = term.buffer;
-    const match = new RegExp(source, flags);
+    const wanted = new RegExp(source, flags);
     for (let y = 0; y < term.rows; y++) {
-      if (match.test(active.getLine(active.viewportY + y)?.translateToString(true) ?? '')) return true;
+      if (wanted.test(active.getLine(active.viewportY + y)?.translateToString(true) ?? '')) return true;
     }
     return false;
-  }, { source: pattern.source, flags: pattern.flags });
+  };
+  try {
+    await page.waitForFunction(match, { source: pattern.source, flags: pattern.flags });
+  } catch (error) {
+    const around = await page.evaluate(() => `${window.muxview?.connection.state}; ${document.body.innerText}`);
+    throw new Error(`${pattern} was not seen (${error.message.split('\n')[0]}), but: ${around}\n${(await lines(page)).join('\n').trim()}`);
+  }
 }
 
 /** Waits until the connection is in this state. */
