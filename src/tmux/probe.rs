@@ -116,6 +116,8 @@ async fn measure(program: &Program, samples: &[String]) -> Result<Vec<Option<u8>
         .args([";", "kill-server"])
         .env_clear()
         .envs(client_environment())
+        // A service's account may have a login shell that refuses to run anything.
+        .env("SHELL", "/bin/sh")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -125,7 +125,9 @@ async fn in_scope(program: &Program, direct: &Command, cwd: &Path) -> Result<Str
         "--description=tmux server",
         "--",
     ]);
+    // systemd-run gives what it runs an INVOCATION_ID of its own, which is none of the panes' business.
     scope
+        .args(["env", "-u", "INVOCATION_ID"])
         .arg(direct.get_program())
         .args(direct.get_args())
         .current_dir(cwd);
