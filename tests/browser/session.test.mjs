@@ -126,3 +126,28 @@ test('a session that cannot be in a URL is reached by its id', async () => {
   assert.equal(await page.locator('#session').textContent(), 'odd name ü/#?%');
   await close(page);
 });
+
+test('what tmux does besides drawing reaches the page: title, bell, clipboard, another session', async () => {
+  tmux.start('signals');
+  tmux.start('elsewhere');
+  tmux.run('set-option', '-t', '=signals:', 'set-titles', 'on');
+  tmux.run('set-option', '-t', '=signals:', 'set-titles-string', 'title of #S');
+  const page = await open(browser, muxview.page('signals'), { permissions: ['clipboard-read', 'clipboard-write'] });
+  await see(page, PROMPT);
+  await page.waitForFunction(() => document.title === 'title of signals · signals');
+
+  await page.keyboard.type('tmux set-buffer -w "copied by tmux"\n');
+  await page.getByText('Copied to your clipboard.').waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'copied by tmux');
+
+  await page.evaluate(() => { document.hasFocus = () => false; });
+  await page.keyboard.type("printf '\\a'\n");
+  await page.waitForFunction(() => document.title === '● title of signals · signals');
+
+  await page.keyboard.press('Control+b');
+  await page.keyboard.type(':switch-client -t =elsewhere\n');
+  await page.waitForURL('**/s/elsewhere?test');
+  await see(page, PROMPT);
+  assert.equal(await page.locator('#session').textContent(), 'elsewhere');
+  await close(page);
+});
