@@ -3,34 +3,53 @@
 
 mod support;
 
-use std::time::Duration;
-use support::{Join, Scene, Viewer, soak};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use support::picture::Cell;
+use support::{Join, Scene, Tmux, Viewer, soak};
 
 /// Two full screens in turn, as fast as tmux shows them. What tmux itself would tear proves nothing,
 /// so each is one sequence, a clear under a background (3.3a does not know synchronised updates of
 /// programs, and the kernel may hand it half of anything longer), and the next waits for tmux's answer
-/// to a query (tmux drops output once 15 KB for one client are due in one go). To the client each is
-/// 2 KB.
+/// to a query. To the client each is 2 KB.
 const PAINTER: &str = "stty raw -echo; printf '\\033[?25l'; while :; do
 printf '\\033[41m\\033[2J\\033[5n'; dd bs=1 count=4 >/dev/null 2>&1
 printf '\\033[42m\\033[2J\\033[5n'; dd bs=1 count=4 >/dev/null 2>&1
 done\n";
 
+/// Bytes tmux has thrown away for its clients. Once 15 KB are due to one in one go (a busy machine is
+/// enough), it drops the rest of a redraw, says that it ended, and draws anew within 100 ms: a picture
+/// torn by tmux, and the same in a bare client.
+fn discarded(tmux: &Tmux) -> u64 {
+    let all = tmux.cmd(&["list-clients", "-F", "#{client_discarded}"]);
+    all.lines()
+        .filter_map(|line| line.parse::<u64>().ok())
+        .sum()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_first_picture_is_whole() {
-    let scene = Scene::open(80, 24).await;
-    scene.tmux.cmd(&["set-option", "-g", "status", "off"]);
-    let path = scene.tmux.file("painter.sh", PAINTER);
-    scene.tmux.enter("main:", &format!("exec sh {path}"));
-    scene
-        .live
-        .shows("the painter", |p| !p.cells[0][0].style.is_empty())
+    let Scene {
+        live,
+        referee,
+        xterm,
+        service,
+        tmux,
+        ..
+    } = Scene::open(80, 24).await;
+    drop(referee);
+    tmux.cmd(&["set-option", "-g", "status", "off"]);
+    let path = tmux.file("painter.sh", PAINTER);
+    tmux.enter("main:", &format!("exec sh {path}"));
+    live.shows("the painter", |p| !p.cells[0][0].style.is_empty())
         .await;
-    drop(scene.live);
 
     let mut seed = 88_172_645_463_325_252_u64;
     let mut seen = [0_u32; 2];
-    for round in 0..soak(200, 1000) {
+    let (mut clean, mut torn_by_tmux) = (0, 0);
+    let mut samples = VecDeque::from([(Instant::now(), discarded(&tmux))]);
+    let wanted = soak(200, 1000);
+    while clean < wanted {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
@@ -39,29 +58,47 @@ async fn every_first_picture_is_whole() {
             spectator: true,
             ..Join::driver(80, 24)
         };
-        let viewer = Viewer::listen(&scene.service, "main", join).await;
+        let viewer = Viewer::listen(&service, "main", join).await;
         let first = viewer.opened().await;
         drop(viewer);
-        let term = scene.xterm.terminal(80, 24);
+        samples.push_back((Instant::now(), discarded(&tmux)));
+        while samples.len() > 2 && samples[1].0.elapsed() > Duration::from_millis(500) {
+            samples.pop_front();
+        }
+        let lossy = samples.front().map(|s| s.1) != samples.back().map(|s| s.1);
+
+        let term = xterm.terminal(80, 24);
         term.write(&first);
         let picture = term.picture().await;
         term.dispose();
         let corner = &picture.cells[0][0].style;
+        let alike = |cells: &Vec<Cell>| {
+            cells
+                .iter()
+                .all(|cell| cell.style == *corner && cell.text == " ")
+        };
+        let whole = ["bg=1", "bg=2"].contains(&&**corner) && picture.cells.iter().all(alike);
+        if !whole && lossy {
+            torn_by_tmux += 1;
+            assert!(
+                torn_by_tmux <= 10 * wanted,
+                "this machine is too busy for tmux to draw a whole picture"
+            );
+            continue;
+        }
+        let rows: Vec<_> = picture
+            .cells
+            .iter()
+            .map(|row| (&row[0].style, &row[79].style))
+            .collect();
         assert!(
-            ["bg=1", "bg=2"].contains(&&**corner),
-            "round {round}: {corner:?}"
+            whole,
+            "after {clean} whole pictures one was torn, and not by tmux: {rows:?}"
         );
         seen[usize::from(&**corner == "bg=2")] += 1;
-        for (row, cells) in picture.cells.iter().enumerate() {
-            let mixed = cells
-                .iter()
-                .position(|cell| cell.style != *corner || cell.text != " ");
-            assert!(
-                mixed.is_none(),
-                "round {round}: row {row}, column {mixed:?} is {cells:?}, the corner {corner}"
-            );
-        }
+        clean += 1;
     }
+    println!("{clean} whole pictures {seen:?}; {torn_by_tmux} torn by tmux itself");
     assert!(
         seen[0] > 0 && seen[1] > 0,
         "both screens were met: {seen:?}"
