@@ -14,7 +14,10 @@ use std::time::Instant;
 pub(super) struct Typing {
     current: Option<Input>,
     begun: bool,
-    written: Option<Instant>,
+    /// The current message may be a key tmux is bound to.
+    binding: bool,
+    /// When the last message was written, and whether it may have been such a key.
+    written: Option<(Instant, bool)>,
 }
 
 impl Typing {
@@ -25,6 +28,7 @@ impl Typing {
 
     /// Takes the next message.
     pub(super) fn take(&mut self, input: Input) {
+        self.binding = may_be_bound(&input.bytes);
         self.current = Some(input);
         self.begun = false;
     }
@@ -32,8 +36,10 @@ impl Typing {
     /// The bytes to write next, and how long to wait first.
     pub(super) fn next(&self) -> Option<(&[u8], Option<Instant>)> {
         let input = self.current.as_ref()?;
-        let apart = !self.begun && !is_mouse(&input.bytes);
-        let wait = self.written.filter(|_| apart).map(|at| at + INPUT_SPACING);
+        let wait = self
+            .written
+            .filter(|(_, bound)| !self.begun && !is_mouse(&input.bytes) && (*bound || self.binding))
+            .map(|(at, _)| at + INPUT_SPACING);
         Some((&input.bytes, wait))
     }
 
@@ -46,8 +52,21 @@ impl Typing {
         input.bytes.advance(bytes.min(input.bytes.len()));
         if input.bytes.is_empty() {
             self.current = None;
-            self.written = Some(now);
+            self.written = Some((now, self.binding));
         }
+    }
+}
+
+/// Whether a message may be a key tmux is bound to, its prefix above all. Such a key and the one after
+/// it keep their distance also when a stalled network brings them at once. Letters, digits, the keys
+/// that edit a line and pasted text are what programs are told, and are not held up.
+fn may_be_bound(message: &[u8]) -> bool {
+    const LONGEST_KEY: usize = 16;
+    match message {
+        [b'\r' | b'\n' | b'\t' | 0x08 | 0x7f | b' '] => false,
+        [byte] => !byte.is_ascii_alphanumeric(),
+        [0x1b, ..] => message.len() <= LONGEST_KEY,
+        _ => false,
     }
 }
 
@@ -111,6 +130,25 @@ mod tests {
         typing.wrote(1, now + Duration::from_millis(3));
         typing.take(message(b"\x1b[<35;1;1M"));
         assert_eq!(typing.next().expect("taken").1, None);
+    }
+
+    #[test]
+    fn plain_typing_and_pastes_are_not_held_up() {
+        let now = Instant::now();
+        let mut typing = Typing::default();
+        for text in [
+            &b"l"[..],
+            b"s",
+            b"\r",
+            "é".as_bytes(),
+            b"a pasted line, longer than any key",
+        ] {
+            typing.take(message(text));
+            assert_eq!(typing.next().expect("taken").1, None, "{text:?}");
+            typing.wrote(text.len(), now);
+        }
+        typing.take(message(b"\x1b[A"));
+        assert_eq!(typing.next().expect("taken").1, Some(now + INPUT_SPACING));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub const INPUT_QUEUE: usize = 256;
 
 /// Bytes of input waiting for the pty, per session: a few of the largest messages.
 pub const INPUT_BYTES: usize = 8 * 1024 * 1024;
-/// Distance between two messages of input: closer together tmux takes keys for pasted text
+/// Distance between a key tmux may be bound to and its neighbours: closer together tmux takes keys for pasted text
 /// (`assume-paste-time`, 1 ms) and passes its prefix on to the program. Measured: 2 ms fails at times.
 pub const INPUT_SPACING: Duration = Duration::from_millis(3);
 /// How long input already received may take to reach tmux when a bridge stops.
