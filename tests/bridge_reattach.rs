@@ -1,5 +1,7 @@
 //! Viewers belong to the session: whatever happens to the attached client, they stay.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 #[path = "support/watcher.rs"]
 mod watcher;

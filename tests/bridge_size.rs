@@ -1,5 +1,7 @@
 //! Whose size a session has: the driver's who acted last, else the window's own.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 #[path = "support/watcher.rs"]
 mod watcher;

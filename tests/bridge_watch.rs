@@ -1,5 +1,7 @@
 //! A bridge shows its session to whoever joins, and takes what drivers type.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 #[path = "support/watcher.rs"]
 mod watcher;
