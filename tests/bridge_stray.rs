@@ -90,7 +90,10 @@ async fn a_switched_client_comes_back_without_a_frame_of_where_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn there_and_back_shows_nothing_of_there() {
     let (tmux, bench) = two_sessions().await;
-    tmux.enter("main", "while [ ! -e stop ]; do echo mine; sleep 0.005; done");
+    tmux.enter(
+        "main",
+        "while [ ! -e stop ]; do echo mine; sleep 0.005; done",
+    );
     let mut watcher = bench.watch("main", SPECTATOR).await;
     forbid(&mut watcher);
     watcher.shows("mine").await;
@@ -110,7 +113,11 @@ async fn there_and_back_shows_nothing_of_there() {
     tmux.enter("main", "echo st''ill");
     support::until("the echo in the pane", async || {
         let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main"]);
-        if pane.contains("\nstill") { Ok(()) } else { Err(pane) }
+        if pane.contains("\nstill") {
+            Ok(())
+        } else {
+            Err(pane)
+        }
     })
     .await;
     watcher.shows("\nstill").await;

@@ -11,6 +11,7 @@ mod canvas;
 pub mod guard;
 pub mod handle;
 mod live;
+mod news;
 mod presence;
 pub mod publish;
 pub mod reattach;
@@ -22,8 +23,8 @@ mod typing;
 use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::terminal::{Generation, Size, Widths};
-use crate::tmux::{self, Event, Server, SessionId, SessionState};
-use handle::{Addressed, End, Ends, Handle, Label, Picture, State};
+use crate::tmux::{self, Event, Server, SessionId};
+use handle::{End, Ends, Handle, Label, State};
 use presence::Presence;
 use reattach::{Alive, Reattach, Step};
 use sizing::Plan;
@@ -218,29 +219,6 @@ impl Bridge {
         }
     }
 
-    async fn tell_moved(&mut self, strayed: SessionId) {
-        let Some(to) = self.ends.shared.roster().sizing.typed_last() else {
-            return;
-        };
-        let Ok(sessions) = self.server.sessions().await else {
-            return;
-        };
-        let Some(session) = sessions.into_iter().find(|session| session.id == strayed) else {
-            return;
-        };
-        let serial = self
-            .state
-            .moved
-            .as_ref()
-            .map_or(1, |moved| moved.serial + 1);
-        let value = Label {
-            id: strayed,
-            name: session.name,
-        };
-        self.state.moved = Some(Addressed { to, serial, value });
-        self.changed = true;
-    }
-
     /// Waits for the next attempt, or for a reason not to make it.
     async fn wait(&mut self, until: Instant) -> Option<Lost> {
         loop {
@@ -273,68 +251,6 @@ impl Bridge {
         }
     }
 
-    /// Takes note of what tmux says about our session's name. Gives back what is about clients and
-    /// sizes; events that were missed are a [`Event::Reset`].
-    fn heard(&mut self, event: Result<Event, RecvError>) -> Option<Event> {
-        match event {
-            Ok(Event::SessionRenamed { id, name }) => {
-                if id == self.state.session.id {
-                    self.renamed(name);
-                }
-                None
-            }
-            Ok(Event::Reset) | Err(RecvError::Lagged(_)) => {
-                let (server, id) = (self.server.clone(), self.state.session.id);
-                self.name.ask(async move {
-                    let sessions = server.sessions().await.ok()?;
-                    let session = sessions.into_iter().find(|session| session.id == id)?;
-                    Some(session.name)
-                });
-                Some(Event::Reset)
-            }
-            Ok(event) => Some(event),
-            Err(RecvError::Closed) => None,
-        }
-    }
-
-    fn renamed(&mut self, name: impl Into<Option<String>>) {
-        if let Some(name) = name.into().filter(|name| *name != self.state.session.name) {
-            self.state.session.name = name;
-            self.changed = true;
-        }
-    }
-
-    /// Takes note of who else is attached. True if the window's size is worth asking for: it is a
-    /// hint that may be a second old, so what it says is asked for and not taken from it.
-    fn company(&mut self, states: Vec<SessionState>) -> bool {
-        let id = self.state.session.id;
-        let Some(ours) = states.into_iter().find(|state| state.id == id) else {
-            return false;
-        };
-        let company = (ours.size, ours.attached);
-        let before = self.company.replace(company);
-        if before.is_some_and(|(_, attached)| attached != ours.attached) {
-            self.ends.shared.roster().sizing.company_changed();
-        }
-        before != Some(company)
-    }
-
-    fn tell_trouble(&mut self) {
-        let notice = self.reattach.troubled().then(|| {
-            let cause = self
-                .cause
-                .as_deref()
-                .unwrap_or("tmux ends the connection again and again");
-            Arc::from(format!(
-                "Not connected to the session: {cause}. Trying again."
-            ))
-        });
-        if notice != self.state.notice {
-            self.state.notice = notice;
-            self.changed = true;
-        }
-    }
-
     /// The generation new pictures come after: so far on that nobody's screen is near enough for a
     /// delta, and the first frame of a new attach is a repaint.
     fn generation(&self) -> Generation {
@@ -342,50 +258,6 @@ impl Bridge {
         picture.map_or(Generation(0), |picture| {
             Generation(picture.screen.generation.0 + GENERATIONS_BEHIND)
         })
-    }
-
-    /// A picture is to be seen.
-    fn show(&mut self, shot: canvas::Shot, now: Instant) {
-        if self.reattach.live() {
-            tracing::info!(session = %self.state.session.name, "attached again");
-        }
-        self.cause = None;
-        self.tell_trouble();
-        let known = self.state.picture.as_ref();
-        if known.is_none_or(|known| !Arc::ptr_eq(&known.screen, &shot.screen)) {
-            self.state.picture = Some(Arc::new(Picture::new(shot.screen)));
-            self.framed = Some(now);
-            metrics::counter!("muxview_frames_total").increment(1);
-        }
-        if shot.signals.bell {
-            self.state.bells += 1;
-        }
-        let typist = self.ends.shared.roster().sizing.typed_last();
-        if let (Some(text), Some(to)) = (shot.signals.clipboard, typist) {
-            let serial = self
-                .state
-                .clipboard
-                .as_ref()
-                .map_or(1, |last| last.serial + 1);
-            let value = text.into();
-            self.state.clipboard = Some(Addressed { to, serial, value });
-        }
-        self.changed = true;
-    }
-
-    /// Publishes the state if there is news in it.
-    fn publish(&mut self, now: Instant) {
-        let (drive, view) = {
-            let roster = self.ends.shared.roster();
-            (roster.drive, roster.view)
-        };
-        if let Some((drive, view)) = self.presence.news((drive, view), now) {
-            (self.state.drive, self.state.view) = (drive, view);
-            self.changed = true;
-        }
-        if std::mem::take(&mut self.changed) {
-            self.ends.state.send_replace(Arc::new(self.state.clone()));
-        }
     }
 
     /// The last word.

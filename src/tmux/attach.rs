@@ -180,7 +180,10 @@ impl Attach {
             return;
         };
         left.looks += 1;
-        if silent && !left.revived && !self.client.has_children() {
+        // Keys that were on their way when it left are echoed by its terminal, so where the children
+        // can be seen, what is printed says nothing.
+        let alone = self.client.has_children().map_or(silent, |has| !has);
+        if alone && !left.revived {
             left.revived = true;
             output.revived += 1;
             drop(output);

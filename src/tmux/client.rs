@@ -73,11 +73,11 @@ impl Client {
     }
 
     /// Whether it runs a program of its own: the lock program of `lock-session`, which must not be cut
-    /// short. (Only Linux tells; elsewhere what the program prints has to.)
-    pub(super) fn has_children(&self) -> bool {
+    /// short. Only Linux tells; elsewhere it is not known, and what the program prints has to.
+    pub(super) fn has_children(&self) -> Option<bool> {
         let pid = self.pid.as_raw_nonzero();
-        std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
-            .is_ok_and(|children| !children.trim().is_empty())
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        Some(!children.ok()?.trim().is_empty())
     }
 
     /// Sends it a signal, if it has not been reaped.

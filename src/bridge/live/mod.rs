@@ -3,41 +3,28 @@
 //! Each turn first does all that can be done now, then waits. The pty is read whatever else waits:
 //! tmux buffers without limit for a client that does not read.
 
+mod fit;
+mod stay;
+
 use super::canvas::{Canvas, Shot, Stray};
 use super::handle::Input;
-use super::resize::{Do, Resize};
+use super::resize::Resize;
 use super::sizing::Plan;
 use super::slot::Slot;
-use super::typing::{self, Typing};
+use super::typing::Typing;
 use super::{Bridge, Lost, event, now};
 use crate::config::limits::{DELIVERY, RETRY, TURN_BYTES};
-use crate::terminal::Size;
-use crate::tmux::{Attach, Error, Event, Whereabouts};
+use crate::tmux::{Attach, Ended, Event, Whereabouts};
+use fit::Sized;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{sleep, sleep_until, timeout};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
 const READ_BYTES: usize = 16 * 1024;
-/// Pause before a question is asked again that tmux answered with "not yet".
-const AGAIN: Duration = Duration::from_millis(1);
-/// The same for a client that has just been started; each costs a process.
-const CLAIM_AGAIN: Duration = Duration::from_millis(10);
-/// Questions that make sure tmux has read what was written before the client goes: each answer is
-/// one turn of tmux's loop, in which it reads every client.
-const DELIVERED: usize = 2;
-
-/// What tmux said about sizes.
-#[derive(Debug)]
-enum Sized {
-    Claimed(bool, Result<(), Error>),
-    Client(Result<Option<Size>, Error>),
-    Window(Result<Size, Error>),
-}
-
 /// What ended a wait.
 #[derive(Debug)]
 enum Wake {
@@ -296,175 +283,13 @@ impl Live<'_> {
         }
     }
 
-    // ── sizes ────────────────────────────────────────────────────────────────────────────────
-
-    /// Brings pty and window to the size that is planned, step by step. Says the plan.
-    fn size(&mut self, now: Instant) -> Result<Option<Plan>, Lost> {
-        if !self.canvas.seen() {
-            return Ok(None);
-        }
-        loop {
-            let plan = self.bridge.ends.shared.roster().sizing.plan();
-            let (quiet, free) = (self.canvas.quiet(), self.sized.is_free());
-            let server = self.bridge.server.clone();
-            match self.resize.step(plan, quiet, free, now) {
-                Do::Nothing => return Ok(plan),
-                Do::Claim(claim) => {
-                    self.claim(claim, Duration::ZERO);
-                }
-                Do::Apply(size) => {
-                    if let Err(error) = self.attach.resize(size) {
-                        tracing::debug!(%error, "the pty takes no size");
-                        return Err(Lost::Ended);
-                    }
-                    let canvas = &mut self.canvas;
-                    careful(|| canvas.resize(size))?;
-                    self.confirm(Duration::ZERO);
-                }
-                Do::AskWindow => {
-                    let id = self.bridge.state.session.id;
-                    self.sized
-                        .ask(async move { Sized::Window(server.window_size(id).await) });
-                }
-                Do::Finish(plan) => {
-                    self.bridge.ends.shared.roster().sizing.applied(plan);
-                    self.canvas.release(now);
-                    self.look(now)?;
-                }
-            }
-        }
-    }
-
-    /// Tells tmux whether our client counts.
-    fn claim(&mut self, claim: bool, after: Duration) {
-        let server = self.bridge.server.clone();
-        let client = self.attach.client().to_owned();
-        self.sized.ask(async move {
-            if !after.is_zero() {
-                sleep(after).await;
-            }
-            Sized::Claimed(claim, server.claim_size(&client, claim).await)
-        });
-    }
-
-    /// Asks which size tmux believes our client has.
-    fn confirm(&mut self, after: Duration) {
-        let server = self.bridge.server.clone();
-        let client = self.attach.client().to_owned();
-        self.sized.ask(async move {
-            if !after.is_zero() {
-                sleep(after).await;
-            }
-            Sized::Client(server.client_size(&client).await)
-        });
-    }
-
-    fn sized(&mut self, sized: Sized, now: Instant) -> Result<(), Lost> {
-        match sized {
-            // It has not told tmux of itself yet; if it never does, its pty ends.
-            Sized::Claimed(claim, Err(Error::NoSuchClient)) => self.claim(claim, CLAIM_AGAIN),
-            Sized::Claimed(_, result) => {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "tmux does not let the size be claimed");
-                }
-                self.resize.claimed();
-            }
-            Sized::Client(result) => {
-                if self.resize.confirmed(result.ok().flatten()) {
-                    self.confirm(AGAIN);
-                } else {
-                    // What tmux drew at the new size is in the pty by now, if not read yet.
-                    self.read(0, now)?;
-                }
-            }
-            Sized::Window(Ok(size)) => self.bridge.ends.shared.roster().sizing.window(size),
-            Sized::Window(Err(error)) => tracing::debug!(%error, "the window's size is not known"),
-        }
-        Ok(())
-    }
-
-    // ── coming, typing, going ────────────────────────────────────────────────────────────────
-
-    /// Whether to stay. Says when to ask again.
-    fn presence(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
-        let (empty_since, stop) = {
-            let roster = self.bridge.ends.shared.roster();
-            (roster.empty_since, roster.stop)
-        };
-        if stop && self.stop_at.is_none() {
-            self.bridge.ends.input.close();
-            self.stop_at = Some(now + DELIVERY);
-        }
-        if self.stop_at.is_some_and(|at| at <= now) {
-            tracing::warn!(session = %self.bridge.state.session.name, "input was left: the program does not read it");
-            return Err(Lost::Stopped);
-        }
-        let Some(empty_since) = empty_since else {
-            self.leave_at = None;
-            return Ok(None);
-        };
-        let leave_at = *self
-            .leave_at
-            .get_or_insert(empty_since + self.bridge.linger);
-        if leave_at > now {
-            return Ok(Some(leave_at));
-        }
-        if self.needed.is_free() {
-            let (server, id) = (self.bridge.server.clone(), self.bridge.state.session.id);
-            self.needed.ask(async move {
-                // Not knowing, stay.
-                server.dies_unattached(id).await.unwrap_or(true)
-            });
-        }
-        Ok(None)
-    }
-
-    /// Leaves, if nobody came and the session does not need us.
-    fn may_leave(&mut self, needed: bool, now: Instant) -> Result<(), Lost> {
-        if needed {
-            self.leave_at = Some(now + self.bridge.linger);
-            return Ok(());
-        }
-        if self.bridge.ends.shared.roster().close_if_empty() {
-            return Err(Lost::Idle);
-        }
-        Ok(())
-    }
-
-    fn input(&mut self, input: Option<Input>) {
-        let Some(input) = input else {
-            return;
-        };
-        let mut roster = self.bridge.ends.shared.roster();
-        if typing::admits(&input.bytes, input.from, roster.sizing.leader()) {
-            if !typing::is_focus_report(&input.bytes) {
-                roster.sizing.typed(input.from);
-            }
-            drop(roster);
-            self.bridge.typing.take(input);
-        }
-    }
-
-    fn all_delivered(&self) -> bool {
-        let input = &self.bridge.ends.input;
-        self.bridge.typing.idle() && input.is_closed() && input.is_empty()
-    }
-
-    /// Gives tmux the time to read what was written, before its client goes.
-    async fn settle_delivery(&mut self) {
-        for _ in 0..DELIVERED {
-            let question = self.bridge.server.client_whereabouts(self.attach.client());
-            if !matches!(timeout(DELIVERY, question).await, Ok(Ok(_))) {
-                return;
-            }
-        }
-    }
-
     /// Parts with the attach. How it ended decides nothing: tmux is asked.
     async fn over(self, lost: Lost) -> Lost {
         if matches!(lost, Lost::Ended) {
             let ended = timeout(DELIVERY, self.attach.ended()).await;
-            tracing::info!(session = %self.bridge.state.session.name, ?ended, "the attached client ended");
+            let ended = ended.unwrap_or_else(|_| Ended::Other("not in time".to_owned()));
+            tracing::info!(session = %self.bridge.state.session.name, "{ended}");
+            self.bridge.cause = Some(ended.to_string());
         }
         lost
     }

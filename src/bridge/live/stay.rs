@@ -1,0 +1,89 @@
+//! Who is here: input on its way in, and when to leave.
+
+use super::Live;
+use crate::bridge::handle::Input;
+use crate::bridge::{Lost, typing};
+use crate::config::limits::DELIVERY;
+use std::time::Instant;
+use tokio::time::timeout;
+
+/// Questions that make sure tmux has read what was written before the client goes: each answer is
+/// one turn of tmux's loop, in which it reads every client.
+const DELIVERED: usize = 2;
+
+impl Live<'_> {
+    /// Whether to stay. Says when to ask again.
+    pub(super) fn presence(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
+        let (empty_since, stop) = {
+            let roster = self.bridge.ends.shared.roster();
+            (roster.empty_since, roster.stop)
+        };
+        if stop && self.stop_at.is_none() {
+            self.bridge.ends.input.close();
+            self.stop_at = Some(now + DELIVERY);
+        }
+        if self.stop_at.is_some_and(|at| at <= now) {
+            tracing::warn!(session = %self.bridge.state.session.name, "input was left: the program does not read it");
+            return Err(Lost::Stopped);
+        }
+        let Some(empty_since) = empty_since else {
+            self.leave_at = None;
+            return Ok(None);
+        };
+        let leave_at = *self
+            .leave_at
+            .get_or_insert(empty_since + self.bridge.linger);
+        if leave_at > now {
+            return Ok(Some(leave_at));
+        }
+        if self.needed.is_free() {
+            let (server, id) = (self.bridge.server.clone(), self.bridge.state.session.id);
+            self.needed.ask(async move {
+                // Not knowing, stay.
+                server.dies_unattached(id).await.unwrap_or(true)
+            });
+        }
+        Ok(None)
+    }
+
+    /// Leaves, if nobody came and the session does not need us.
+    pub(super) fn may_leave(&mut self, needed: bool, now: Instant) -> Result<(), Lost> {
+        if needed {
+            self.leave_at = Some(now + self.bridge.linger);
+            return Ok(());
+        }
+        if self.bridge.ends.shared.roster().close_if_empty() {
+            return Err(Lost::Idle);
+        }
+        Ok(())
+    }
+
+    pub(super) fn input(&mut self, input: Option<Input>) {
+        let Some(input) = input else {
+            return;
+        };
+        let mut roster = self.bridge.ends.shared.roster();
+        if typing::admits(&input.bytes, input.from, roster.sizing.leader()) {
+            if !typing::is_focus_report(&input.bytes) {
+                roster.sizing.typed(input.from);
+            }
+            drop(roster);
+            self.bridge.typing.take(input);
+        }
+    }
+
+    pub(super) fn all_delivered(&self) -> bool {
+        let input = &self.bridge.ends.input;
+        self.bridge.typing.idle() && input.is_closed() && input.is_empty()
+    }
+
+    /// Gives tmux the time to read what was written, before its client goes.
+    pub(super) async fn settle_delivery(&mut self) {
+        for _ in 0..DELIVERED {
+            let question = self.bridge.server.client_whereabouts(self.attach.client());
+            if !matches!(timeout(DELIVERY, question).await, Ok(Ok(_))) {
+                return;
+            }
+        }
+    }
+}
