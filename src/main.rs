@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use clap::Parser;
-use muxview::config::{self, Auth, Cli, Command, Config};
+use muxview::config::{self, Auth, Cli, Command, Config, Loaded};
 use muxview::service::{self, Urls};
 use std::process::ExitCode;
 
@@ -25,24 +25,22 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), Failure> {
     let command = cli.command.as_ref().unwrap_or(&Command::Serve);
-    let unbuilt = |name| Failure::Usage(anyhow!("`muxview {name}` is not built yet"));
-    match command {
-        Command::Share { .. } => return Err(unbuilt("share")),
-        Command::Doctor => return Err(unbuilt("doctor")),
-        Command::Completions { .. } => return Err(unbuilt("completions")),
-        Command::Man => return Err(unbuilt("man")),
-        Command::Serve | Command::Url { .. } | Command::Check => {}
+    if let Some(name) = command.unbuilt() {
+        return Err(Failure::Usage(anyhow!("`muxview {name}` is not built yet")));
     }
-    let loaded = config::load(&cli.options, std::env::vars_os())
+    let Loaded { config, warnings } = config::load(&cli.options, std::env::vars_os())
         .map_err(|error| Failure::Usage(error.into()))?;
-    service::sessions_to_create(&loaded.config).map_err(failure)?;
-    for warning in &loaded.warnings {
+    service::sessions_to_create(&config).map_err(failure)?;
+    if let Command::Serve = command {
+        return serve(config, warnings);
+    }
+    for warning in warnings {
         eprintln!("muxview: warning: {warning}");
     }
-    match command {
-        Command::Check => println!("OK"),
-        Command::Url { name } => println!("{}", url(&loaded.config, name.as_deref())?),
-        _ => serve(loaded.config)?,
+    if let Command::Url { name } = command {
+        println!("{}", url(&config, name.as_deref())?);
+    } else {
+        println!("OK");
     }
     Ok(())
 }
@@ -70,10 +68,13 @@ fn url(config: &Config, name: Option<&str>) -> Result<String, Failure> {
     Ok(urls.first(name))
 }
 
-fn serve(config: Config) -> Result<(), Failure> {
+fn serve(config: Config, warnings: Vec<String>) -> Result<(), Failure> {
     service::log::start(config.log);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     if rustix::process::geteuid().is_root() {
-        eprintln!("muxview: warning: running as root: who signs in is root");
+        tracing::warn!("running as root: whoever may type here is root");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -116,6 +116,8 @@ pub const BACKLOG: u32 = 4096;
 pub const CONNECTIONS: usize = 16_384;
 /// Time for a request's head to arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long someone who asked may take nothing of the answer.
+pub const STALL: Duration = Duration::from_secs(30);
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.

@@ -52,6 +52,20 @@ pub enum Command {
     Man,
 }
 
+impl Command {
+    /// The name of a command that is foreseen and not there.
+    #[must_use]
+    pub fn unbuilt(&self) -> Option<&'static str> {
+        match self {
+            Self::Serve | Self::Url { .. } | Self::Check => None,
+            Self::Share { .. } => Some("share"),
+            Self::Doctor => Some("doctor"),
+            Self::Completions { .. } => Some("completions"),
+            Self::Man => Some("man"),
+        }
+    }
+}
+
 /// Written by hand so that it fits a screen; a test holds it against [`KEYS`].
 const HELP: &str = "\
 muxview shows tmux sessions live in the browser, one URL per session.

@@ -14,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::access::{Caller, protocols};
@@ -87,8 +86,10 @@ pub(super) async fn open(
         let Ok(raw) = upgraded.downcast::<TokioIo<Stream>>() else {
             return tracing::error!("an upgraded connection is not one of our listeners'");
         };
-        let tap = Tap::new(raw.io.into_inner(), raw.read_buf, Instant::now());
-        socket::run(parts, caller, wish, tap).await;
+        let mut stream = raw.io.into_inner();
+        // A viewer that takes nothing for a while only lags.
+        stream.allow_stalls();
+        socket::run(parts, caller, wish, Tap::new(stream, raw.read_buf)).await;
         drop(present);
     });
     switched(&accept, speech)

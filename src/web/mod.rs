@@ -56,6 +56,11 @@ pub struct Parts {
 
 pub(crate) use health::record;
 
+/// The time, by the clock tests can move.
+fn now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 type Shared = State<Arc<Parts>>;
 
 /// The whole site.

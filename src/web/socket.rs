@@ -167,7 +167,7 @@ impl Viewing {
     }
 
     async fn run(mut self, peer: &str) {
-        let since = Instant::now();
+        let since = super::now();
         let label = self.states.borrow().session.clone();
         tracing::info!(
             peer, id = %label.id, session = label.name, role = ?self.role, "a viewer came",
@@ -205,13 +205,13 @@ impl Viewing {
             let hello = Say::hello(session(&state.session), self.role, &INSTANCE);
             self.say(&hello);
         }
-        let mut ping_at = Instant::now() + PING_INTERVAL;
-        let mut resumed = Instant::now();
+        let mut ping_at = super::now() + PING_INTERVAL;
+        let mut resumed = super::now();
         let mut alarm = pin!(sleep_until(ping_at.into()));
         // The first picture follows the hello in one write.
         let mut fresh = true;
         loop {
-            let now = Instant::now();
+            let now = super::now();
             let drained = self.connection.is_drained();
             if (drained || std::mem::take(&mut fresh))
                 && let Some(close) = self.tell(&state, now)
@@ -242,11 +242,11 @@ impl Viewing {
                 },
                 () = self.input.fed(self.driver.as_ref()) => {
                     if !reading {
-                        resumed = Instant::now();
+                        resumed = super::now();
                     }
                 }
                 () = &mut alarm => {
-                    let now = Instant::now();
+                    let now = super::now();
                     if reading && now >= silent_at {
                         return Exit::Close(Close::SILENT);
                     }
@@ -334,7 +334,7 @@ impl Viewing {
                     self.viewer.set_visible(visible);
                     self.seat.set_visible(visible);
                 }
-                Some(Heard::Repaint) => self.viewer.resync(Instant::now()),
+                Some(Heard::Repaint) => self.viewer.resync(super::now()),
                 Some(Heard::Ping(id)) => {
                     if self.pongs.len() == PONGS {
                         self.pongs.pop_front();

@@ -1,6 +1,7 @@
 //! What a browser is connected by, and through which door it came. In: an accepted socket. Out:
 //! bytes, and the facts the access rules ask for. It must not know HTTP.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,12 +9,18 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Sleep, sleep};
+
+use crate::config::limits::STALL;
 
 /// An accepted connection and the place it takes among all of them, which it gives back when it
 /// is dropped: also as a WebSocket, long after HTTP has forgotten it.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
+    /// Running while the peer takes nothing; `None` when it takes all.
+    stall: Option<Pin<Box<Sleep>>>,
+    may_stall: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -32,8 +39,33 @@ impl Stream {
     pub fn new(socket: Socket, place: OwnedSemaphorePermit) -> Self {
         Self {
             socket,
+            stall: None,
+            may_stall: false,
             _place: place,
         }
+    }
+
+    /// From now on the peer may take as long as it likes.
+    pub fn allow_stalls(&mut self) {
+        self.may_stall = true;
+        self.stall = None;
+    }
+
+    /// A peer that asks and does not take the answer would keep its place for ever.
+    fn hurry(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if self.may_stall || written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        stall
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Makes the coming drop a reset: what the peer has not taken by now, the kernel shall not
@@ -88,10 +120,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
+        let written = match &mut self.socket {
             Socket::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
             Socket::Unix(socket) => Pin::new(socket).poll_write(cx, buf),
-        }
+        };
+        self.hurry(cx, written)
     }
 
     fn poll_write_vectored(
@@ -99,10 +132,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
+        let written = match &mut self.socket {
             Socket::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
             Socket::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
-        }
+        };
+        self.hurry(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

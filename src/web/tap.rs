@@ -40,13 +40,13 @@ pub(super) struct Tap<S> {
 }
 
 impl<S> Tap<S> {
-    pub(super) fn new(stream: S, early: Bytes, now: Instant) -> Self {
+    pub(super) fn new(stream: S, early: Bytes) -> Self {
         Self {
             stream,
             early,
             unsent: VecDeque::new(),
             answers: 0,
-            heard: now,
+            heard: super::now(),
         }
     }
 
@@ -136,7 +136,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
             buf.put_slice(&self.early.split_to(len));
         }
         if buf.filled().len() > before {
-            self.heard = Instant::now();
+            self.heard = super::now();
         }
         Poll::Ready(Ok(()))
     }
@@ -178,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn frames_of_every_length_arrive_whole_through_a_narrow_stream() {
         let (ours, theirs) = tokio::io::duplex(7);
-        let mut tap = Tap::new(ours, Bytes::new(), Instant::now());
+        let mut tap = Tap::new(ours, Bytes::new());
         let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000];
         for len in lengths {
             tap.push(Kind::Binary, Bytes::from(vec![len as u8; len]));
@@ -207,7 +207,7 @@ mod tests {
         tokio::io::AsyncWriteExt::write_all(&mut theirs, b"later")
             .await
             .expect("fits");
-        let mut tap = Tap::new(ours, Bytes::from_static(b"early "), Instant::now());
+        let mut tap = Tap::new(ours, Bytes::from_static(b"early "));
         let mut read = [0; 11];
         tap.read_exact(&mut read).await.expect("both parts");
         assert_eq!(&read, b"early later");
@@ -216,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_pings_and_never_reads_holds_up_only_its_pongs() {
         let (ours, theirs) = tokio::io::duplex(256);
-        let tap = Tap::new(ours, Bytes::new(), Instant::now());
+        let tap = Tap::new(ours, Bytes::new());
         let mut server = WebSocketStream::from_raw_socket(tap, Role::Server, None).await;
         let (_theirs_in, mut theirs_out) = tokio::io::split(theirs);
         let pings = tokio::spawn(async move {

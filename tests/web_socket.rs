@@ -1,0 +1,291 @@
+//! The socket against a real tmux, message by message: who has no protocol of ours, who may not
+//! type, who breaks RFC 6455, and how sessions and the service end under open sockets.
+
+#[path = "support/http.rs"]
+mod http;
+mod tmux;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{Answer, PATIENCE, Site, Upgrade};
+use muxview::config::{self, Auth};
+use serde_json::{Value, json};
+use tmux::{Tmux, until};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+const V1: &str = "Sec-WebSocket-Protocol: muxview.v1";
+
+type Socket = WebSocketStream<TcpStream>;
+
+async fn site(tmux: &Tmux) -> Site {
+    Site::open_with(Auth::None, |config| {
+        config.tmux = config::Tmux::Name(tmux.name.clone());
+    })
+    .await
+}
+
+async fn socket(site: &Site, path: &str, headers: &[&str]) -> Socket {
+    match site.upgrade(path, headers).await {
+        Upgrade::Open(_, socket) => socket,
+        Upgrade::Refused(answer) => panic!("{path}: {answer:?}"),
+    }
+}
+
+async fn next(socket: &mut Socket) -> Message {
+    let message = tokio::time::timeout(PATIENCE, socket.next())
+        .await
+        .expect("a message in time");
+    message
+        .expect("a message before the end")
+        .expect("a whole message")
+}
+
+/// What `found` picks out of the messages to come.
+async fn wait<T>(socket: &mut Socket, mut found: impl FnMut(Message) -> Option<T>) -> T {
+    let search = async {
+        loop {
+            if let Some(found) = found(next(socket).await) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, search)
+        .await
+        .expect("what was waited for, in time")
+}
+
+/// The next text message of this type, passing over others.
+async fn text(socket: &mut Socket, kind: &str) -> Value {
+    wait(socket, |message| {
+        let Message::Text(text) = message else {
+            return None;
+        };
+        let said: Value = serde_json::from_str(&text).expect("JSON");
+        (said["type"] == kind).then_some(said)
+    })
+    .await
+}
+
+async fn closed(socket: &mut Socket) -> (u16, String) {
+    wait(socket, |message| {
+        let Message::Close(frame) = message else {
+            return None;
+        };
+        let frame = frame.expect("a code");
+        Some((frame.code.into(), frame.reason.to_string()))
+    })
+    .await
+}
+
+async fn say(socket: &mut Socket, said: Value) {
+    socket
+        .send(Message::text(said.to_string()))
+        .await
+        .expect("sent");
+}
+
+/// Waits until session `a`, which runs `cat`, shows this.
+async fn shows(tmux: &Tmux, wanted: &str) {
+    until(wanted, async || {
+        tmux.must(&["capture-pane", "-p", "-t", "a:"])
+            .contains(wanted)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_speaks_nothing_of_ours_sends_text_and_gets_only_bytes() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let mut raw = socket(&site, "/s/a/ws?cols=80&rows=24", &[]).await;
+    let Message::Binary(first) = next(&mut raw).await else {
+        panic!("bytes come first")
+    };
+    assert!(first.starts_with(b"\x1bc"));
+    raw.send(Message::text("{\"type\":\"repaint\"}\r"))
+        .await
+        .expect("sent");
+    raw.send(Message::binary(&b"bytes\r"[..]))
+        .await
+        .expect("sent");
+    shows(&tmux, "{\"type\":\"repaint\"}\n").await;
+    shows(&tmux, "bytes\nbytes").await;
+    let Message::Binary(_) = next(&mut raw).await else {
+        panic!("only bytes come")
+    };
+    site.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spectator_watches_and_does_nothing() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let mut view = socket(&site, "/s/a/ws?cols=30&rows=9&role=view", &[V1]).await;
+    assert_eq!(text(&mut view, "hello").await["role"], "view");
+    view.send(Message::binary(&b"never\r"[..]))
+        .await
+        .expect("sent");
+    say(&mut view, json!({"type": "resize", "cols": 20, "rows": 7})).await;
+    let mut drive = socket(&site, "/s/a/ws?cols=70&rows=20", &[V1]).await;
+    let hello = text(&mut drive, "hello").await;
+    assert_eq!(
+        (&hello["role"], &hello["protocol"]),
+        (&json!("drive"), &json!(1))
+    );
+    drive
+        .send(Message::binary(&b"typed\r"[..]))
+        .await
+        .expect("sent");
+    shows(&tmux, "typed\ntyped").await;
+    assert!(
+        !tmux
+            .must(&["capture-pane", "-p", "-t", "a:"])
+            .contains("never")
+    );
+    assert_eq!(
+        tmux.must(&["display-message", "-p", "-t", "a:", "#{window_width}"]),
+        "70"
+    );
+    let viewers = loop {
+        let viewers = text(&mut view, "viewers").await;
+        if viewers["drive"] == 1 {
+            break viewers;
+        }
+    };
+    assert_eq!(
+        (&viewers["view"], &viewers["you"]),
+        (&json!(1), &json!("view"))
+    );
+    site.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_breaks_the_protocol_is_told_so_and_nobody_else_notices() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let mut bystander = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+    text(&mut bystander, "hello").await;
+    let long = [&b"\x89\xfe\x00\x7e"[..], &[0; 130]].concat();
+    let huge = [&[0x82, 0xff][..], &(5_u64 << 20).to_be_bytes(), &[0; 4]].concat();
+    for (what, frame, code) in [
+        ("an unmasked frame", &b"\x82\x01x"[..], 1002),
+        ("reserved bits", b"\xf2\x80\0\0\0\0", 1002),
+        ("an unknown opcode", b"\x83\x80\0\0\0\0", 1002),
+        ("a fragmented ping", b"\x09\x80\0\0\0\0", 1002),
+        ("a long ping", &long, 1002),
+        ("a continuation of nothing", b"\x80\x80\0\0\0\0", 1002),
+        ("text that is not UTF-8", b"\x81\x81\0\0\0\0\xff", 1007),
+        ("a message of 5 MiB", &huge, 1009),
+    ] {
+        let mut socket = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+        text(&mut socket, "hello").await;
+        socket.get_mut().write_all(frame).await.expect("sent");
+        assert_eq!(closed(&mut socket).await.0, code, "{what}");
+    }
+    // Not broken: nothing at all, a character split over fragments, pings, an odd close code.
+    let mut odd = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+    let fragments = b"\x81\x80\0\0\0\0\x82\x80\0\0\0\0\x01\x81\0\0\0\0\xc3\x89\x81\0\0\0\0p\x80\x81\0\0\0\0\xa4";
+    odd.get_mut().write_all(fragments).await.expect("sent");
+    say(&mut odd, json!({"type": "ping", "id": {"any": [1, null]}})).await;
+    assert_eq!(
+        text(&mut odd, "pong").await["id"],
+        json!({"any": [1, null]})
+    );
+    odd.close(None).await.expect("closed");
+
+    say(&mut bystander, json!({"type": "ping"})).await;
+    assert_eq!(text(&mut bystander, "pong").await, json!({"type": "pong"}));
+    site.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_made_renamed_and_ended_under_a_socket() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let change = async |line: &str, body: Value| -> Answer {
+        let body = body.to_string();
+        let length = format!("Content-Length: {}", body.len());
+        site.ask(line, &["Content-Type: application/json", &length], &body)
+            .await
+    };
+    let cwd = tmux.dir.path().canonicalize().expect("there");
+    let new = json!({"name": "new", "command": "cat", "cwd": cwd});
+    let made = change("POST /api/sessions", new.clone()).await;
+    assert_eq!(
+        (made.status, &made.json()["name"]),
+        (201, &json!("new")),
+        "{made:?}"
+    );
+    let id = made.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(change("POST /api/sessions", new).await.status, 409);
+
+    let path = format!("/s/{}/ws?cols=80&rows=24", id.replace('$', "%24"));
+    let mut viewer = socket(&site, &path, &[V1]).await;
+    let hello = text(&mut viewer, "hello").await;
+    assert_eq!(hello["session"], json!({"id": id, "name": "new"}));
+    until("the list to tell of the viewer", async || {
+        let list = site.ask("GET /api/sessions", &[], "").await.json();
+        let row = list
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|row| row["id"] == *id)
+            .cloned();
+        row.is_some_and(|row| row["viewers"] == 1 && row["cwd"] == *cwd.to_string_lossy())
+    })
+    .await;
+
+    let renamed = change("PATCH /api/sessions/new", json!({"name": "other"})).await;
+    assert_eq!(
+        (renamed.status, &renamed.json()["name"]),
+        (200, &json!("other"))
+    );
+    assert_eq!(text(&mut viewer, "session").await["name"], "other");
+    assert_eq!(
+        change("PATCH /api/sessions/other", json!({"name": "a"}))
+            .await
+            .status,
+        409
+    );
+    until("the old name to be forgotten", async || {
+        change("PATCH /api/sessions/new", json!({"name": "x"}))
+            .await
+            .status
+            == 404
+    })
+    .await;
+
+    let ended = site
+        .ask(
+            &format!("DELETE /api/sessions/{}", id.replace('$', "%24")),
+            &[],
+            "",
+        )
+        .await;
+    assert_eq!(ended.status, 204, "{ended:?}");
+    let (code, reason) = closed(&mut viewer).await;
+    assert_eq!(code, 4410, "{reason}");
+    site.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_typed_before_the_end_arrives() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let mut viewer = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+    while !matches!(next(&mut viewer).await, Message::Binary(_)) {}
+    for number in 0..50 {
+        let line = format!("line {number}\r");
+        viewer
+            .send(Message::binary(line.into_bytes()))
+            .await
+            .expect("sent");
+    }
+    let begun = std::time::Instant::now();
+    let (end, ()) = tokio::join!(closed(&mut viewer), site.service.stop());
+    assert_eq!(end, (1012, "spread=200".to_owned()));
+    assert!(begun.elapsed().as_secs() < 5);
+    shows(&tmux, "line 49\nline 49").await;
+}
