@@ -5,11 +5,14 @@
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
+
+use super::answer::error;
 
 /// One embedded file.
 struct File {
@@ -43,7 +46,7 @@ pub(super) async fn file(Path(name): Path<String>, request: HeaderMap) -> Respon
 /// The embedded file at `path`, in the best form for this request.
 pub(super) fn answer(path: &str, cache: Cache, request: &HeaderMap) -> Response {
     let Ok(found) = FILES.binary_search_by_key(&path, |file| file.path) else {
-        return (StatusCode::NOT_FOUND, "no such file\n").into_response();
+        return error(StatusCode::NOT_FOUND, "there is no such file");
     };
     let file = &FILES[found];
     let encoding = Encoding::best(request);
@@ -64,7 +67,14 @@ pub(super) fn answer(path: &str, cache: Cache, request: &HeaderMap) -> Response 
             Cache::Ask => "no-cache",
         },
     );
+    let bytes = match encoding {
+        Encoding::Plain => file.plain,
+        Encoding::Gzip => file.gzip,
+        Encoding::Brotli => file.brotli,
+    };
     if has(request, &tag) {
+        // Said here, or it would be said to be 0: a cache believes it of what it holds.
+        set(CONTENT_LENGTH, &bytes.len().to_string());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
@@ -72,11 +82,7 @@ pub(super) fn answer(path: &str, cache: Cache, request: &HeaderMap) -> Response 
     if let Some(name) = encoding.name() {
         set(CONTENT_ENCODING, name);
     }
-    *response.body_mut() = Body::from(Bytes::from_static(match encoding {
-        Encoding::Plain => file.plain,
-        Encoding::Gzip => file.gzip,
-        Encoding::Brotli => file.brotli,
-    }));
+    *response.body_mut() = Body::from(Bytes::from_static(bytes));
     response
 }
 
