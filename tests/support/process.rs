@@ -72,3 +72,14 @@ pub fn signal(pid: u32, name: &str) {
         .args([&format!("-{name}"), &pid.to_string()])
         .status();
 }
+
+/// Whether it sleeps while it owns its terminal: a shell does so when it waits for a line.
+pub fn waits_in_front(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((_, after)) = stat.rsplit_once(')') else {
+        return false;
+    };
+    // State, parent, process group, session, terminal, the terminal's process group.
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    fields[0] == "S" && fields[2] == fields[5]
+}

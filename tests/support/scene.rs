@@ -1,7 +1,9 @@
 //! [`Scene`]: tmux, muxview, a driver who was there from the start and the referee, all of one
 //! size; and the question of the whole suite: do they see the same?
 
-use super::{BareAttach, Join, LOOK_AGAIN, PATIENCE, Picture, Service, Tmux, Viewer, Xterm};
+use super::{
+    BareAttach, Join, LOOK_AGAIN, PATIENCE, Picture, Service, Tmux, Viewer, Xterm, process,
+};
 use std::time::Instant;
 
 pub struct Scene {
@@ -43,16 +45,17 @@ impl Scene {
         self.tmux
             .enter("main:", &format!("{line}; tmux wait-for -S ran"));
         self.tmux.wait_for("ran").await;
+        self.shell().await;
     }
 
-    /// Waits until the shell of `main` is in front again.
+    /// Waits until the shell of `main` waits for a line: its prompt is out.
     pub async fn shell(&self) {
+        let pid = self.tmux.format("main:", "#{pane_pid}").parse().unwrap();
         super::until("the shell", async || {
-            let command = self.tmux.format("main:", "#{pane_current_command}");
-            if command == "sh" {
+            if process::waits_in_front(pid) {
                 Ok(())
             } else {
-                Err(command)
+                Err(self.tmux.format("main:", "#{pane_current_command}"))
             }
         })
         .await;
@@ -92,6 +95,19 @@ impl Scene {
             before = Some(meant);
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Waits until this viewer, too, shows what the referee shows, and gives that.
+    pub async fn seen_by(&self, viewer: &Viewer, what: &str) -> Picture {
+        super::until(what, async || {
+            let (seen, meant) = (viewer.picture().await, self.referee.picture().await);
+            if seen == meant {
+                Ok(meant)
+            } else {
+                Err(format!("{}{}", seen.differences(&meant), viewer.story()))
+            }
+        })
+        .await
     }
 
     /// A viewer that joins now: its first message alone must be what the referee shows.
