@@ -257,11 +257,17 @@ async fn bytes_per_frame(figures: &mut Figures) {
         viewer.input(letters.as_bytes()[step..=step].to_vec());
     })
     .await;
-    tmux.enter("main:", "stty -echo; PS1=; clear; seq 1 30");
-    measure("log line", 60, 30, &|step| {
-        tmux.enter("main:", &format!("printf '2026-11-22T10:11:12 \\033[32mINFO\\033[m request {step} served, cache \\033[1mhit\\033[m\\n'"));
-    })
-    .await;
+    // A program of its own pace: what is typed to start it must not count.
+    tmux.file(
+        "log.sh",
+        "seq 1 30; sleep 0.3; n=0; while [ $n -lt 100 ]; do n=$((n+1)); printf '2026-11-22T10:11:12 \\033[32mINFO\\033[m request %d served, cache \\033[1mhit\\033[m\\n' $n; sleep 0.03; done",
+    );
+    viewer.input("\x15".as_bytes()); // what was typed so far is no command
+    tmux.enter("main:", "clear; sh log.sh");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    measure("log line", 60, 33, &|_| ()).await;
+    viewer.input("\x03".as_bytes());
+    quiet().await;
     tmux.enter("main:", "vim -u NONE -i NONE -N -n source.rs");
     tokio::time::sleep(Duration::from_millis(500)).await;
     tmux.enter("main:", ":syntax on | set number ruler laststatus=2");

@@ -30,7 +30,7 @@ fn terminal(widths: &Arc<Widths>) -> Terminal {
 fn screens(widths: &Arc<Widths>, bytes: &[u8]) -> Vec<Arc<Screen>> {
     let mut terminal = terminal(widths);
     let mut shown: Vec<Arc<Screen>> = Vec::new();
-    for piece in bytes.chunks(if bytes.len() < 2000 { 1 } else { bytes.len() }) {
+    for piece in bytes.chunks(if bytes.len() < 2000 { 1 } else { 1400 }) {
         let mut at = 0;
         while at < piece.len() {
             at += terminal.feed(&piece[at..]);
