@@ -287,5 +287,12 @@ async fn what_was_typed_before_the_end_arrives() {
     let (end, ()) = tokio::join!(closed(&mut viewer), site.service.stop());
     assert_eq!(end, (1012, "spread=200".to_owned()));
     assert!(begun.elapsed().as_secs() < 5);
-    shows(&tmux, "line 49\nline 49").await;
+    // Once as the terminal's echo and once from `cat`.
+    until("the last line", async || {
+        tmux.must(&["capture-pane", "-p", "-t", "a:"])
+            .matches("line 49")
+            .count()
+            == 2
+    })
+    .await;
 }
