@@ -172,8 +172,14 @@ impl Service {
         let loops = listeners.into_iter().map(accept).collect();
 
         ask(&server).await;
-        for new in create {
-            make_sure(&server, new).await;
+        if !create.is_empty() {
+            for new in create {
+                make_sure(&server, new).await;
+            }
+            // So that the URL is the last thing said: the server that was just started shows up.
+            let mut status = server.status();
+            let up = status.wait_for(|status| matches!(status, Status::Ready { .. }));
+            let _ = timeout(Duration::from_secs(1), up).await;
         }
         Ok(Self {
             urls,
