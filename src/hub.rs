@@ -10,7 +10,7 @@ use crate::bridge::{
 use crate::config::SizePolicy;
 use crate::config::limits::{LINGER, SHUTDOWN};
 use crate::terminal::Widths;
-use crate::tmux::{Server, Session, SessionId};
+use crate::tmux::{Error, Server, Session, SessionId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,9 @@ pub enum JoinError {
     /// [`crate::config::limits::VIEWERS_PER_SESSION`] are here.
     #[error("this session has as many viewers as it can have; try again later")]
     TooManyViewers,
+    /// The session is gone: whoever said it is there knew less than tmux.
+    #[error("there is no such session any more")]
+    NoSuchSession,
     /// muxview stops.
     #[error("muxview restarts; try again in a moment")]
     ShuttingDown,
@@ -88,23 +91,26 @@ impl Hub {
     /// the seat's state.
     ///
     /// # Errors
-    /// When there are too many viewers or muxview stops.
-    #[expect(
-        clippy::unused_async,
-        reason = "callers need not care whether a join has to wait"
-    )]
+    /// When the session is gone, there are too many viewers, or muxview stops.
     pub async fn join(&self, session: &Session, join: Join) -> Result<Seat, JoinError> {
-        let mut bridges = self.inner.bridges();
-        if bridges.closing {
-            return Err(JoinError::ShuttingDown);
+        let joined = self.inner.bridges().join(session.id, join);
+        if let Some(joined) = joined {
+            return joined;
         }
-        if let Some(running) = bridges.running.get(&session.id) {
-            match running.handle.join(join) {
-                Ok(seat) => return Ok(seat),
-                Err(Refused::Full) => return Err(JoinError::TooManyViewers),
-                // It has ended but not yet gone: the session may have begun anew.
-                Err(Refused::Stopped) => {}
-            }
+        // The list of sessions lags a little behind tmux; a bridge is started for what exists.
+        match self.inner.server.exists(session.id).await {
+            Ok(false) | Err(Error::NoServer) => return Err(JoinError::NoSuchSession),
+            // Not knowing, the bridge finds out, and tells of the trouble.
+            Ok(true) | Err(_) => {}
+        }
+        self.start(session, join)
+    }
+
+    /// Joins the bridge that somebody else started meanwhile, or starts one.
+    fn start(&self, session: &Session, join: Join) -> Result<Seat, JoinError> {
+        let mut bridges = self.inner.bridges();
+        if let Some(joined) = bridges.join(session.id, join) {
+            return joined;
         }
         let label = Label {
             id: session.id,
@@ -172,6 +178,19 @@ impl Inner {
 }
 
 impl Bridges {
+    /// A seat at a running bridge; none if one has to be started.
+    fn join(&self, id: SessionId, join: Join) -> Option<Result<Seat, JoinError>> {
+        if self.closing {
+            return Some(Err(JoinError::ShuttingDown));
+        }
+        match self.running.get(&id)?.handle.join(join) {
+            Ok(seat) => Some(Ok(seat)),
+            Err(Refused::Full) => Some(Err(JoinError::TooManyViewers)),
+            // It has ended but not yet gone.
+            Err(Refused::Stopped) => None,
+        }
+    }
+
     fn forget(&mut self, id: SessionId, number: u64) {
         // A later bridge of the same session is not meant.
         if self

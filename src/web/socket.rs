@@ -109,6 +109,7 @@ async fn take_seat(parts: &Parts, caller: Caller, wish: &Wish) -> Result<(Seat, 
         .join(&session, join)
         .await
         .map_err(|error| match error {
+            JoinError::NoSuchSession => Close::NO_SESSION,
             JoinError::TooManyViewers => Close::TOO_MANY,
             JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
         })?;
