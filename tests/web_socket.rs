@@ -289,7 +289,7 @@ async fn what_was_typed_before_the_end_arrives() {
     assert!(begun.elapsed().as_secs() < 5);
     // Once as the terminal's echo and once from `cat`.
     until("the last line", async || {
-        tmux.must(&["capture-pane", "-p", "-t", "a:"])
+        tmux.must(&["capture-pane", "-p", "-S", "-200", "-t", "a:"])
             .matches("line 49")
             .count()
             == 2

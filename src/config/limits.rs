@@ -139,6 +139,8 @@ pub const INPUT_AHEAD_BYTES: usize = 256 * 1024;
 pub const PONGS: usize = 16;
 /// How long a closed socket may take to say goodbye.
 pub const FAREWELL: Duration = Duration::from_secs(1);
+/// A socket that gives nothing for this long has given what its kernel held.
+pub const QUIET: Duration = Duration::from_millis(20);
 /// The least time between two events of one `/api/events` stream.
 pub const EVENT_INTERVAL: Duration = Duration::from_millis(100);
 /// A comment on an idle event stream, so that proxies keep it.

@@ -115,7 +115,7 @@ impl Connection {
 
     /// Ends the socket from our side: what was pushed, the close, and a while for the peer to
     /// answer. Messages that were on their way meanwhile go to `late`.
-    pub(super) async fn close(mut self, close: &Close, mut late: impl FnMut(Turn)) {
+    pub(super) async fn close(&mut self, close: &Close, mut late: impl FnMut(Turn)) {
         let reason = Utf8Bytes::from(close.reason.as_ref());
         let frame = Message::Close(Some(CloseFrame {
             code: close.code.into(),
@@ -144,7 +144,7 @@ impl Connection {
     }
 
     /// Answers the peer's close.
-    pub(super) async fn bye(mut self) {
+    pub(super) async fn bye(&mut self) {
         let goodbye = async { while !matches!(self.turn(true).await, Turn::Gone(Gone::Lost)) {} };
         // One who closed and does not take the answer misses nothing.
         let _ = timeout(FAREWELL, goodbye).await;

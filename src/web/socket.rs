@@ -24,7 +24,7 @@ use super::stream::Stream;
 use super::tap::{Kind, Tap};
 use super::wire::{self, Close, Heard, Role, Say};
 use crate::bridge::handle::{Closed, Driver, Join, Seat};
-use crate::config::limits::{FAREWELL, INPUT_AHEAD_BYTES, PING_INTERVAL, PONGS, SILENCE};
+use crate::config::limits::{FAREWELL, INPUT_AHEAD_BYTES, PING_INTERVAL, PONGS, QUIET, SILENCE};
 use crate::directory::Address;
 use crate::hub::JoinError;
 use crate::tmux;
@@ -65,7 +65,7 @@ static COUNTERS: LazyLock<Counters> = LazyLock::new(|| Counters {
 
 /// Serves one viewer from its first byte to its last.
 pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap<Stream>) {
-    let connection = Connection::new(tap).await;
+    let mut connection = Connection::new(tap).await;
     let stopping = parts.stopping.clone();
     let (seat, joined) = match take_seat(&parts, caller, &wish).await {
         Ok(taken) => taken,
@@ -358,13 +358,13 @@ impl Viewing {
     }
 
     /// Ends it from our side. What the viewer typed until it heard of the end is delivered: it
-    /// never sends it again.
-    async fn close(mut self, close: Close) {
+    /// never sends it again. The connection is kept until then, as the service waits for those.
+    async fn close(&mut self, close: Close) {
         let typing = close.code == 1012;
         if typing {
             // What has already come in, before we say that we go.
             let received = async {
-                while let Some(turn) = poll_once(self.connection.turn(true)).await {
+                while let Ok(turn) = timeout(QUIET, self.connection.turn(true)).await {
                     if matches!(turn, Turn::Gone(_)) {
                         break;
                     }
@@ -388,16 +388,6 @@ impl Viewing {
             self.input.deliver(self.driver.as_ref()).await;
         }
     }
-}
-
-/// What a future gives at once, if anything.
-async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
-        std::task::Poll::Pending => std::task::Poll::Ready(None),
-    })
-    .await
 }
 
 fn session(label: &Label) -> wire::Session {
