@@ -4,7 +4,7 @@
 use super::{
     BareAttach, Join, LOOK_AGAIN, PATIENCE, Picture, Service, Tmux, Viewer, Xterm, process,
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub struct Scene {
     pub live: Viewer,
@@ -70,31 +70,75 @@ impl Scene {
     }
 
     pub async fn live_same(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> Picture {
-        let deadline = Instant::now() + PATIENCE;
+        match self.agree(PATIENCE, arrived).await {
+            Ok(picture) => picture,
+            Err((seen, meant)) => {
+                let (live, referee) = self.drawn_anew().await;
+                panic!(
+                    "{what}: the live viewer differs (or never got there)\n{}\
+                     --- drawn anew by tmux, the viewer's picture changed by\n{}--- and the referee's by\n{}\
+                     --- the referee shows\n{}--- came to the viewer\n{}",
+                    seen.differences(&meant),
+                    seen.differences(&live),
+                    meant.differences(&referee),
+                    meant.text(),
+                    self.live.story()
+                )
+            }
+        }
+    }
+
+    /// As [`Self::same`], but where the two differ tmux is asked to draw anew, and a viewer that
+    /// showed what tmux then draws is right: what tmux writes step by step is not always what it
+    /// means (a scroll under a background, on a terminal that says it does not erase with it).
+    /// Gives whether the referee was right, too.
+    pub async fn same_as_tmux_means(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> bool {
+        let Err((seen, meant)) = self.agree(PATIENCE / 10, arrived).await else {
+            self.late_same(what).await;
+            return true;
+        };
+        let (live, _) = self.drawn_anew().await;
+        assert!(
+            seen == live,
+            "{what}: the viewer differs from the referee\n{}--- and from what tmux draws anew\n{}{}",
+            seen.differences(&meant),
+            seen.differences(&live),
+            live.text()
+        );
+        false
+    }
+
+    /// Polls until both are the same and at rest; else the last of both.
+    async fn agree(
+        &self,
+        patience: Duration,
+        arrived: impl Fn(&Picture) -> bool,
+    ) -> Result<Picture, (Picture, Picture)> {
+        let deadline = Instant::now() + patience;
         let mut before: Option<Picture> = None;
         loop {
             let meant = self.referee.picture().await;
             let seen = self.live.picture().await;
-            let there = arrived(&meant);
-            if there && seen == meant && before.as_ref() == Some(&meant) {
-                return meant;
+            if arrived(&meant) && seen == meant && before.as_ref() == Some(&meant) {
+                return Ok(meant);
             }
             if Instant::now() > deadline {
-                let why = if there {
-                    ""
-                } else {
-                    "the referee never showed what was meant\n"
-                };
-                panic!(
-                    "{what}: the live viewer differs\n{why}{}--- the referee shows\n{}--- came to the viewer\n{}",
-                    seen.differences(&meant),
-                    meant.text(),
-                    self.live.story()
-                );
+                return Err((seen, meant));
             }
             before = Some(meant);
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// The viewer's picture and the referee's after tmux has drawn both from its grid.
+    async fn drawn_anew(&self) -> (Picture, Picture) {
+        for client in self.tmux.clients() {
+            let _ = self.tmux.try_cmd(&["refresh-client", "-t", &client]);
+        }
+        // Nothing tells that a redraw is all there; they agree once it is.
+        self.agree(PATIENCE / 10, |_| true)
+            .await
+            .map_or_else(|both| both, |one| (one.clone(), one))
     }
 
     /// Waits until this viewer, too, shows what the referee shows, and gives that.
