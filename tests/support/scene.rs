@@ -88,24 +88,19 @@ impl Scene {
         }
     }
 
-    /// As [`Self::same`], but where the two differ tmux is asked to draw anew, and a viewer that
-    /// showed what tmux then draws is right: what tmux writes step by step is not always what it
-    /// means (a scroll under a background, on a terminal that says it does not erase with it).
-    /// Gives whether the referee was right, too.
-    pub async fn same_as_tmux_means(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> bool {
-        let Err((seen, meant)) = self.agree(PATIENCE / 10, arrived).await else {
-            self.late_same(what).await;
-            return true;
-        };
-        let (live, _) = self.drawn_anew().await;
-        assert!(
-            seen == live,
-            "{what}: the viewer differs from the referee\n{}--- and from what tmux draws anew\n{}{}",
-            seen.differences(&meant),
-            seen.differences(&live),
-            live.text()
-        );
-        false
+    /// As [`Self::same`], but two clients of one tmux do not always get the same: with random
+    /// programs, about one round in 500, what it writes step by step to one of them is not what it
+    /// means, and a bare client fed with those bytes is as wrong. Then tmux is asked to draw anew,
+    /// and both must show that. Gives whether that was needless.
+    pub async fn same_or_drawn_anew(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> bool {
+        let agreed = self.agree(PATIENCE / 10, arrived).await.is_ok();
+        if !agreed {
+            for client in self.tmux.clients() {
+                let _ = self.tmux.try_cmd(&["refresh-client", "-t", &client]);
+            }
+        }
+        self.same(what, |_| true).await;
+        agreed
     }
 
     /// Polls until both are the same and at rest; else the last of both.
