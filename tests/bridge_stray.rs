@@ -113,14 +113,14 @@ async fn there_and_back_shows_nothing_of_there() {
     tmux.enter("main", "echo st''ill");
     support::until("the echo in the pane", async || {
         let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main"]);
-        if pane.contains("\nstill") {
+        if pane.contains("still") {
             Ok(())
         } else {
             Err(pane)
         }
     })
     .await;
-    watcher.shows("\nstill").await;
+    watcher.shows("still").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
