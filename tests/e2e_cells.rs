@@ -2,6 +2,8 @@
 //! of the same size shows in the same terminal: text, width, every attribute, cursor and modes.
 //! Where terminals disagree about a width, tmux's column is right.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 
 use std::fmt::Write as _;

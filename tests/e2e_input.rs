@@ -1,5 +1,7 @@
 //! Input arrives whole, in order, and exactly as a bare `tmux attach` would deliver it.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 
 use bytes::Bytes;

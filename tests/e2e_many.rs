@@ -1,5 +1,7 @@
 //! Thirty viewers are one tmux client and see one picture; watching changes nothing in tmux.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 
 use support::{Join, Scene, Service, Tmux, Viewer, Xterm, process, soak, until};

@@ -1,6 +1,8 @@
 //! The grid follows the driver who acted last; spectators, hidden pages and those who only come
 //! back take nothing; without a driver it is the window's own.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 
 use support::{BareAttach, Join, Service, Tmux, Viewer, Xterm, attach, until};

@@ -1,6 +1,8 @@
 //! Whatever happens to the attached client, viewers stay (or are told that the session ended), and
 //! never is one frame of another session sent.
 
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
 mod support;
 
 use bytes::Bytes;

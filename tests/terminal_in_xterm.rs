@@ -3,6 +3,8 @@
 //!
 //! `MUXVIEW_RECORD=1 cargo test --test terminal_in_xterm -- --ignored record` makes the recordings anew.
 
+#![allow(clippy::unwrap_used)] // a failed step of a recording is its end
+
 mod support;
 
 use muxview::terminal::{Generation, Size, Terminal, Widths, repaint};
