@@ -110,7 +110,7 @@ async fn a_mebibyte_of_text_and_controls() {
     let mut seed = 7;
     let mut rest = &meant[..];
     while !rest.is_empty() {
-        let most = if random(&mut seed) % 4 == 0 {
+        let most = if random(&mut seed).is_multiple_of(4) {
             64 * 1024
         } else {
             3000
