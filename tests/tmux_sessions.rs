@@ -60,6 +60,34 @@ async fn the_first_session_starts_a_server_and_has_all_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn panes_have_the_limit_of_open_files_we_were_started_with() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let tmux = Tmux::none();
+    let ours = getrlimit(Resource::Nofile);
+    let server = Server::new(tmux.socket());
+    // As the service does for itself; one more or less makes the two tell apart.
+    let raised = Rlimit {
+        current: ours.current.map(|limit| limit + 1).min(ours.maximum),
+        maximum: ours.maximum,
+    };
+    let raised = setrlimit(Resource::Nofile, raised).is_ok();
+    let out = tmux.dir.path().join("limit");
+    let command = format!("ulimit -S -n >{}; cat", out.display());
+    let new = NewSession {
+        command: Some(command),
+        ..named("limits")
+    };
+    server.create(new).await.unwrap();
+    let meant = ours.current.map_or("unlimited".into(), |n| n.to_string());
+    until("the limit to be written", || async {
+        std::fs::read_to_string(&out).is_ok_and(|said| said.ends_with('\n'))
+    })
+    .await;
+    let said = std::fs::read_to_string(&out).unwrap();
+    assert_eq!(said.trim(), meant, "ours was raised: {raised}");
+}
+
+#[tokio::test]
 async fn a_session_is_renamed_and_ended_and_names_are_not_taken_twice() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;

@@ -72,6 +72,7 @@ impl Server {
     }
 
     fn watching(program: Program) -> Self {
+        start::note_limits();
         let control = Arc::new(Control::start(program.clone(), TMUX_EVENTS));
         Self { program, control }
     }

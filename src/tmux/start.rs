@@ -8,9 +8,11 @@
 use super::error::Error;
 use super::program::{Program, Socket, client_environment, output};
 use crate::config::limits::{RETRY, TMUX_TIMEOUT};
+use rustix::process::{Resource, getrlimit};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 use tmux_interface::TmuxCommand;
 use tokio::time::Instant;
 
@@ -19,6 +21,34 @@ const UNIT: &str = "muxview-tmux.service";
 
 /// One server is started at a time.
 static STARTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// The soft limit of open files this process was started with.
+static OPEN_FILES: LazyLock<Option<u64>> = LazyLock::new(|| getrlimit(Resource::Nofile).current);
+
+/// To be called before the process raises its limit of open files for itself: the panes of a server
+/// it starts shall have what they would have had from a shell.
+pub(super) fn note_limits() {
+    LazyLock::force(&OPEN_FILES);
+}
+
+/// The same command under the limits noted, with nothing in its environment but what panes may see.
+fn for_panes(direct: &Command, cwd: &Path) -> Command {
+    let mut command = match *OPEN_FILES {
+        Some(limit) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", "ulimit -S -n \"$0\"; exec \"$@\"", &limit.to_string()]);
+            shell.arg(direct.get_program());
+            shell
+        }
+        None => Command::new(direct.get_program()),
+    };
+    command
+        .args(direct.get_args())
+        .current_dir(cwd)
+        .env_clear()
+        .envs(panes_environment(std::env::vars_os()));
+    command
+}
 
 /// Runs a command that starts the server if need be, in the directory given.
 pub(super) async fn run(
@@ -36,10 +66,8 @@ pub(super) async fn run(
     }
     let _one = STARTING.lock().await;
     if program.reachable().await.is_err() && !started_unit(program).await {
-        // What this client has in its environment, every pane of the new server will have.
-        direct
-            .env_clear()
-            .envs(panes_environment(std::env::vars_os()));
+        // What this client has, every pane of the new server will have.
+        direct = for_panes(&direct, cwd);
         if in_unit() {
             return in_scope(program, &direct, cwd).await;
         }
