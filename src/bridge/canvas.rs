@@ -6,6 +6,7 @@
 
 use super::guard::{Answer, Guard};
 use super::publish::{Due, Publish};
+use crate::config::limits::TORN_TIMEOUT;
 use crate::terminal::{Generation, Screen, Signals, Size, Terminal, Widths};
 use crate::tmux::{SessionId, Whereabouts};
 use std::sync::Arc;
@@ -18,14 +19,27 @@ pub(super) struct Shot {
     pub(super) signals: Signals,
 }
 
+/// A picture, the bytes it was made of, and whether its last update drew every row.
+#[derive(Debug)]
+struct Pending {
+    shot: Shot,
+    position: u64,
+    redrawn: bool,
+}
+
 /// One attach's terminal.
 #[derive(Debug)]
 pub(super) struct Canvas {
     terminal: Terminal,
     publish: Publish,
     guard: Guard,
-    /// A picture that waits for tmux to say it is ours, and the bytes it was made of.
-    pending: Option<(Shot, u64)>,
+    /// A picture that waits for tmux to say it is ours.
+    pending: Option<Pending>,
+    /// Bytes tmux had thrown away for our client when it was asked last.
+    discarded: u64,
+    /// Since when the grid may lack some of what tmux drew: it threw bytes away, and has not drawn
+    /// everything anew since. A synchronised update that lost its middle ends like any other.
+    torn: Option<Instant>,
     /// The last picture given out.
     shown: Option<Arc<Screen>>,
     /// What happened with a picture that was dropped for a later one.
@@ -49,6 +63,8 @@ impl Canvas {
             publish: Publish::new(published),
             guard: Guard::new(session),
             pending: None,
+            discarded: 0,
+            torn: None,
             shown: None,
             kept: Signals::default(),
             held: false,
@@ -92,6 +108,9 @@ impl Canvas {
         if self.held || self.pending.is_some() || self.publish.due(now) != Due::Now {
             return None;
         }
+        if self.whole_at().is_some_and(|at| now < at) {
+            return None;
+        }
         let kept = std::mem::take(&mut self.kept);
         let fresh = self.terminal.take_signals();
         let shot = Shot {
@@ -111,11 +130,21 @@ impl Canvas {
         self.publish.taken(now);
         let whole = self.terminal.sync_ends() > 0 && !self.terminal.synchronizing();
         let rows = self.terminal.size().rows;
-        if !signals && self.guard.free(rows, whole, &shot.screen.title) {
+        if !signals && self.torn.is_none() && self.guard.free(rows, whole, &shot.screen.title) {
             return Some(self.give(shot));
         }
-        self.pending = Some((shot, self.guard.position()));
+        self.pending = Some(Pending {
+            shot,
+            position: self.guard.position(),
+            redrawn: self.terminal.redrawn(),
+        });
         None
+    }
+
+    /// Until when a torn picture is waited with; none for one that is whole.
+    fn whole_at(&self) -> Option<Instant> {
+        let torn = self.torn.filter(|_| !self.terminal.redrawn())?;
+        Some(torn + TORN_TIMEOUT)
     }
 
     /// When to [`Canvas::look`] again though nothing happened.
@@ -123,11 +152,12 @@ impl Canvas {
         if self.held || self.pending.is_some() {
             return None;
         }
-        match self.publish.due(now) {
-            Due::Never => None,
-            Due::Now => Some(now),
-            Due::At(at) => Some(at),
-        }
+        let due = match self.publish.due(now) {
+            Due::Never => return None,
+            Due::Now => now,
+            Due::At(at) => at,
+        };
+        Some(self.whole_at().map_or(due, |at| due.max(at)))
     }
 
     /// Whether tmux should be asked which session our client shows. If so, ask at once.
@@ -148,20 +178,37 @@ impl Canvas {
     ) -> Result<Option<Shot>, Stray> {
         match self.guard.answered(client) {
             Answer::Ours => {}
-            Answer::LookAgain => {
-                if let Some((shot, _)) = self.pending.take() {
-                    self.kept = shot.signals;
-                    self.publish.touch(now);
-                }
-            }
+            Answer::LookAgain => self.drop_pending(now),
             Answer::Elsewhere(session) => return Err(Stray(session)),
             Answer::Vanished => return Err(Stray(None)),
         }
+        let discarded = client.map_or(self.discarded, |client| client.discarded);
+        if std::mem::replace(&mut self.discarded, discarded) != discarded {
+            self.torn.get_or_insert(now);
+        }
         let guard = &self.guard;
-        let covered = self
+        let Some(pending) = self
             .pending
-            .take_if(|(_, position)| guard.covers(*position));
-        Ok(covered.map(|(shot, _)| self.give(shot)))
+            .take_if(|pending| guard.covers(pending.position))
+        else {
+            return Ok(None);
+        };
+        let waits = self.torn.is_some_and(|torn| now < torn + TORN_TIMEOUT);
+        if waits && !pending.redrawn {
+            self.pending = Some(pending);
+            self.drop_pending(now);
+            return Ok(None);
+        }
+        self.torn = None;
+        Ok(Some(self.give(pending.shot)))
+    }
+
+    /// Takes another picture instead; what happened with this one is told with that.
+    fn drop_pending(&mut self, now: Instant) {
+        if let Some(Pending { shot, .. }) = self.pending.take() {
+            self.kept = shot.signals;
+            self.publish.touch(now);
+        }
     }
 
     /// tmux says our client shows this session now. `Err` if that is not ours.
@@ -221,6 +268,7 @@ mod tests {
             session,
             switched: false,
             window: Size { cols: 80, rows: 24 },
+            discarded: 0,
         })
     }
 
@@ -367,6 +415,46 @@ mod tests {
         assert!(canvas.question());
         let shot = canvas.answered(at(OURS), next).expect("ours");
         assert!(shot.expect("a bell is news").signals.bell);
+    }
+
+    #[test]
+    fn what_tmux_threw_away_is_waited_for() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        let later = now + Duration::from_secs(1);
+        let lossy = |discarded| {
+            Some(Whereabouts {
+                discarded,
+                ..at(OURS).expect("a place")
+            })
+        };
+        // An update that lost its end: two rows of four.
+        let torn = "\x1bP=1s\x1b\\\x1b[1;1Hnew!\x1b[K\x1b[2;1Hnew!\x1b[K\x1bP=2s\x1b\\";
+        assert!(read(&mut canvas, torn, later).is_none());
+        assert!(canvas.question());
+        assert!(matches!(canvas.answered(lossy(999), later), Ok(None)));
+        assert_eq!(canvas.wake_at(later), Some(later + TORN_TIMEOUT));
+        let redrawn = later + FRAME_INTERVAL;
+        assert!(
+            read(&mut canvas, "x", redrawn).is_none(),
+            "not even an echo"
+        );
+        assert!(read(&mut canvas, &redraw("new!"), redrawn).is_none());
+        assert!(canvas.question());
+        let shot = canvas.answered(lossy(999), redrawn).expect("ours");
+        assert_eq!(text(&shot.expect("whole")), "new!new!new!new!");
+        let key = redrawn + Duration::from_secs(1);
+        assert!(read(&mut canvas, "x", key).is_some(), "all is well again");
+
+        // A tmux that never draws anew does not hold the picture for ever.
+        assert!(read(&mut canvas, torn, key + FRAME_INTERVAL).is_none());
+        assert!(canvas.question());
+        let asked = key + FRAME_INTERVAL;
+        assert!(matches!(canvas.answered(lossy(1999), asked), Ok(None)));
+        assert!(canvas.look(asked + TORN_TIMEOUT).is_none());
+        assert!(canvas.question());
+        let shot = canvas.answered(lossy(1999), asked + TORN_TIMEOUT);
+        assert!(shot.expect("ours").is_some());
     }
 
     #[test]

@@ -188,6 +188,7 @@ mod tests {
             session,
             switched: false,
             window: Size { cols: 80, rows: 24 },
+            discarded: 0,
         })
     }
 
@@ -277,6 +278,7 @@ mod tests {
             session: OURS,
             switched: true,
             window: Size { cols: 80, rows: 24 },
+            discarded: 0,
         };
         assert_eq!(guard.answered(Some(back)), Answer::Elsewhere(None));
         assert!(!guard.covers(guard.position()));

@@ -44,6 +44,9 @@ pub const OPENING: Duration = Duration::from_millis(500);
 pub const TURN_BYTES: usize = 128 * 1024;
 /// How long tmux may stay inside a synchronised update: a blocked client can skip the end.
 pub const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long a picture waits for tmux's next whole redraw once tmux has thrown bytes away: it draws
+/// anew every 100 ms then.
+pub const TORN_TIMEOUT: Duration = Duration::from_millis(250);
 /// Bytes sent to a viewer that acks and not yet acked; a single larger frame may go alone.
 pub const UNACKED_BYTES: u64 = 256 * 1024;
 /// Generations a viewer may be behind before it gets a repaint and its old screen is dropped.

@@ -5,6 +5,7 @@
 //! of browsers. One property holds it together: *previous screen + frame = current screen*.
 
 mod brush;
+mod drawn;
 mod pen;
 mod pens;
 mod prepass;
@@ -120,6 +121,12 @@ impl Terminal {
     #[must_use]
     pub fn sync_ends(&self) -> u64 {
         self.prepass.sync_ends
+    }
+
+    /// Whether the last synchronised update drew every row, so that nothing of it can be missing.
+    #[must_use]
+    pub fn redrawn(&self) -> bool {
+        self.prepass.redrawn
     }
 
     /// The picture now: the same `Arc` as last time if nothing changed, else one with the next

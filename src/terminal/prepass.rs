@@ -6,6 +6,7 @@
 //! is not known to be harmless is dropped. Alternate screen and saved cursors are dropped too, so there
 //! is one grid; queries are never answered (tmux-facts: an honest answer changes what tmux sends).
 
+use super::drawn::Drawn;
 use super::pen::{Color, Link, Pen};
 use super::pens::{PenId, Pens};
 use super::scan::{Csi, Token};
@@ -37,6 +38,9 @@ pub(super) struct Prepass {
     cursor_color: Option<Arc<str>>,
     pub(super) synchronizing: bool,
     pub(super) sync_ends: u64,
+    drawn: Drawn,
+    /// The last synchronised update drew every row.
+    pub(super) redrawn: bool,
     pub(super) signals: Signals,
     /// Something may have changed since the last picture.
     pub(super) touched: bool,
@@ -67,6 +71,8 @@ impl Prepass {
             cursor_color: None,
             synchronizing: false,
             sync_ends: 0,
+            drawn: Drawn::new(rows.get()),
+            redrawn: false,
             signals: Signals::default(),
             touched: true,
         }
@@ -77,6 +83,7 @@ impl Prepass {
         self.flush();
         self.grid.set_size(rows, cols);
         self.region = (0, rows.get() - 1);
+        self.drawn = Drawn::new(rows.get());
         self.touched = true;
     }
 
@@ -84,6 +91,7 @@ impl Prepass {
     pub(super) fn take(&mut self, token: Token<'_>) {
         self.touched = true;
         let previous = self.previous.take();
+        self.drawn.follow(&token);
         match token {
             Token::Text(text) => self.text(previous, text),
             Token::Control(byte) => match byte {
@@ -153,6 +161,9 @@ impl Prepass {
     fn synchronize(&mut self, on: bool) {
         if self.synchronizing && !on {
             self.sync_ends += 1;
+            self.redrawn = self.drawn.all();
+        } else if on && !self.synchronizing {
+            self.drawn.begin();
         }
         self.synchronizing = on;
     }

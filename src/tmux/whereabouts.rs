@@ -15,27 +15,31 @@ pub struct Whereabouts {
     pub switched: bool,
     /// The size of a pty that shows its window whole, status lines included.
     pub window: Size,
+    /// Bytes tmux has thrown away for it because it did not take them in time.
+    pub discarded: u64,
 }
 
 impl Whereabouts {
     /// From a line of our own format: the client's name and where it is.
     fn read(line: &str) -> Option<(&str, Self)> {
-        let mut fields = line.splitn(6, '\t');
+        let mut fields = line.splitn(7, '\t');
         let (session, client) = (fields.next()?.parse().ok()?, fields.next()?);
         let (cols, rows) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let window = Size::clamped(cols, with_status(rows, fields.next()?));
+        let discarded = fields.next()?.parse().ok()?;
         let switched = !fields.next()?.is_empty();
         let whereabouts = Self {
             session,
             switched,
             window,
+            discarded,
         };
         Some((client, whereabouts))
     }
 }
 
 /// What [`Whereabouts::read`] reads. Only the last field can contain a tab.
-const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_last_session}";
+const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{client_last_session}";
 
 impl Server {
     /// Which session a client shows now, and whether it was ever switched; `None` when there is no
@@ -77,14 +81,15 @@ mod tests {
 
     #[test]
     fn a_line_is_read() {
-        let line = "$3\t/dev/pts/7\t80\t24\ton\t";
+        let line = "$3\t/dev/pts/7\t80\t24\ton\t9\t";
         let whereabouts = Whereabouts {
             session: SessionId(3),
             switched: false,
             window: Size { cols: 80, rows: 25 },
+            discarded: 9,
         };
         assert_eq!(Whereabouts::read(line), Some(("/dev/pts/7", whereabouts)));
-        let switched = Whereabouts::read("$3\tx\t80\t24\toff\ta\tb").expect("whole");
+        let switched = Whereabouts::read("$3\tx\t80\t24\toff\t0\ta\tb").expect("whole");
         assert!(switched.1.switched);
         assert_eq!(Whereabouts::read("$3\tx\t80"), None);
     }
