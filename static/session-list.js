@@ -3,6 +3,7 @@
 import { addressOf, CREATABLE } from './address.js';
 import { Refused, request, takeFromFragment } from './access.js';
 import { delay } from './connection.js';
+import { events } from './events.js';
 import { askToSignIn, el, showPanel } from './panel.js';
 
 /** How often “3 minutes ago” is written anew, in ms. */
@@ -12,6 +13,8 @@ const SILENCE = 40_000;
 
 const [list, empty, trouble, caption, form, failure] =
   ['sessions', 'empty', 'trouble', 'caption', 'create', 'create-failure'].map((id) => document.getElementById(id));
+let asked = false; // tmux has been, and answered
+let shown = null; // how many sessions there are, once it is known
 const rows = new Map(); // session id → its row, so that a change keeps focus and hover
 
 // ── the list ────────────────────────────────────────────────────────────────────────────────
@@ -25,7 +28,8 @@ const hear = {
   tmux({ state, message }) {
     // Not started is no trouble: the first session starts it.
     trouble.textContent = state === 'failed' ? message : '';
-    empty.classList.toggle('troubled', state === 'failed');
+    asked = state === 'ready' || state === 'no-server';
+    showEmpty();
   },
 };
 
@@ -43,7 +47,13 @@ function show(sessions) {
     rows.delete(id);
   }
   list.hidden = sessions.length === 0;
-  empty.hidden = sessions.length > 0;
+  shown = sessions.length;
+  showEmpty();
+}
+
+/** That nothing runs is known only once tmux was asked and the list is here. */
+function showEmpty() {
+  empty.hidden = !asked || shown !== 0;
 }
 
 class Row {
@@ -166,7 +176,7 @@ async function follow() {
       attempt = 0;
       heardAt = performance.now();
       caption.textContent = '';
-      for await (const { event, data } of events(answer.body)) hear[event]?.(data);
+      for await (const { event, data } of events(answer.body, () => { heardAt = performance.now(); })) hear[event]?.(data);
       throw new Error('the stream ended');
     } catch (error) {
       if (signal.aborted) return;
@@ -177,30 +187,6 @@ async function follow() {
         addEventListener('online', resolve, { once: true, signal });
       });
     }
-  }
-}
-
-/** The events of an event stream with JSON in them. (EventSource could not send our secret.) */
-async function* events(body) {
-  let rest = '';
-  for await (const text of texts(body)) {
-    const parts = (rest + text).split(/\r?\n\r?\n/);
-    rest = parts.pop();
-    for (const part of parts) {
-      const fields = Object.fromEntries(part.split(/\r?\n/).map((line) => line.split(/: ?(.*)/)));
-      if (fields.data) yield { event: fields.event, data: JSON.parse(fields.data) };
-    }
-  }
-}
-
-/** A body as text. Not by `for await`: not every browser can iterate a stream. */
-async function* texts(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    heardAt = performance.now();
-    yield value;
   }
 }
 

@@ -30,6 +30,31 @@ test('explains itself when nothing runs, and creates the first session', async (
   await close(page);
 });
 
+test('says that nothing runs only when tmux was asked', async () => {
+  const page = await open(browser, 'about:blank', { expected: /503/ });
+  let answer = { status: 503, body: 'tmux has not been asked yet' };
+  await page.route('**/api/events', (route) => route.fulfill(answer)); // and is asked again
+  const become = (state) => {
+    const events = { tmux: { state, message: `It is ${state}.` }, sessions: [] };
+    const body = Object.entries(events).map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`).join('');
+    answer = { contentType: 'text/event-stream', body };
+  };
+  const empty = page.getByText('No session is running');
+  await page.goto(muxview.url);
+  await page.getByText('tmux has not been asked yet').waitFor();
+  assert.equal(await empty.isVisible(), false);
+  become('starting');
+  await page.waitForFunction(() => document.querySelector('#sessions').hidden
+    && document.querySelector('#caption').textContent === 'Reconnecting…');
+  assert.equal(await empty.isVisible(), false);
+  become('failed');
+  await page.getByText('It is failed.').waitFor();
+  assert.equal(await empty.isVisible(), false);
+  become('no-server');
+  await empty.waitFor();
+  await close(page);
+});
+
 test('runs the command asked for', async () => {
   const page = await open(browser, muxview.url);
   await page.getByRole('textbox', { name: 'Name' }).fill('commanded');
