@@ -93,11 +93,12 @@ export class Muxview {
   }
 }
 
+/** CHROMIUM is a path or a name on PATH, as in .ci/tools. */
 function browserPath() {
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const places = names.flatMap((name) => process.env.PATH.split(delimiter).map((folder) => join(folder, name)));
-  const found = [process.env.CHROMIUM, ...places, '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-    '/Applications/Chromium.app/Contents/MacOS/Chromium'].find((path) => {
+  const names = [process.env.CHROMIUM || [], 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'].flat();
+  const places = (name) => (name.includes('/') ? [name] : process.env.PATH.split(delimiter).map((folder) => join(folder, name)));
+  const found = names.flatMap(places).find((path) => {
     try {
       accessSync(path, constants.X_OK);
       return true;
