@@ -1,79 +1,46 @@
 // The page of one session: joins the screen to the connection and tells the person what goes on.
 
-import { addressIn, addressOf, CREATABLE } from './address.js';
-import { request, root, secret, takeFromFragment, Refused } from './access.js';
+import { addressIn, addressOf } from './address.js';
+import { root, secret, takeFromFragment } from './access.js';
+import { Caption } from './caption.js';
 import { Connection } from './connection.js';
-import { askToSignIn, hidePanel, showPanel } from './panel.js';
+import { Ending } from './ending.js';
+import { hidePanel, showPanel } from './panel.js';
 import { Screen } from './screen.js';
-import { Close, KEY_PREFIX, PROTOCOL, say } from './wire.js';
+import { KEY_PREFIX, PROTOCOL, say } from './wire.js';
 
-/** How long a passing remark stays, and how long an outage may last before it is mentioned, in ms. */
-const REMARK = 5_000;
-const UNNOTICED = 400;
+/** How long a size must differ from the window's before taking it is offered, and how long after a
+    change of title the session's command is asked for, in ms. */
+const OFFER = 700;
+const ASK = 2_000;
 
-const [box, caption, label, viewers, roleMark] =
-  ['screen', 'caption', 'session', 'viewers', 'role'].map((id) => document.getElementById(id));
+const [box, label, viewers, roleMark, fit] =
+  ['screen', 'session', 'viewers', 'role', 'fit'].map((id) => document.getElementById(id));
+const page = document.documentElement;
+const FOLLOWED = 'muxview.followed';
 
 let address = addressIn(location.pathname);
 let session = { id: null, name: address.startsWith('$') ? null : address };
 let role = 'drive';
 let title = '';
-let rang = false;
-
-// ── what the person sees besides the picture ────────────────────────────────────────────────
-
-let notice = '';
-let remark = '';
-let remarkTimer = null;
-let late = false; // an outage has lasted long enough to be mentioned
-let lateTimer = null;
-
-function showCaption() {
-  const waiting = connection.state === 'reconnecting' && late ? 'Reconnecting…' : '';
-  const texts = { connecting: 'Connecting…', open: '', reconnecting: waiting, closed: 'Not connected' };
-  caption.textContent = remark || texts[connection.state] || notice;
-}
-
-function mention(text) {
-  remark = text;
-  clearTimeout(remarkTimer);
-  remarkTimer = setTimeout(() => {
-    remark = '';
-    showCaption();
-  }, REMARK);
-  showCaption();
-}
+let lived = false; // it was shown since it was joined
 
 function showNames() {
   const name = session.name ?? address;
   label.textContent = name;
-  document.title = (rang ? '● ' : '') + (title ? `${title} · ${name}` : name);
-}
-
-function showState(state) {
-  document.documentElement.dataset.state = state;
-  clearTimeout(lateTimer);
-  late = false;
-  if (state === 'closed') document.documentElement.dataset.late = '';
-  if (state === 'reconnecting') {
-    lateTimer = setTimeout(() => {
-      late = true;
-      document.documentElement.dataset.late = '';
-      showCaption();
-    }, UNNOTICED);
-  }
-  showCaption();
+  caption.name(title ? `${title} · ${name}` : name);
 }
 
 // ── the screen and the connection ───────────────────────────────────────────────────────────
 
 const screen = new Screen(box, {
   onInput(bytes, typed) {
-    if (!connection.send(bytes) && typed) mention('Not connected: what you type is not sent.');
+    if (!connection.send(bytes) && typed) caption.refuse();
   },
   onWanted(size) {
     connection.send(say.resize(size));
   },
+  onLayout: () => offerToFit(),
 });
 
 let joined = {}; // what the server was told in the URL
@@ -91,27 +58,49 @@ const connection = new Connection({
     return url.href;
   },
   protocols: () => (secret() ? [PROTOCOL, KEY_PREFIX + secret()] : [PROTOCOL]),
+  probe: () => ({
+    url: new URL('api/sessions', root),
+    headers: secret() ? { Authorization: `Bearer ${secret()}` } : {},
+  }),
   onState(state, detail) {
     if (state === 'open') {
-      hidePanel();
-      // What changed while the handshake was under way.
-      if (screen.wanted && screen.wanted !== joined.size) connection.send(say.resize(screen.wanted));
-      if (document.hidden !== joined.hidden) connection.send(say.visible(!document.hidden));
+      lived = true;
+      if (hidePanel()) screen.focus();
+      ending.stop();
     }
-    if (state === 'closed') explain(detail);
-    showState(state);
+    if (state === 'closed') ending.explain(detail, { address, session, lived });
+    caption.state(state);
+    offerToFit();
   },
+  onChange: () => caption.show(),
   onText(message) {
     Object.hasOwn(hear, message.type) && hear[message.type](message);
   },
   onBytes(bytes, parsed) {
     screen.frame(bytes, () => {
       parsed();
-      delete document.documentElement.dataset.late;
-      document.documentElement.dataset.picture = '';
+      delete page.dataset.late;
+      page.dataset.picture = '';
     });
   },
 });
+
+const caption = new Caption(connection);
+const ending = new Ending(join);
+
+/** Connects anew, to another address if one is given. */
+function join(to = address, remark = '') {
+  if (to !== address) {
+    address = to;
+    history.replaceState(history.state, '', encodeURIComponent(address) + location.search);
+  }
+  session = { id: null, name: address.startsWith('$') ? session.name : address };
+  lived = false;
+  showNames();
+  connection.open();
+  if (remark) caption.mention(remark);
+  screen.focus();
+}
 
 const hear = {
   hello(message) {
@@ -119,33 +108,44 @@ const hear = {
     roleMark.hidden = role !== 'view';
     screen.typing = role !== 'view';
     hear.session(message.session);
+    // What changed while the handshake was under way.
+    if (screen.wanted && screen.wanted !== joined.size) connection.send(say.resize(screen.wanted));
+    if (document.hidden !== joined.hidden) connection.send(say.visible(!document.hidden));
+    ending.know(session.id);
   },
   size: (message) => screen.size(message),
   title({ text }) {
     title = text ?? '';
     showNames();
+    ending.know(session.id, ASK);
   },
   session({ id, name }) {
     // A page that was opened by id stays there; one opened by name follows the name.
     const renamed = session.id === id && session.name !== name;
     session = { id, name };
-    if (renamed && !address.startsWith('$')) {
-      address = addressOf(session);
-      history.replaceState(history.state, '', encodeURIComponent(address) + location.search);
+    if (renamed) {
+      ending.know(id);
+      caption.mention(`Renamed to “${name}”.`);
+      if (!address.startsWith('$')) {
+        address = addressOf(session);
+        history.replaceState(history.state, '', encodeURIComponent(address) + location.search);
+      }
     }
     showNames();
   },
   moved({ session: to }) {
+    sessionStorage.setItem(FOLLOWED, JSON.stringify({ address, name: session.name ?? address }));
     location.assign(encodeURIComponent(addressOf(to)) + location.search);
   },
   viewers({ drive = 0, view = 0 }) {
     const others = drive + view - 1;
     viewers.textContent = others > 0 ? `${others + 1} here${view ? `, ${view} only watching` : ''}` : '';
+    viewers.title = `${drive} may type, ${view} only watching`;
   },
   clipboard({ text }) {
-    if (!navigator.clipboard) return mention('tmux copied text, but browsers share the clipboard only with https and localhost.');
+    if (!navigator.clipboard) return caption.mention('tmux copied text, but browsers share the clipboard only with https and localhost.');
     copy(text).then(
-      () => mention('Copied to your clipboard.'),
+      () => caption.mention('Copied to your clipboard.'),
       () => showPanel({
         title: 'Copy to your clipboard?',
         text: `tmux copied ${text.length} characters; the browser wants a click before it takes them.`,
@@ -155,16 +155,12 @@ const hear = {
     );
   },
   bell() {
-    rang = document.hidden || !document.hasFocus();
-    document.documentElement.classList.remove('rings');
-    void document.documentElement.offsetWidth; // so that the flash starts again
-    document.documentElement.classList.add('rings');
-    showNames();
+    caption.rang = document.hidden || !document.hasFocus();
+    page.classList.remove('rings');
+    void page.offsetWidth; // so that the flash starts again
+    page.classList.add('rings');
   },
-  notice({ text }) {
-    notice = text ?? '';
-    showCaption();
-  },
+  notice: ({ text }) => caption.notice(text ?? ''),
 };
 
 async function copy(text) {
@@ -172,87 +168,43 @@ async function copy(text) {
   screen.focus();
 }
 
-// ── when it ends ────────────────────────────────────────────────────────────────────────────
+// ── the size ────────────────────────────────────────────────────────────────────────────────
 
-const toList = { label: 'Back to the list', href: root.href };
-const again = { label: 'Try again', act: () => connection.open() };
+let offering = null;
 
-function explain({ code, reason }) {
-  const name = session.name ?? address;
-  const startable = CREATABLE.test(name);
-  const start = { label: 'Start it again', act: () => startAgain(name) };
-  const afresh = startable ? [start, toList] : [toList];
-  switch (code) {
-    case 1000:
-      return;
-    case Close.SIGN_IN:
-      return askToSignIn(() => connection.open());
-    case Close.NO_SESSION:
-      return showPanel({
-        title: `“${name}” is not running`,
-        text: startable ? 'There is no tmux session of this name now. This address stays its own.' : reason,
-        choices: startable ? [{ ...start, label: 'Start it' }, toList] : [toList],
-      });
-    case Close.ENDED:
-      return showPanel({ title: `“${name}” has ended`, text: sentence(reason), choices: afresh });
-    case Close.FORBIDDEN:
-      return showPanel({ title: 'Not allowed', text: sentence(reason), choices: [again, toList] });
-    case Close.TOO_OLD:
-      return reloadOnce(reason);
-    default:
-      return showPanel({ title: 'Disconnected', text: sentence(reason), choices: [again, toList] });
-  }
+/** A driver whose window would show another grid may take the size. */
+function offerToFit() {
+  clearTimeout(offering);
+  const may = () => connection.state === 'open' && role === 'drive' && !screen.fits;
+  if (!may()) fit.hidden = true;
+  else offering = setTimeout(() => { fit.hidden = !may(); }, OFFER);
 }
 
-function sentence(reason) {
-  const text = reason || 'The server closed the connection';
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
-}
-
-async function startAgain(name) {
-  try {
-    await request('api/sessions', { method: 'POST', body: { name } });
-  } catch (error) {
-    if (error instanceof Refused && error.status === 401) return askToSignIn(() => connection.open()), false;
-    if (!(error instanceof Refused && error.status === 409)) throw error; // 409: somebody was quicker
-  }
-  if (address !== name) {
-    address = name;
-    history.replaceState(history.state, '', encodeURIComponent(name) + location.search);
-  }
-  session = { id: null, name };
-  connection.open();
+fit.addEventListener('click', () => {
+  connection.send(say.resize(screen.wanted));
   screen.focus();
-}
-
-/** This page is older than the server: a reload brings the new one, unless it just did. */
-function reloadOnce(reason) {
-  const guard = 'muxview.reloaded';
-  if (sessionStorage.getItem(guard)) {
-    sessionStorage.removeItem(guard);
-    return showPanel({ title: 'This page is too old', text: sentence(reason), choices: [toList] });
-  }
-  sessionStorage.setItem(guard, '1');
-  location.reload();
-}
+});
 
 // ── the browser's own events ────────────────────────────────────────────────────────────────
 
-document.addEventListener('visibilitychange', () => {
-  connection.send(say.visible(!document.hidden));
-  if (!document.hidden) connection.retryNow();
-});
-for (const event of ['online', 'pageshow']) addEventListener(event, () => connection.retryNow());
-addEventListener('focus', () => {
-  rang = false;
-  showNames();
-});
+document.addEventListener('visibilitychange', () => connection.send(say.visible(!document.hidden)));
+addEventListener('focus', () => { caption.rang = false; });
 addEventListener('hashchange', () => takeFromFragment() && connection.open());
+// Back from the cache: what was watched before it went there is watched again.
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted && connection.state === 'closed' && ['ended', 'no-session'].includes(connection.reason)) connection.open();
+});
 
 takeFromFragment();
 showNames();
 connection.open();
 screen.focus();
+
+const from = JSON.parse(sessionStorage.getItem(FOLLOWED));
+if (from) {
+  sessionStorage.removeItem(FOLLOWED);
+  caption.mention(`Followed tmux here from “${from.name}”.`, 'Go back', () => location.assign(encodeURIComponent(from.address) + location.search));
+}
 
 // Tests look inside; nobody else should.
 if (new URLSearchParams(location.search).has('test')) window.muxview = { term: screen.term, connection };

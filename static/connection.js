@@ -1,156 +1,242 @@
-// One viewer's WebSocket, kept alive: it reconnects by itself until a final close code or
-// `close()`. In: the page's wish to be connected. Out: `onState`, `onText`, `onBytes`.
-// It must not know the DOM nor what the messages mean, except `hello` (the socket is `open`
-// with it, not before) and `ack` (it alone knows how many bytes this socket has brought).
+// One viewer's WebSocket, kept alive: reconnect.js decides, this file carries it out with a
+// WebSocket, one timer, fetch and the page's events, all of which can be replaced. In: the page's
+// wish to be connected. Out: `onState`, `onChange`, `onText`, `onBytes`. It must not know the DOM nor
+// what messages mean, except those that tell life (`hello`, `tick`, `pong`) and `ack` (it alone knows
+// how many bytes this socket has brought). Types: connection.d.ts.
 
-import { isFinal, parse, say, spread, Close } from './wire.js';
+import { initial, step } from './reconnect.js';
+import { parse, say } from './wire.js';
 
-/** First and longest mean wait between tries, in ms. */
-const RETRY = { first: 500, longest: 15_000 };
-/** A socket that lived this long was good: the next drop starts counting from zero, in ms. */
-const STABLE = 5_000;
-/** How long a handshake may take until its `hello`, in ms. */
-const HANDSHAKE = 15_000;
+/** @typedef {import('./connection.js').Environment} Environment */
+/** @typedef {import('./connection.js').Hooks} Hooks */
+/** @typedef {import('./connection.js').Connection} Public */
 
-/** Full jitter under a doubling cap: a thousand pages must not come back at once. */
-export function delay(attempt, random) {
-  return Math.max(100, random() * Math.min(RETRY.longest, RETRY.first * 2 ** attempt));
+/** Pings whose answers are still waited for; more are not remembered. */
+const PINGS = 16;
+
+/** @type {typeof import('./connection.js').pageEvents} */
+export function pageEvents(tell) {
+  const { document, navigator, addEventListener } = globalThis;
+  if (!document) return;
+  const visibility = () => tell(document.hidden ? 'hidden' : 'shown');
+  document.addEventListener('visibilitychange', visibility);
+  document.addEventListener('freeze', () => tell('freeze'));
+  document.addEventListener('resume', () => tell('wake'));
+  addEventListener('pagehide', ({ persisted }) => persisted && tell('freeze'));
+  addEventListener('pageshow', ({ persisted }) => persisted && tell('wake'));
+  addEventListener('online', () => tell('online'));
+  addEventListener('offline', () => tell('offline'));
+  if (document.hidden) tell('hidden');
+  if (navigator.onLine === false) tell('offline');
 }
 
+/** @implements {Public} */
 export class Connection {
-  /** `connecting`, `open`, `reconnecting` or `closed`. */
-  state = 'closed';
-
+  #machine = initial();
+  /** @type {WebSocket | null} */
   #socket = null;
-  #timer = null; // the one timer: the next try while waiting, silence while a socket is there
-  #attempt = 0;
-  #silence = HANDSHAKE;
-  #openedAt = 0;
-  #resumes = false;
+  #timer = /** @type {any} */ (null);
   #environment;
   #hooks;
+  /** @type {import('./reconnect.js').Event[]} Events that came while one was handled. */
+  #events = [];
+  #busy = false;
+  /** @type {AbortController | null} */
+  #probing = null;
+  /** @type {Map<number, number>} id → when it was sent */
+  #pings = new Map();
+  #pinged = 0;
+  /** @type {number | null} */
+  #roundTrip = null;
 
-  /**
-   * `url(resume)` and `protocols()` are asked at every try, so that size and secret are those
-   * of the moment. `environment` replaces the browser's own in tests.
-   */
-  constructor({ url, protocols, onState, onText, onBytes }, environment = {}) {
-    this.#hooks = { url, protocols, onState, onText, onBytes };
-    this.#environment = {
+  /** @param {Hooks} hooks @param {Partial<Environment>} [environment] */
+  constructor(hooks, environment = {}) {
+    this.#hooks = hooks;
+    /** @type {Environment} */
+    const own = {
       WebSocket: globalThis.WebSocket,
       setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
       clearTimeout: (id) => globalThis.clearTimeout(id),
       random: Math.random,
-      now: () => performance.now(),
-      ...environment,
+      // The wall's clock: others stand still while the machine sleeps.
+      now: () => Date.now(),
+      fetch: (url, init) => globalThis.fetch(url, init),
+      listen: pageEvents,
     };
+    this.#environment = { ...own, ...environment };
+    this.#environment.listen((type) => this.#tell({ type }));
   }
 
-  /** Connects, from any state. */
-  open() {
-    this.#drop();
-    this.#attempt = 0;
-    this.#resumes = false;
-    this.#become('connecting');
-    this.#connect();
-  }
+  get state() { return this.#machine.phase; }
+  get reason() { return this.#machine.reason; }
+  get retryAt() { return this.#machine.retryAt; }
+  get advice() { return this.#machine.advice; }
+  get offline() { return this.#machine.offline; }
+  get greeted() { return this.#machine.socket === 'greeted' || this.#machine.socket === 'open'; }
+  get now() { return this.#environment.now(); }
 
-  /** Ends it; only `open()` revives it. */
-  close() {
-    this.#drop();
-    this.#become('closed', { code: 1000, reason: '' });
-  }
+  open() { this.#tell({ type: 'open' }); }
+  close() { this.#tell({ type: 'close' }); }
+  retryNow() { this.#tell({ type: 'retry' }); }
 
-  /** The network or the person is back: does not wait for the timer. */
-  retryNow() {
-    if (this.state !== 'reconnecting' || this.#socket) return;
-    this.#attempt = 0;
-    this.#connect();
-  }
-
-  /** Sends text or bytes; false (and nothing kept for later) while not open. */
+  /** @param {string | BufferSource} data */
   send(data) {
-    if (this.state !== 'open' || this.#socket.readyState !== 1) return false;
+    const may = typeof data === 'string' ? this.greeted : this.#machine.socket === 'open';
+    if (!may || this.#socket?.readyState !== 1) return false;
     this.#socket.send(data);
     return true;
   }
 
-  #connect() {
-    const { WebSocket } = this.#environment;
-    const socket = new WebSocket(this.#hooks.url(this.#resumes), this.#hooks.protocols());
+  ping() {
+    const id = (this.#pinged += 1);
+    if (!this.send(say.ping(id))) return false;
+    if (this.#pings.size < PINGS) this.#pings.set(id, this.now);
+    return true;
+  }
+
+  get lag() {
+    const [oldest] = this.#pings.values();
+    return { roundTrip: this.#roundTrip, waiting: oldest === undefined ? 0 : Math.max(0, this.now - oldest) };
+  }
+
+  // ── the machine ────────────────────────────────────────────────────────────────────────────
+
+  /** One event at a time: what an effect or a hook causes comes after it. @param {import('./reconnect.js').Event} event */
+  #tell(event) {
+    this.#events.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next; (next = this.#events.shift());) this.#turn(next);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** @param {import('./reconnect.js').Event} event */
+  #turn(event) {
+    const before = this.#machine;
+    const [after, effects] = step(before, event, this.now, this.#environment.random);
+    this.#machine = after;
+    for (const effect of effects) this.#carryOut(effect);
+    if (after.phase !== before.phase) {
+      this.#hooks.onState?.(after.phase, { code: 0, reason: '', ...after.last, why: after.reason });
+    }
+    const seen = /** @type {const} */ (['phase', 'retryAt', 'advice', 'offline', 'socket']);
+    if (seen.some((name) => after[name] !== before[name])) this.#hooks.onChange?.();
+  }
+
+  /** @param {import('./reconnect.js').Effect} effect */
+  #carryOut(effect) {
+    const { setTimeout, clearTimeout } = this.#environment;
+    switch (effect.type) {
+      case 'connect':
+        return this.#connect(effect.generation, effect.resume);
+      case 'abandon':
+        return this.#drop(effect.code, effect.reason);
+      case 'timer':
+        clearTimeout(this.#timer);
+        this.#timer = effect.at === null ? null
+          : setTimeout(() => this.#tell({ type: 'timer' }), Math.max(0, effect.at - this.now));
+        return;
+      case 'ping':
+        this.ping();
+        return;
+      case 'probe':
+        this.#probe(effect.probe);
+    }
+  }
+
+  // ── the socket ─────────────────────────────────────────────────────────────────────────────
+
+  /** @param {number} generation @param {boolean} resume */
+  async #connect(generation, resume) {
+    this.#pings.clear();
+    this.#roundTrip = null;
+    try {
+      let url = this.#hooks.url(resume);
+      if (typeof url !== 'string') url = await url;
+      if (generation === this.#machine.generation && this.#machine.socket !== 'none') this.#attach(url, generation);
+    } catch (error) {
+      this.#tell({ type: 'dropped', generation, code: 1006, reason: String(error) });
+    }
+  }
+
+  /** @param {string} url @param {number} generation */
+  #attach(url, generation) {
+    const socket = new this.#environment.WebSocket(url, this.#hooks.protocols?.() ?? []);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
-    this.#silence = HANDSHAKE;
-    this.#watch();
-
-    // Events of a socket that is no longer ours change nothing.
     const current = () => socket === this.#socket;
-    const received = acknowledger((total) => current() && this.send(say.ack(total)));
+    const received = acknowledger((total) => { if (current()) this.send(say.ack(total)); });
+    let pictured = false;
     socket.onmessage = ({ data }) => {
       if (!current()) return;
-      this.#watch();
-      if (typeof data !== 'string') {
-        this.#hooks.onBytes(new Uint8Array(data), received(data.byteLength));
-        return;
-      }
-      const message = parse(data);
-      if (message?.type === 'hello') this.#hello(message);
-      if (message) this.#hooks.onText(message);
+      if (typeof data === 'string') return this.#text(data, generation);
+      this.#tell(pictured ? { type: 'heard', generation } : { type: 'picture', generation });
+      pictured = true;
+      this.#hooks.onBytes?.(new Uint8Array(data), received(data.byteLength));
     };
-    socket.onclose = ({ code, reason }) => current() && this.#closed(code, reason);
+    socket.onclose = ({ code, reason }) => {
+      if (!current()) return;
+      this.#socket = null;
+      this.#tell({ type: 'dropped', generation, code, reason });
+    };
   }
 
-  #hello({ ping_ms: ping }) {
-    if (ping > 0) this.#silence = 2.5 * ping;
-    this.#watch();
-    if (this.state === 'open') return; // the server was replaced under this very socket
-    this.#openedAt = this.#environment.now();
-    this.#resumes = true;
-    this.#become('open');
+  /** @param {string} data @param {number} generation */
+  #text(data, generation) {
+    const message = parse(data);
+    const type = message?.type;
+    if (type === 'hello') this.#tell({ type: 'greeted', generation, pingMs: Number(message.ping_ms) || 0 });
+    else this.#tell({ type: 'heard', generation, alive: type === 'tick' || type === 'pong' });
+    if (type === 'pong') this.#pong(message.id);
+    if (message) this.#hooks.onText?.(message);
   }
 
-  /** A link that brings nothing any more never says so: it is left, not closed and waited for. */
-  #watch() {
-    this.#later(this.#silence, () => this.#closed(1006, 'nothing heard'));
+  /** @param {unknown} id */
+  #pong(id) {
+    const sent = this.#pings.get(/** @type {number} */ (id));
+    if (sent === undefined) return;
+    for (const earlier of this.#pings.keys()) if (earlier <= Number(id)) this.#pings.delete(earlier);
+    this.#roundTrip = Math.max(0, this.now - sent);
   }
 
-  #closed(code, reason) {
-    const lived = this.state === 'open' ? this.#environment.now() - this.#openedAt : 0;
-    this.#drop();
-    if (isFinal(code)) return this.#become('closed', { code, reason });
-    if (lived >= STABLE) this.#attempt = 0;
-    if (code === Close.BUSY) this.#attempt += 2;
-    const { random } = this.#environment;
-    const asked = code === Close.RESTART ? spread(reason) : null;
-    const wait = asked === null ? delay(this.#attempt++, random) : random() * asked;
-    this.#become('reconnecting', { code, reason });
-    this.#later(wait, () => this.#connect());
-  }
-
-  #drop() {
-    this.#environment.clearTimeout(this.#timer);
+  /** @param {number} code @param {string} reason */
+  #drop(code, reason) {
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    socket?.close(code, reason);
   }
 
-  #later(ms, run) {
-    this.#environment.clearTimeout(this.#timer);
-    this.#timer = this.#environment.setTimeout(run, ms);
-  }
+  // ── what a browser does not tell of a refused WebSocket ──────────────────────────────────────
 
-  #become(state, detail) {
-    if (this.state === state) return;
-    this.state = state;
-    this.#hooks.onState(state, detail);
+  /** @param {number} probe */
+  async #probe(probe) {
+    this.#probing?.abort();
+    this.#probing = new AbortController();
+    const asked = this.#hooks.probe?.();
+    if (!asked) return;
+    /** @type {import('./reconnect.js').ProbeResult} */
+    let status = 'unreachable';
+    try {
+      const answer = await this.#environment.fetch(asked.url, {
+        headers: asked.headers, cache: 'no-store', redirect: 'manual', signal: this.#probing.signal,
+      });
+      status = answer.type === 'opaqueredirect' || (answer.status >= 300 && answer.status < 400) ? 'redirect' : answer.status;
+      answer.body?.cancel().catch(() => {});
+    } catch {
+      // no answer is an answer
+    }
+    this.#tell({ type: 'probed', probe, status });
   }
 }
 
-/** Counts what the terminal has parsed; one ack for everything parsed in one task. */
+/** Counts what the terminal has parsed; one ack for everything parsed in one task. @param {(total: number) => void} send */
 function acknowledger(send) {
   let total = 0;
   let waiting = false;
-  return (bytes) => () => {
+  return (/** @type {number} */ bytes) => () => {
     total += bytes;
     if (waiting) return;
     waiting = true;

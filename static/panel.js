@@ -13,9 +13,11 @@ export function el(tag, properties = {}, ...children) {
 const dialog = el('dialog', { className: 'panel' });
 document.body.append(dialog);
 
-/** Closes whatever is shown. */
+/** Closes whatever is shown; true if something was. */
 export function hidePanel() {
+  const { open } = dialog;
   dialog.close();
+  return open;
 }
 
 /**
@@ -48,18 +50,18 @@ export function showPanel({ title, text, fields = [], choices, modal = false }) 
   if (modal) dialog.showModal();
   else dialog.show();
   // Enter on what just appeared must not end anything.
-  (form.querySelector('input') ?? form.querySelector('button:not(.danger)'))?.focus();
+  (form.querySelector('input:required') ?? form.querySelector('button:not(.danger)'))?.focus();
 }
 
-/** Asks for the link or the secret, then calls `then`. */
-export function askToSignIn(then) {
+/** Asks for the link or the secret, then calls `then`. `why` is a sentence before the question. */
+export function askToSignIn(then, why = '') {
   const input = el('input', {
     type: 'password', name: 'secret', autocomplete: 'current-password', required: true,
     placeholder: 'https://…/#t=…',
   });
   showPanel({
     title: 'Sign in',
-    text: 'Paste the link that muxview printed when it started, or only the part after “#t=”. '
+    text: `${why && `${why} `}Paste the link that muxview printed when it started, or only the part after “#t=”. `
       + '“muxview url” prints it again.',
     fields: [el('label', {}, 'Link or secret', input)],
     choices: [{

@@ -5,6 +5,7 @@ import { Terminal } from './xterm.mjs';
 import { FitAddon } from './addon-fit.mjs';
 import { Unicode11Addon } from './addon-unicode11.mjs';
 import { WebLinksAddon } from './addon-web-links.mjs';
+import { keepSelection, whileSelecting } from './selection.js';
 import { themes } from './themes.js';
 
 const FONTS = 'ui-monospace, "SF Mono", SFMono-Regular, Menlo, "Cascadia Mono", "DejaVu Sans Mono", '
@@ -26,9 +27,12 @@ export class Screen {
   #next = null; // the grid of the next frame
   #due = null; // the grid of the frame that is being parsed
   #settle = null;
+  #held = null; // frames that wait until the pointer has selected
+  #onLayout = () => {};
 
-  /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus. */
-  constructor(box, { onInput, onWanted }) {
+  /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus.
+      `onLayout`: the grid or what the window would like is another. */
+  constructor(box, { onInput, onWanted, onLayout = () => {} }) {
     this.#box = box;
     const light = matchMedia('(prefers-color-scheme: light)');
     this.term = new Terminal({
@@ -61,7 +65,9 @@ export class Screen {
     term.onData((text) => onInput(encoder.encode(text), !report.test(text)));
     term.onBinary((text) => onInput(Uint8Array.from(text, (c) => c.charCodeAt(0)), false));
 
+    whileSelecting(box, term, (selecting) => this.#hold(selecting));
     this.#arrange();
+    this.#onLayout = onLayout;
     new ResizeObserver(() => {
       clearTimeout(this.#settle);
       const before = this.wanted;
@@ -83,7 +89,25 @@ export class Screen {
   frame(bytes, parsed) {
     const next = this.#next;
     this.#next = null;
-    if (!next) return this.term.write(bytes, parsed);
+    // Held ones are not acknowledged, so the server soon sends no more.
+    if (this.#held) this.#held.push([bytes, next, parsed]);
+    else this.#write(bytes, next, parsed);
+  }
+
+  #hold(selecting) {
+    const held = this.#held ?? [];
+    this.#held = selecting ? held : null;
+    if (!selecting) for (const frame of held) this.#write(...frame);
+  }
+
+  #write(bytes, next, parsed) {
+    const selected = keepSelection(this.term);
+    if (!next) {
+      return this.term.write(bytes, () => {
+        selected();
+        parsed();
+      });
+    }
     // Through the write queue, and there not before the reset with which the frame begins: between
     // two writes xterm may give way to the browser, which would paint one picture in the other's grid.
     this.term.write('', () => {
@@ -92,6 +116,7 @@ export class Screen {
     this.term.write(bytes, () => {
       this.#resize();
       this.#arrange();
+      selected();
       parsed();
     });
   }
@@ -109,6 +134,11 @@ export class Screen {
 
   focus() {
     this.term.focus();
+  }
+
+  /** Whether the grid is the one this window would like. */
+  get fits() {
+    return !this.wanted || (this.wanted.cols === this.term.cols && this.wanted.rows === this.term.rows);
   }
 
   #usualFont() {
@@ -131,6 +161,7 @@ export class Screen {
       cell under the mouse must stay true. */
   #arrange() {
     this.#measure();
+    this.#onLayout();
     const { options } = this.term;
     options.fontSize = this.#usualFont();
     const shrink = this.#ratio();

@@ -2,9 +2,9 @@
 
 import { addressOf, CREATABLE } from './address.js';
 import { Refused, request, takeFromFragment } from './access.js';
-import { delay } from './connection.js';
 import { events } from './events.js';
 import { askToSignIn, el, showPanel } from './panel.js';
+import { delay } from './reconnect.js';
 
 /** How often “3 minutes ago” is written anew, in ms. */
 const REWRITE = 20_000;

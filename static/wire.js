@@ -19,16 +19,16 @@ export const Close = Object.freeze({
   TOO_OLD: 4426,
 });
 
-/** One rule: 4400–4499 are final, every other code is retried. */
+/** One rule: 4400–4499 are final, every other code is retried. @param {number} code */
 export const isFinal = (code) => code >= 4400 && code <= 4499;
 
-/** Milliseconds over which the server asks its viewers to spread their first try, or null. */
+/** Milliseconds over which the server asks its viewers to spread their first try, or null. @param {string | undefined} reason */
 export function spread(reason) {
   const found = /^spread=(\d{1,6})$/.exec(reason ?? '');
   return found && Number(found[1]);
 }
 
-/** A server's text message, or null for anything this page does not understand. */
+/** A server's text message, or null for anything this page does not understand. @param {string} text */
 export function parse(text) {
   try {
     const message = JSON.parse(text);
@@ -40,8 +40,13 @@ export function parse(text) {
 
 /** What a viewer says. */
 export const say = Object.freeze({
+  /** @param {{ cols: number, rows: number }} size */
   resize: ({ cols, rows }) => JSON.stringify({ type: 'resize', cols, rows }),
+  /** @param {number} bytes */
   ack: (bytes) => JSON.stringify({ type: 'ack', bytes }),
+  /** @param {boolean} visible */
   visible: (visible) => JSON.stringify({ type: 'visible', visible }),
   repaint: () => JSON.stringify({ type: 'repaint' }),
+  /** @param {number} id */
+  ping: (id) => JSON.stringify({ type: 'ping', id }),
 });

@@ -1,28 +1,34 @@
-// The connection without a browser: a fake socket and a fake clock.
+// The connection without a browser: fake sockets and a fake clock, and at the end a real server.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { Connection, delay } from '../../static/connection.js';
+import { Connection, pageEvents } from '../../static/connection.js';
 import { isFinal, parse, spread } from '../../static/wire.js';
 
 /** A connection whose world stands still until the test moves it. */
-function world({ random = 0.5 } = {}) {
+function world({ random = 0.5, url = (resume) => (resume ? 'resume' : 'first'), answer = () => ({ status: 200 }) } = {}) {
   const sockets = [];
   const log = [];
+  const asked = [];
   let now = 0;
   let timer = null;
+  let tell;
   class FakeSocket {
     readyState = 0;
     sent = [];
-    constructor(url) {
-      this.url = url;
+    constructor(url, protocols) {
+      if (url === 'bad') throw new SyntaxError('bad URL');
+      Object.assign(this, { url, protocols });
       sockets.push(this);
     }
     send(data) {
       this.sent.push(data);
     }
-    close() {
-      this.abandoned = true;
+    close(code, reason) {
+      this.closed = [code, reason];
+      this.readyState = 2;
     }
     text(message) {
       this.readyState = 1;
@@ -34,160 +40,217 @@ function world({ random = 0.5 } = {}) {
     bytes(length) {
       this.onmessage({ data: new ArrayBuffer(length) });
     }
+    show() {
+      this.hello();
+      this.bytes(1);
+    }
     drop(code = 1006, reason = '') {
       this.onclose({ code, reason });
     }
   }
   const connection = new Connection({
-    url: (resume) => (resume ? 'resume' : 'first'),
+    url,
     protocols: () => ['muxview.v1'],
-    onState: (state, detail) => log.push(detail?.code ? `${state} ${detail.code}` : state),
+    probe: () => ({ url: 'probe', headers: { Authorization: 'Bearer x' } }),
+    onState: (state, { code, why }) => log.push([state, code || '', why ?? ''].join(' ').trim()),
     onText: (message) => log.push(message.type),
     onBytes: (bytes, parsed) => log.push({ length: bytes.length, parsed }),
   }, {
     WebSocket: FakeSocket,
     setTimeout: (run, ms) => (timer = { run, at: now + ms }),
-    clearTimeout: () => { timer = null; },
+    clearTimeout: (id) => { if (id === timer) timer = null; },
     random: () => random,
     now: () => now,
+    fetch: async (url, init) => { asked.push([url, init]); return answer(); },
+    listen: (hook) => { tell = hook; },
   });
   return {
-    connection, sockets, log,
+    connection, sockets, log, asked,
+    page: (event) => tell(event),
     get last() { return sockets.at(-1); },
     get wait() { return timer && timer.at - now; },
+    get shown() { return log.filter((entry) => typeof entry === 'string'); },
     pass(ms) { now += ms; },
     elapse() {
       const { run, at } = timer;
-      [now, timer] = [at, null];
+      [now, timer] = [Math.max(now, at), null];
       run();
     },
   };
 }
 
-test('is open with the hello, not with the socket', () => {
+const opened = (options) => {
+  const w = world(options);
+  w.connection.open();
+  w.last.show();
+  return w;
+};
+
+test('is open with the first picture; messages go from the hello on, input only then', () => {
   const w = world();
   w.connection.open();
+  assert.deepEqual([w.last.url, w.last.protocols, w.last.binaryType], ['first', ['muxview.v1'], 'arraybuffer']);
   assert.equal(w.connection.send('early'), false);
   w.last.hello();
-  assert.deepEqual(w.log, ['connecting', 'open', 'hello']);
-  assert.equal(w.connection.send('typed'), true);
-  assert.deepEqual(w.last.sent, ['typed']);
+  assert.equal(w.connection.state, 'connecting');
+  assert.equal(w.connection.send('{"type":"visible"}'), true);
+  assert.equal(w.connection.send(new Uint8Array(1)), false);
+  w.last.bytes(3);
+  assert.deepEqual(w.shown, ['connecting', 'hello', 'open']);
+  assert.equal(w.connection.send(new Uint8Array([65])), true);
+  assert.equal(w.last.sent.length, 2);
 });
 
-test('comes back by itself, later each time, and says that it resumes', () => {
-  const w = world({ random: 1 });
-  w.connection.open();
-  w.last.hello();
+test('comes back by itself and says that it resumes', () => {
+  const w = opened();
   w.last.drop();
-  const waits = [];
-  for (let n = 0; n < 8; n++) {
-    waits.push(w.wait);
-    w.elapse();
-    w.last.drop();
-  }
-  assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 15000, 15000, 15000]);
+  assert.equal(w.connection.retryAt, 250);
+  w.elapse();
   assert.equal(w.last.url, 'resume');
-  assert.deepEqual(w.log.slice(3), ['reconnecting 1006']);
-});
-
-test('a good while open starts the waits anew; a flapping server does not', () => {
-  const w = world({ random: 1 });
-  w.connection.open();
-  for (const expected of [500, 1000, 2000]) {
-    w.last.hello();
-    w.last.drop();
-    assert.equal(w.wait, expected);
-    w.elapse();
-  }
-  w.last.hello();
-  w.pass(5_000);
-  w.last.drop();
-  assert.equal(w.wait, 500);
+  w.last.show();
+  assert.deepEqual(w.shown, ['connecting', 'hello', 'open', 'reconnecting 1006', 'hello', 'open']);
 });
 
 test('nothing typed while away is kept for later', () => {
-  const w = world();
-  w.connection.open();
-  w.last.hello();
+  const w = opened();
   w.last.drop();
-  assert.equal(w.connection.send('lost'), false);
-  w.elapse();
-  w.last.hello();
+  for (let n = 0; n < 2; n++) {
+    assert.equal(w.connection.send(new Uint8Array([1])), false);
+    if (n === 0) w.elapse();
+  }
+  w.last.show();
   assert.deepEqual(w.last.sent, []);
+  // Nor what is typed into a socket that is closing.
+  w.last.readyState = 2;
+  assert.equal(w.connection.send(new Uint8Array([1])), false);
 });
 
-test('4400–4499 end it, every other code is retried', () => {
-  for (const code of [1000, 1001, 1005, 1006, 1012, 1013, 3000, 4399, 4500, 4508, 4999]) {
-    const w = world();
-    w.connection.open();
-    w.last.drop(code);
-    assert.equal(w.connection.state, 'reconnecting', String(code));
-    assert.ok(w.wait >= 0);
-  }
-  for (const code of [4400, 4401, 4404, 4410, 4477, 4499]) {
-    const w = world();
-    w.connection.open();
-    w.last.drop(code, 'why');
-    assert.deepEqual(w.log, ['connecting', `closed ${code}`]);
-    assert.equal(w.wait, null);
-  }
+test('a final code ends it with its reason', () => {
+  const w = opened();
+  w.last.drop(4410, 'the session ended');
+  assert.deepEqual([w.shown.at(-1), w.connection.reason, w.wait], ['closed 4410 ended', 'ended', null]);
 });
 
-test('a restart asks for a spread, a busy server for patience', () => {
-  const w = world({ random: 0.25 });
-  w.connection.open();
-  w.last.drop(1012, 'spread=2000');
-  assert.equal(w.wait, 500);
-  w.elapse();
-  w.last.drop(1013);
-  assert.equal(w.wait, 500); // 0.25 of 2000
-});
-
-test('silence is a drop, and a socket left behind changes nothing', () => {
+test('silence in CONNECTING, OPEN and CLOSING: the socket is left, not waited for', () => {
   const w = world();
   w.connection.open();
-  w.last.hello();
-  assert.equal(w.wait, 37_500);
-  w.pass(30_000);
-  w.last.text({ type: 'tick' });
-  assert.equal(w.wait, 37_500);
-  const old = w.last;
+  w.elapse();
+  assert.deepEqual(w.last.closed, [1000, 'nothing heard']);
+  w.elapse();
+  w.last.show();
+  w.last.readyState = 2; // the browser has seen a close frame, but no end
+  w.elapse();
+  w.elapse();
+  const left = w.last;
+  assert.deepEqual(left.closed, [1000, 'nothing heard']);
+  const { length } = w.log;
+  left.drop();
+  left.text({ type: 'tick' });
+  left.bytes(1);
+  assert.equal(w.log.length, length);
+  w.elapse();
+  assert.equal(w.sockets.length, 3);
+});
+
+test('a URL that is late comes to nothing once it is not wanted any more', async () => {
+  let give;
+  const w = world({ url: () => new Promise((resolve) => { give = resolve; }) });
+  w.connection.open();
+  const first = give;
+  w.connection.open();
+  first('old');
+  await null;
+  await null;
+  assert.equal(w.sockets.length, 0);
+  give('new');
+  await null;
+  await null;
+  assert.deepEqual(w.sockets.map(({ url }) => url), ['new']);
+});
+
+test('a WebSocket that cannot even be made is a drop', () => {
+  const w = world({ url: () => 'bad' });
+  w.connection.open();
+  assert.deepEqual(w.shown, ['connecting', 'reconnecting 1006']);
+  assert.ok(w.wait > 0);
+});
+
+test('what a hook causes comes after what it was told', () => {
+  const w = opened();
+  const states = [];
+  const connection = new Connection({
+    url: () => 'x',
+    onState(state) {
+      states.push(state);
+      if (state === 'connecting') connection.close();
+    },
+  }, { WebSocket: w.last.constructor, setTimeout: () => 1, clearTimeout: () => {}, listen: () => {} });
+  connection.open();
+  assert.deepEqual(states, ['connecting', 'closed']);
+  assert.ok(w.last.closed);
+});
+
+test('the page leads it: frozen, awake, offline, online', () => {
+  const w = opened();
+  w.page('freeze');
+  assert.deepEqual(w.last.closed, [1000, 'frozen']);
+  assert.equal(w.wait, null);
+  w.page('wake');
+  assert.equal(w.sockets.length, 2);
+  w.last.show();
+  w.page('offline');
+  assert.equal(w.connection.offline, true);
+  assert.match(w.last.sent.at(-1), /"ping"/);
   w.elapse();
   assert.equal(w.connection.state, 'reconnecting');
-  assert.ok(old.abandoned);
-  const before = w.log.length;
-  old.drop();
-  old.text({ type: 'tick' });
-  assert.equal(w.log.length, before);
-  w.elapse();
-  assert.equal(w.sockets.length, 2);
+  w.pass(1_000);
+  w.page('online');
+  assert.equal(w.sockets.length, 3);
 });
 
-test('the person can end the wait, and end it all', () => {
-  const w = world();
-  w.connection.open();
-  w.last.drop();
-  w.connection.retryNow();
-  w.connection.retryNow();
-  assert.equal(w.sockets.length, 2);
-  w.connection.close();
-  assert.equal(w.connection.state, 'closed');
-  assert.equal(w.wait, null);
-  w.last.drop();
-  assert.equal(w.connection.state, 'closed');
+test('outside a browser there is no page to listen to', () => {
+  pageEvents(() => assert.fail('nothing to tell'));
+});
+
+test('after refusals a plain request tells why', async () => {
+  for (const [answer, proof] of [
+    [() => ({ status: 401 }), (w) => assert.equal(w.connection.reason, 'sign-in')],
+    [() => ({ status: 0, type: 'opaqueredirect' }), (w) => assert.deepEqual(w.shown.at(-1), X,
+    [() => { throw new TypeError('failed'); }, (w) => assert.equal(w.connection.state, 'reconnecting')],
+    [() => ({ status: 200 }), (w) => assert.equal(w.connection.state, 'reconnecting')],
+  ]) {
+    const w = world({ answer });
+    w.connection.open();
+    w.last.drop();
+    w.elapse();
+    w.last.drop();
+    await new Promise(setImmediate);
+    assert.equal(w.asked.length, 1);
+    const [url, init] = w.asked[0];
+    assert.deepEqual([url, init.cache, init.redirect, init.headers.Authorization], ['probe', 'no-store', 'manual', 'Bearer x']);
+    proof(w);
+  }
+});
+
+test('round trips are measured, and how long an answer is waited for', () => {
+  const w = opened();
+  assert.deepEqual(w.connection.lag, { roundTrip: null, waiting: 0 });
+  w.connection.ping();
+  w.pass(70);
+  assert.deepEqual(w.connection.lag, { roundTrip: null, waiting: 70 });
+  const { id } = JSON.parse(w.last.sent.at(-1));
+  w.last.text({ type: 'pong', id: 'not ours' });
+  w.last.text({ type: 'pong', id });
+  assert.deepEqual(w.connection.lag, { roundTrip: 70, waiting: 0 });
 });
 
 test('acks give the total of this socket, once for all that was parsed together', async () => {
-  const w = world();
-  w.connection.open();
-  w.last.hello();
+  const w = opened();
   w.last.bytes(100);
   w.last.bytes(20);
-  const [first, second] = w.log.slice(-2);
-  first.parsed();
-  second.parsed();
+  for (const { parsed } of w.log.filter((entry) => entry.parsed)) parsed();
   await null;
-  assert.deepEqual(w.last.sent, ['{"type":"ack","bytes":120}']);
+  assert.deepEqual(w.last.sent, ['{"type":"ack","bytes":121}']);
 
   w.last.bytes(5);
   const late = w.log.at(-1);
@@ -196,15 +259,36 @@ test('acks give the total of this socket, once for all that was parsed together'
   w.last.hello();
   late.parsed(); // of the old socket
   w.last.bytes(7);
-  w.log.at(-1).parsed();
+  w.log.find((entry) => entry.length === 7).parsed();
   await null;
   assert.deepEqual(w.last.sent, ['{"type":"ack","bytes":7}']);
 });
 
-test('delays are drawn from the whole range and never below 100 ms', () => {
-  assert.equal(delay(0, () => 0), 100);
-  assert.equal(delay(3, () => 0.5), 2000);
-  assert.equal(delay(60, () => 1), 15_000);
+test('a server that is bounced mid-session is found again, and answers again', async () => {
+  let server = await serve(0);
+  const { port } = server.address();
+  const states = waiter();
+  const texts = waiter();
+  const connection = new Connection({
+    url: () => `ws://127.0.0.1:${port}`,
+    protocols: () => ['muxview.v1'],
+    onState: (state) => states.give(state),
+    onBytes: (bytes) => texts.give(Buffer.from(bytes).toString()),
+  }, { WebSocket: await nodeWebSocket() });
+  connection.open();
+  await states.until('open');
+  assert.equal(connection.send(Buffer.from('one')), true);
+  await texts.until('echo one');
+  server.bounce();
+  await states.until('reconnecting');
+  assert.equal(connection.send(Buffer.from('lost')), false);
+  server = await serve(port);
+  await states.until('open');
+  assert.equal(connection.send(Buffer.from('two')), true);
+  await texts.until('echo two');
+  assert.ok(!texts.all.includes('echo lost'));
+  connection.close();
+  server.bounce();
 });
 
 test('what this page does not understand is nothing', () => {
@@ -215,3 +299,89 @@ test('what this page does not understand is nothing', () => {
   assert.equal(spread(undefined), null);
   assert.equal(isFinal(4450), true);
 });
+
+// ── a real server of a few lines, and a WebSocket for node versions without one ────────────────
+
+/** Values as they come; `until(value)` waits for the next that equals it. */
+function waiter() {
+  const all = [];
+  let waiting = [];
+  return {
+    all,
+    give(value) {
+      all.push(value);
+      waiting = waiting.filter(([wanted, resolve]) => wanted !== value || resolve());
+    },
+    until: (value) => new Promise((resolve) => { waiting.push([value, resolve]); }),
+  };
+}
+
+/** Frames of less than 126 bytes, all that is needed here. */
+function frames(stream, masked, onFrame) {
+  let rest = Buffer.alloc(0);
+  stream.on('data', (piece) => {
+    rest = Buffer.concat([rest, piece]);
+    const head = masked ? 6 : 2;
+    while (rest.length >= head && rest.length >= head + (rest[1] & 127)) {
+      const length = rest[1] & 127;
+      const payload = Buffer.from(rest.subarray(head, head + length));
+      if (masked) payload.forEach((byte, i) => { payload[i] = byte ^ rest[2 + (i % 4)]; });
+      onFrame(rest[0] & 15, payload);
+      rest = rest.subarray(head + length);
+    }
+  });
+}
+
+async function serve(port) {
+  const sockets = new Set();
+  const server = createServer();
+  server.on('upgrade', (request, socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: muxview.v1\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    const send = (opcode, text) => socket.write(Buffer.concat([Buffer.from([0x80 | opcode, text.length]), Buffer.from(text)]));
+    send(1, '{"type":"hello","ping_ms":15000}');
+    send(2, 'picture');
+    frames(socket, true, (opcode, payload) => opcode === 2 && send(2, `echo ${payload}`));
+  });
+  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
+  server.bounce = () => {
+    server.close();
+    sockets.forEach((socket) => socket.destroy());
+  };
+  return server;
+}
+
+async function nodeWebSocket() {
+  if (globalThis.WebSocket) return globalThis.WebSocket;
+  const { request } = await import('node:http');
+  return class {
+    readyState = 0;
+    constructor(url, [protocol]) {
+      const { hostname, port } = new URL(url);
+      const asking = request({ hostname, port, headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': 13,
+        'Sec-WebSocket-Key': Buffer.alloc(16, 1).toString('base64'), 'Sec-WebSocket-Protocol': protocol } });
+      const end = () => {
+        if (this.readyState === 3) return;
+        this.readyState = 3;
+        this.onclose?.({ code: 1006, reason: '' });
+      };
+      asking.on('error', end).on('upgrade', (_, stream, head) => {
+        this.readyState = 1;
+        this.stream = stream;
+        stream.on('close', end).on('error', end);
+        if (head.length) stream.unshift(head);
+        frames(stream, false, (opcode, payload) => this.onmessage?.({ data: opcode === 1 ? String(payload) : new Uint8Array(payload).buffer }));
+      }).end();
+    }
+    send(data) {
+      const bytes = Buffer.from(data);
+      // A mask of zeros changes nothing.
+      this.stream.write(Buffer.concat([Buffer.from([0x80 | (typeof data === 'string' ? 1 : 2), 0x80 | bytes.length, 0, 0, 0, 0]), bytes]));
+    }
+    close() {
+      this.stream?.destroy();
+    }
+  };
+}

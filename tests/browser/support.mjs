@@ -2,13 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const BINARY = process.env.MUXVIEW_BIN ?? fileURLToPath(new URL('../../target/debug/muxview', import.meta.url));
+/** With MUXVIEW_PAGES=1 the pages are those of `static/dist`, whatever the binary has embedded: no build of
+    it is needed while they are worked on. */
+const PAGES = process.env.MUXVIEW_PAGES && fileURLToPath(new URL('../../static/dist/', import.meta.url));
 /** How long a condition may take on a busy machine, in ms. */
 export const PATIENCE = 20_000;
 
@@ -113,7 +116,9 @@ function browserPath() {
 /** One browser a test file; `--no-sandbox` because CI runs as root. */
 export const launch = () => chromium.launch({
   executablePath: browserPath(),
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update'],
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update',
+    // Pages that were put in by a test count as foreign to loopback.
+    ...(PAGES ? ['--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets'] : [])],
 });
 
 /**
@@ -123,6 +128,7 @@ export const launch = () => chromium.launch({
 export async function open(browser, url, { expected, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 900, height: 600 }, ...options });
   context.setDefaultTimeout(PATIENCE);
+  if (PAGES) await context.route(/\/assets\/[^/]+$|\/(s\/[^/]+)?$|\/\?/, ownPages);
   const page = await context.newPage();
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(String(error)));
@@ -131,6 +137,15 @@ export async function open(browser, url, { expected, ...options } = {}) {
   });
   await page.goto(url);
   return page;
+}
+
+async function ownPages(route) {
+  const { pathname } = new URL(route.request().url());
+  const asset = /\/(assets\/[^/]+)$/.exec(pathname)?.[1];
+  if (asset) return route.fulfill({ path: PAGES + asset });
+  const answer = await route.fetch().catch(() => null);
+  if (!answer?.ok() || route.request().resourceType() !== 'document') return route.continue();
+  return route.fulfill({ response: answer, body: readFileSync(PAGES + (/\/s\/[^/]+$/.test(pathname) ? 'session.html' : 'index.html'), 'utf8') });
 }
 
 /** Closes the page and its context; nothing may have gone wrong in it. */
