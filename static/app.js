@@ -207,4 +207,4 @@ if (from) {
 }
 
 // Tests look inside; nobody else should.
-if (new URLSearchParams(location.search).has('test')) window.muxview = { term: screen.term, connection };
+if (new URLSearchParams(location.search).has('test')) window.muxview = { term: screen.term, screen, connection };

@@ -10,7 +10,6 @@ import { delay } from './reconnect.js';
 
 /** A stream without a byte for this long is dead: the server sends at least a comment every 15 s; in ms. */
 const SILENCE = 40_000;
-const SHELLS = /^-?(ba|da|z|k|mk|tc|c|fi|a|y)?sh$|^(nu|elvish|xonsh|pwsh)$/;
 const RELOADED = 'muxview.reloaded';
 
 const toList = { label: 'Back to the list', href: root.href };
@@ -89,7 +88,7 @@ export class Ending {
   // ── over: start it again, or wait until somebody does ───────────────────────────────────────
 
   #over(name, address, session, why, reason) {
-    if (this.#known?.name !== name) this.#known = remembered(name);
+    if (!this.#known || (this.#known.id !== session.id && this.#known.name !== name)) this.#known = remembered(name);
     this.#watch(name, address, session);
     const startable = CREATABLE.test(name);
     if (!startable) {
@@ -102,8 +101,7 @@ export class Ending {
     const field = (label, name, value, placeholder) => el('label', {}, label, el('input', {
       name, value, placeholder, autocomplete: 'off', spellcheck: false, autocapitalize: 'off',
     }));
-    const command = known && !SHELLS.test(known.command) ? known.command : '';
-    const fields = [field('Command', 'command', known?.started ?? command, 'your shell'), field('Directory', 'cwd', known?.cwd ?? '', 'home')];
+    const fields = [field('Command', 'command', known?.start ?? '', 'your shell'), field('Directory', 'cwd', known?.cwd ?? '', 'home')];
     const act = () => {
       const [command, cwd] = fields.map((label) => label.querySelector('input').value.trim());
       return this.#start(name, { ...(command && { command }), ...(cwd && { cwd }) });
@@ -127,7 +125,6 @@ export class Ending {
       if (!(error instanceof Refused && error.status === 409)) throw error;
     }
     this.#joined = '';
-    sessionStorage.setItem(memory(name), JSON.stringify({ ...this.#known, name, started: how.command ?? '' }));
     hidePanel();
     this.#join(name);
     return false;

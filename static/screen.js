@@ -136,6 +136,11 @@ export class Screen {
     this.term.focus();
   }
 
+  /** How many frames wait until the pointer has selected. */
+  get holding() {
+    return this.#held?.length ?? 0;
+  }
+
   /** Whether the grid is the one this window would like. */
   get fits() {
     return !this.wanted || (this.wanted.cols === this.term.cols && this.wanted.rows === this.term.rows);

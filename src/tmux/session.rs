@@ -37,6 +37,8 @@ pub struct Session {
     pub size: Option<Size>,
     /// What runs in its active pane.
     pub command: String,
+    /// The shell command its active pane was started with; empty for the user's shell.
+    pub start: String,
     /// The directory of its active pane.
     pub cwd: String,
     /// The title of its active pane.
@@ -62,11 +64,12 @@ const COMMAND_BYTES: usize = 8 * 1024;
 /// Fields in order; the name comes last and the title before it, as they contain anything but control
 /// characters.
 fn format() -> String {
-    // A directory may contain even line breaks.
+    // A directory may contain even line breaks, a command too.
     let cwd = "#{s|[\x01-\x1f]|?|:pane_current_path}";
+    let start = "#{s|[\x01-\x1f]|?|:pane_start_command}";
     let tab = FIELD;
     format!(
-        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{session_activity}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}#{{pane_current_command}}{tab}{cwd}{tab}#{{pane_title}}{tab}#{{session_name}}"
+        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{session_activity}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}#{{pane_current_command}}{tab}{start}{tab}{cwd}{tab}#{{pane_title}}{tab}#{{session_name}}"
     )
 }
 
@@ -101,7 +104,7 @@ pub(super) fn read_list(sessions: &str, clients: &str) -> Vec<Session> {
 }
 
 fn read(line: &str) -> Option<Session> {
-    let fields: Vec<&str> = line.splitn(12, FIELD).collect();
+    let fields: Vec<&str> = line.splitn(13, FIELD).collect();
     let &[
         id,
         windows,
@@ -112,6 +115,7 @@ fn read(line: &str) -> Option<Session> {
         rows,
         status,
         command,
+        start,
         cwd,
         title,
         name,
@@ -129,6 +133,7 @@ fn read(line: &str) -> Option<Session> {
         attached: attached.parse().unwrap_or_default(),
         size: size.map(|(cols, rows)| Size::clamped(cols, with_status(rows, status))),
         command: command.to_owned(),
+        start: shell_words(start),
         cwd: cwd.to_owned(),
         title: title.to_owned(),
     })
@@ -158,6 +163,33 @@ pub(super) async fn create(program: &Program, new: &NewSession) -> Result<Sessio
         what: "create the session",
         message: format!("it answered {said:?}"),
     })
+}
+
+/// A command as the shell takes it, from the words tmux shows: it puts a single argument, which is a
+/// command for the shell, in quotes of its own.
+fn shell_words(shown: &str) -> String {
+    let within = |quote: char| shown.strip_prefix(quote)?.strip_suffix(quote);
+    if let Some(text) = within('\'') {
+        // It takes these quotes only where there is nothing to escape.
+        return if text.contains('\'') { shown } else { text }.to_owned();
+    }
+    let Some(text) = within('"') else {
+        return shown.to_owned();
+    };
+    let mut command = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            // Not one argument but several.
+            '"' => return shown.to_owned(),
+            '\\' => match characters.next() {
+                Some(escaped @ ('"' | '\\' | '$')) => command.push(escaped),
+                other => command.extend(['\\'].into_iter().chain(other)),
+            },
+            _ => command.push(character),
+        }
+    }
+    command
 }
 
 /// A command as tmux takes it whole: a `;` at the end of an argument would begin a new tmux command.
@@ -237,7 +269,7 @@ pub(super) async fn kill(program: &Program, id: SessionId) -> Result<(), Error> 
 impl Serialize for Session {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut fields = serializer.serialize_struct("Session", 11)?;
+        let mut fields = serializer.serialize_struct("Session", 12)?;
         fields.serialize_field("id", &self.id)?;
         fields.serialize_field("name", &self.name)?;
         fields.serialize_field("windows", &self.windows)?;
@@ -247,6 +279,7 @@ impl Serialize for Session {
         fields.serialize_field("cols", &self.size.map(|s| s.cols))?;
         fields.serialize_field("rows", &self.size.map(|s| s.rows))?;
         fields.serialize_field("command", &self.command)?;
+        fields.serialize_field("start", &self.start)?;
         fields.serialize_field("cwd", &self.cwd)?;
         fields.serialize_field("title", &self.title)?;
         fields.end()
@@ -259,10 +292,12 @@ mod tests {
 
     #[test]
     fn a_listed_session_is_read_with_its_name_whole() {
-        let line = "$3\t2\t1700000000\t1700000001\t1\t80\t23\ton\tvim\t/home\tti tle\tna me\twith";
+        let line =
+            "$3\t2\t1700000000\t1700000001\t1\t80\t23\ton\tvim\tvim -R\t/home\tti tle\tna me\twith";
         let session = read(line).unwrap();
         assert_eq!(session.id, SessionId(3));
         assert_eq!(session.size, Some(Size { cols: 80, rows: 24 }));
+        assert_eq!(session.start, "vim -R");
         assert_eq!(session.title, "ti tle");
         assert_eq!(session.name, "na me\twith");
         assert!(read("").is_none() && read("no server").is_none());
@@ -270,10 +305,28 @@ mod tests {
 
     #[test]
     fn clients_of_ours_do_not_count_as_attached() {
-        let line = "$3\t2\t0\t0\t2\t80\t23\ton\tvim\t/\tt\tn";
+        let line = "$3\t2\t0\t0\t2\t80\t23\ton\tvim\t\t/\tt\tn";
         let _ours = Ours::new(4_000_001);
         let listed = read_list(line, "4000001 $3\n4000002 $3\nx\n");
         assert_eq!(listed[0].attached, 1);
+    }
+
+    #[test]
+    fn how_it_was_started_is_told_as_the_shell_takes_it() {
+        for (shown, command) in [
+            ("", ""),
+            ("cat", "cat"),
+            ("vim /etc/hosts", "vim /etc/hosts"),
+            (
+                r#""echo \"a  b\" \$HOME; cat""#,
+                r#"echo "a  b" $HOME; cat"#,
+            ),
+            (r#""printf \\n; ls""#, r"printf \n; ls"),
+            (r#"'say"x"'"#, r#"say"x""#),
+            (r#""a b" "c d""#, r#""a b" "c d""#),
+        ] {
+            assert_eq!(shell_words(shown), command);
+        }
     }
 
     #[test]

@@ -88,6 +88,11 @@ export class Muxview {
     return new URL(`s/${encodeURIComponent(name)}?test${fragment}`, new URL('/', this.url)).href;
   }
 
+  /** SIGSTOP, SIGCONT. */
+  signal(name) {
+    this.#process.kill(name);
+  }
+
   async end(signal = 'SIGKILL') {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = new Promise((resolve) => { this.#process.once('exit', resolve); });
@@ -114,7 +119,8 @@ function browserPath() {
 }
 
 /** One browser a test file; `--no-sandbox` because CI runs as root. */
-export const launch = () => chromium.launch({
+export const launch = (options = {}) => chromium.launch({
+  ...options,
   executablePath: browserPath(),
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update',
     // Pages that were put in by a test count as foreign to loopback.
