@@ -5,6 +5,7 @@ import { root, secret, takeFromFragment } from './access.js';
 import { Caption } from './caption.js';
 import { Connection } from './connection.js';
 import { Ending } from './ending.js';
+import { recall, remember } from './memory.js';
 import { hidePanel, showPanel } from './panel.js';
 import { Screen } from './screen.js';
 import { KEY_PREFIX, PROTOCOL, say } from './wire.js';
@@ -17,13 +18,14 @@ const ASK = 2_000;
 const [box, label, viewers, roleMark, fit] =
   ['screen', 'session', 'viewers', 'role', 'fit'].map((id) => document.getElementById(id));
 const page = document.documentElement;
-const FOLLOWED = 'muxview.followed';
+const FOLLOWED = 'followed';
 
 let address = addressIn(location.pathname);
 let session = { id: null, name: address.startsWith('$') ? null : address };
 let role = 'drive';
 let title = '';
 let lived = false; // it was shown since it was joined
+let unanswered = false; // something was typed and nothing has come since
 
 function showNames() {
   const name = session.name ?? address;
@@ -35,7 +37,9 @@ function showNames() {
 
 const screen = new Screen(box, {
   onInput(bytes, typed) {
-    if (!connection.send(bytes) && typed) caption.refuse();
+    const sent = connection.send(bytes);
+    if (typed && sent) unanswered = true;
+    if (typed && !sent) caption.refuse();
   },
   onWanted(size) {
     connection.send(say.resize(size));
@@ -69,14 +73,17 @@ const connection = new Connection({
       ending.stop();
     }
     if (state === 'closed') ending.explain(detail, { address, session, lived });
-    caption.state(state);
+    caption.state(state, unanswered);
+    unanswered = false;
     offerToFit();
   },
   onChange: () => caption.show(),
   onText(message) {
+    unanswered = false;
     Object.hasOwn(hear, message.type) && hear[message.type](message);
   },
   onBytes(bytes, parsed) {
+    unanswered = false;
     screen.frame(bytes, () => {
       parsed();
       delete page.dataset.late;
@@ -134,7 +141,7 @@ const hear = {
     showNames();
   },
   moved({ session: to }) {
-    sessionStorage.setItem(FOLLOWED, JSON.stringify({ address, name: session.name ?? address }));
+    remember(FOLLOWED, { address, name: session.name ?? address });
     location.assign(encodeURIComponent(addressOf(to)) + location.search);
   },
   viewers({ drive = 0, view = 0 }) {
@@ -200,9 +207,9 @@ showNames();
 connection.open();
 screen.focus();
 
-const from = JSON.parse(sessionStorage.getItem(FOLLOWED));
+const from = recall(FOLLOWED);
 if (from) {
-  sessionStorage.removeItem(FOLLOWED);
+  remember(FOLLOWED, null);
   caption.mention(`Followed tmux here from “${from.name}”.`, 'Go back', () => location.assign(encodeURIComponent(from.address) + location.search));
 }
 

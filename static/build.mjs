@@ -10,7 +10,7 @@ const here = (path) => new URL(path, import.meta.url);
 const xterm = (path) => here(`node_modules/@xterm/${path}`);
 const ADDONS = ['addon-fit', 'addon-unicode11', 'addon-web-links'];
 const OWN = ['access.js', 'address.js', 'app.js', 'caption.js', 'connection.js', 'ending.js', 'events.js',
-  'panel.js', 'reconnect.js', 'screen.js', 'selection.js', 'session-list.js', 'themes.js', 'wire.js', 'style.css', 'icon.svg'];
+  'memory.js', 'panel.js', 'reconnect.js', 'screen.js', 'selection.js', 'session-list.js', 'themes.js', 'wire.js', 'style.css', 'icon.svg'];
 const TYPES = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', txt: 'text/plain', html: 'text/html' };
 
 const sources = new Map(OWN.map((name) => [name, readFileSync(here(name), 'utf8')]));

@@ -21,6 +21,7 @@ export class Caption {
   #connection;
   #remark = null; // { text, label, act }
   #remarkTimer = null;
+  #lost = false;
   #late = false; // an outage has lasted long enough to be mentioned
   #lateTimer = null;
   #tick = null;
@@ -41,8 +42,9 @@ export class Caption {
     setInterval(() => this.#measure(), 1_000);
   }
 
-  /** The connection's state is another one. */
-  state(state) {
+  /** The connection's state is another one. `lost`: the last keys may have been. */
+  state(state, lost = false) {
+    this.#lost = lost;
     page.dataset.state = state;
     clearTimeout(this.#lateTimer);
     this.#late = false;
@@ -114,7 +116,8 @@ export class Caption {
   #because() {
     const { advice, offline } = this.#connection;
     if (advice === 'no-websockets') return ' A proxy on the way lets no WebSockets through.';
-    return offline ? ' This device is offline.' : '';
+    if (offline) return ' This device is offline.';
+    return this.#lost ? ' What you typed last may not have arrived.' : '';
   }
 
   /** “in 3 s”, kept current. Apart from the caption, which is read out with each change. */
@@ -122,7 +125,7 @@ export class Caption {
     clearTimeout(this.#tick);
     const { retryAt, now } = this.#connection;
     const left = retryAt === null ? 0 : retryAt - now;
-    const text = !down ? '' : left > 0 ? `in ${Math.ceil(left / 1_000)} s` : 'now';
+    const text = !down ? '' : left > 0 ? `in ${Math.ceil(left / 1_000)} s` : 'trying…';
     if (countdown.textContent !== text) countdown.textContent = text;
     if (down && left > 0) this.#tick = setTimeout(() => this.#count(down), (left % 1_000) + 10);
   }

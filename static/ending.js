@@ -5,12 +5,14 @@
 import { CREATABLE } from './address.js';
 import { Refused, request, root, secret } from './access.js';
 import { events } from './events.js';
+import { recall, remember } from './memory.js';
 import { askToSignIn, el, hidePanel, showPanel } from './panel.js';
 import { delay } from './reconnect.js';
 
 /** A stream without a byte for this long is dead: the server sends at least a comment every 15 s; in ms. */
 const SILENCE = 40_000;
-const RELOADED = 'muxview.reloaded';
+const RELOADED = 'reloaded';
+const last = (name) => `last ${name}`;
 
 const toList = { label: 'Back to the list', href: root.href };
 
@@ -36,14 +38,14 @@ export class Ending {
   /** Remembers of a living session what starting it again takes. */
   know(id, soon = 0) {
     clearTimeout(this.#knowing);
-    sessionStorage.removeItem(RELOADED);
+    remember(RELOADED, null);
     this.#knowing = setTimeout(async () => {
       try {
         const list = await (await request('api/sessions')).json();
         const found = list.find((session) => session.id === id);
         if (!found) return;
         this.#known = found;
-        sessionStorage.setItem(memory(found.name), JSON.stringify(found));
+        remember(last(found.name), found);
       } catch {
         // then starting it again starts a shell
       }
@@ -88,7 +90,7 @@ export class Ending {
   // ── over: start it again, or wait until somebody does ───────────────────────────────────────
 
   #over(name, address, session, why, reason) {
-    if (!this.#known || (this.#known.id !== session.id && this.#known.name !== name)) this.#known = remembered(name);
+    if (!this.#known || (this.#known.id !== session.id && this.#known.name !== name)) this.#known = recall(last(name));
     this.#watch(name, address, session);
     const startable = CREATABLE.test(name);
     if (!startable) {
@@ -188,16 +190,6 @@ async function* lists(signal) {
   }
 }
 
-const memory = (name) => `muxview.last:${root.pathname}${name}`;
-
-function remembered(name) {
-  try {
-    return JSON.parse(sessionStorage.getItem(memory(name)));
-  } catch {
-    return null;
-  }
-}
-
 function sentence(reason) {
   const text = reason || 'The server closed the connection';
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
@@ -205,11 +197,11 @@ function sentence(reason) {
 
 /** This page is older than the server: a reload brings the new one, unless it just did. */
 function reloadOnce(reason) {
-  if (sessionStorage.getItem(RELOADED)) {
-    sessionStorage.removeItem(RELOADED);
+  if (recall(RELOADED)) {
+    remember(RELOADED, null);
     const reload = { label: 'Reload', act: () => location.reload() };
     return showPanel({ title: 'This page is too old', text: sentence(reason), choices: [reload, toList] });
   }
-  sessionStorage.setItem(RELOADED, '1');
+  remember(RELOADED, true);
   location.reload();
 }

@@ -1,8 +1,10 @@
 // Signing in with the printed link.
 
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { close, launch, Muxview, open, PROMPT, see, Tmux } from './support.mjs';
+import { close, launch, Muxview, open, PROMPT, see, state, Tmux } from './support.mjs';
 
 let browser, muxview;
 const tmux = new Tmux();
@@ -58,4 +60,23 @@ test('without it both pages ask for it, show nothing, and go on when they have i
     await proof(page);
     await close(page);
   }
+});
+
+test('a page whose sign-in does not hold any more says so, and goes on with the new one', async () => {
+  const page = await open(browser, muxview.page('main', new URL(muxview.url).hash), { expected: /status of 401|WebSocket connection/ });
+  await see(page, PROMPT);
+  await page.evaluate(() => { window.sameDocument = true; });
+  const { address } = muxview;
+  await muxview.end();
+  rmSync(join(tmux.directory, 'state'), { recursive: true }); // there the secret was
+  muxview = await Muxview.start(tmux, { auth: 'token', listen: address });
+  await page.getByText('You were signed out.').waitFor();
+  assert.equal(await page.evaluate(() => window.muxview.connection.reason), 'sign-in');
+  await page.getByLabel('Link or secret').fill(muxview.url);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await state(page, 'open');
+  await page.keyboard.type('echo in-$((1+1))\n'); // the keys go to the terminal again
+  await see(page, /^in-2$/);
+  assert.ok(await page.evaluate(() => window.sameDocument));
+  await close(page);
 });

@@ -22,7 +22,7 @@ after(async () => {
 async function watch(name) {
   const page = await open(browser, muxview.page(name), { expected: refused });
   await state(page, 'open');
-  await page.waitForFunction((name) => Object.keys(sessionStorage).some((key) => key.endsWith(`/${name}`)), name);
+  await page.waitForFunction((name) => Object.keys(sessionStorage).some((key) => key.startsWith(`muxview.last ${name}:`)), name);
   return page;
 }
 

@@ -239,3 +239,55 @@ test('a page too old for the server reloads once', async () => {
   assert.equal(far.sockets.length, 2);
   await close(page);
 });
+
+test('nothing is typed before the first picture is there', async () => {
+  const { page, far } = await watch();
+  far.say({ type: 'hello', protocol: 1, session: { id: '$1', name: 'main' }, role: 'drive', ping_ms: 15_000 });
+  await page.getByText('Waiting for the picture…').waitFor();
+  await page.keyboard.type('early');
+  await page.getByText('what you type is not sent').waitFor();
+  far.hello();
+  await see(page, /first picture/);
+  await page.keyboard.type('z');
+  await far.until(() => bytes(far).length > 0);
+  assert.equal(bytes(far), 'z');
+  await close(page);
+});
+
+test('a slow link is told, with its round trip', async () => {
+  const { page, far } = await watchOpen();
+  const ping = await far.until(() => far.heard.find(({ type }) => type === 'ping'));
+  await page.waitForFunction(() => window.muxview.connection.lag.waiting > 450);
+  far.say({ type: 'pong', id: ping.id });
+  await page.getByText(/Slow: \d{3,} ms/).waitFor();
+  const next = await far.until(() => far.heard.find(({ type, id }) => type === 'ping' && id !== ping.id));
+  far.say({ type: 'pong', id: next.id });
+  await page.waitForFunction(() => document.querySelector('#caption').textContent === '');
+  await close(page);
+});
+
+test('a final reason learnt after a page was shown can be tried again, and what is typed meanwhile is refused', async () => {
+  const { page, far } = await watchOpen();
+  await far.last.close({ code: 4403, reason: 'not allowed' });
+  await page.getByRole('heading', { name: 'Not allowed' }).waitFor();
+  await page.evaluate(() => window.muxview.term.focus());
+  await page.keyboard.type('lost');
+  await page.waitForFunction(() => document.querySelector('#caption').textContent.includes('not sent'));
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await far.until(() => far.sockets.length === 2);
+  far.hello();
+  await see(page, /first picture/);
+  await page.keyboard.type('z'); // the panel gave the keys back
+  await far.until(() => bytes(far).length > 0);
+  assert.equal(bytes(far), 'z');
+  await close(page);
+});
+
+test('keys that were on their way when the link broke are mentioned', async () => {
+  const { page, far } = await watchOpen();
+  await page.keyboard.type('x');
+  await far.until(() => bytes(far).length > 0);
+  await far.last.close({ code: 1011 }); // and the next socket gets no hello
+  await page.getByText('What you typed last may not have arrived.').waitFor();
+  await close(page);
+});

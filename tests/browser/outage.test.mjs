@@ -49,7 +49,7 @@ test('killed in the middle of a line: the picture stays dimmed, input is refused
   await caption(page, 'Reconnecting…');
   assert.deepEqual(await lines(page), shown);
   await page.waitForFunction(() => getComputedStyle(document.querySelector('#screen .xterm')).opacity < 0.9);
-  await page.waitForFunction(() => /^(in \d+ s|now)$/.test(document.querySelector('#countdown').textContent));
+  await page.waitForFunction(() => /^(in \d+ s|trying…)$/.test(document.querySelector('#countdown').textContent));
   await page.waitForFunction(() => document.title.startsWith('↻ '));
   await page.waitForFunction(() => document.querySelector('link[rel=icon]').href.startsWith('data:'));
   await page.keyboard.type('lost');
