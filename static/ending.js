@@ -11,6 +11,8 @@ import { delay } from './reconnect.js';
 
 /** A stream without a byte for this long is dead: the server sends at least a comment every 15 s; in ms. */
 const SILENCE = 40_000;
+/** How far behind the list of sessions may be, in ms. */
+const BEHIND = 1_000;
 const RELOADED = 'reloaded';
 const last = (name) => `last ${name}`;
 
@@ -43,7 +45,8 @@ export class Ending {
       try {
         const list = await (await request('api/sessions')).json();
         const found = list.find((session) => session.id === id);
-        if (!found) return;
+        // The list may be a moment behind.
+        if (!found) return soon ? undefined : this.know(id, BEHIND);
         this.#known = found;
         remember(last(found.name), found);
       } catch {
@@ -136,7 +139,8 @@ export class Ending {
     this.stop();
     const watching = new AbortController();
     this.#watching = watching;
-    const same = (one) => one.id === session.id && one.created === this.#known?.created;
+    const id = session.id ?? this.#known?.id;
+    const same = (one) => one.id === id && one.created === this.#known?.created;
     const key = (one) => `${one.id} ${one.created}`;
     const found = (list) => list.find((one) => (address.startsWith('$') && !session.id ? one.id === address : one.name === name)
       && !same(one) && key(one) !== this.#joined);
