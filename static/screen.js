@@ -29,6 +29,7 @@ export class Screen {
   #settle = null;
   #held = null; // frames that wait until the pointer has selected
   #onLayout = () => {};
+  #onWanted = () => {};
 
   /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus.
       `onLayout`: the grid or what the window would like is another. */
@@ -68,14 +69,11 @@ export class Screen {
     whileSelecting(box, term, (selecting) => this.#hold(selecting));
     this.#arrange();
     this.#onLayout = onLayout;
+    this.#onWanted = onWanted;
     new ResizeObserver(() => {
       clearTimeout(this.#settle);
-      const before = this.wanted;
       // Not here but in a task: xterm repaints in the next frame what a new font has cleared.
-      setTimeout(() => {
-        this.#measure();
-        if (this.wanted && this.wanted !== before) onWanted(this.wanted);
-      });
+      setTimeout(() => this.#measure());
       this.#settle = setTimeout(() => this.#arrange(), SETTLE);
     }).observe(box);
   }
@@ -150,7 +148,7 @@ export class Screen {
     return this.#box.clientWidth < 600 ? FONT.narrow : FONT.usual;
   }
 
-  /** What this window would like, at the usual font. */
+  /** What this window would like, at the usual font; told if it is another. */
   #measure() {
     const { options } = this.term;
     const shown = options.fontSize;
@@ -159,7 +157,11 @@ export class Screen {
     options.fontSize = shown;
     if (!(cols > 0 && rows > 0 && this.#box.clientWidth > 0)) this.wanted = null;
     // The same object as long as it is the same size.
-    else if (cols !== this.wanted?.cols || rows !== this.wanted.rows) this.wanted = { cols, rows };
+    else if (cols !== this.wanted?.cols || rows !== this.wanted.rows) {
+      this.wanted = { cols, rows };
+      // Told here: a frame may have it measured before the window's own event does.
+      this.#onWanted(this.wanted);
+    }
   }
 
   /** The usual font, or the largest at which the whole grid fits. Never a CSS transform: the
