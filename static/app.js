@@ -5,7 +5,7 @@ import { request, root, secret, takeFromFragment, Refused } from './access.js';
 import { Connection } from './connection.js';
 import { askToSignIn, hidePanel, showPanel } from './panel.js';
 import { Screen } from './screen.js';
-import { Close, KEY_PREFIX, PROTOCOL, say } from './wire.js';
+import { Close, KEY_PREFIX, MESSAGE_BYTES, PROTOCOL, say } from './wire.js';
 
 /** How long a passing remark stays, and how long an outage may last before it is mentioned, in ms. */
 const REMARK = 5_000;
@@ -69,6 +69,7 @@ function showState(state) {
 
 const screen = new Screen(box, {
   onInput(bytes, typed) {
+    if (bytes.length > MESSAGE_BYTES) return mention('That is more than 4 MB: too much for one paste.');
     if (!connection.send(bytes) && typed) mention('Not connected: what you type is not sent.');
   },
   onWanted(size) {

@@ -127,7 +127,8 @@ pub const HEAD_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 64;
 /// Bytes of a request's body.
 pub const BODY_BYTES: usize = 64 * 1024;
-/// Bytes of one WebSocket message from a viewer: a paste arrives in one.
+/// Bytes of one WebSocket message from a viewer: a paste arrives in one. The page's copy is in
+/// `static/wire.js`, where a longer paste is refused with a remark.
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a JSON text message; a longer one is ignored.
 pub const CONTROL_BYTES: usize = 4 * 1024;
