@@ -94,7 +94,8 @@ pub(super) fn not_allowed(caller: Caller) -> Response {
     if caller.rights.is_some() {
         return answer::error(StatusCode::FORBIDDEN, "you may not do this here");
     }
-    let sentence = "sign in first: open the link that `muxview url` prints";
+    let sentence = "sign in first: open the link that muxview printed when it started, or that \
+                    `muxview url` prints when given the same options";
     let mut response = answer::error(StatusCode::UNAUTHORIZED, sentence);
     let bearer = HeaderValue::from_static("Bearer");
     response
