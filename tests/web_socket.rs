@@ -296,3 +296,27 @@ async fn what_was_typed_before_the_end_arrives() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_typed_before_the_viewer_left_arrives() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    for number in 0..30 {
+        let mut viewer = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+        while !matches!(next(&mut viewer).await, Message::Binary(_)) {}
+        // In one piece, so that both are there when the socket is next read.
+        let typed = format!("left {number}.\r");
+        let length = 0x80 | u8::try_from(typed.len()).expect("a short line");
+        let line = [&[0x82, length, 0, 0, 0, 0][..], typed.as_bytes()].concat();
+        let close = b"\x88\x82\0\0\0\0\x03\xe8";
+        let both = [&line[..], close].concat();
+        viewer.get_mut().write_all(&both).await.expect("sent");
+        drop(viewer);
+    }
+    until("every line", async || {
+        let screen = tmux.must(&["capture-pane", "-p", "-S", "-200", "-t", "a:"]);
+        (0..30).all(|number| screen.contains(&format!("left {number}.")))
+    })
+    .await;
+    site.service.stop().await;
+}
