@@ -11,6 +11,7 @@ mod url;
 pub use secret::keep as keep_secret;
 pub use url::Urls;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +77,8 @@ pub async fn serve(config: Config) -> Result<(), Error> {
             return Ok(());
         }
     };
-    eprintln!("muxview: {}", service.urls());
+    // Nobody may be reading any more, which is no reason not to serve.
+    let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
     let signal = signals.stop().await;
     tracing::info!(signal, "stopping; a second signal stops at once");
     tokio::select! {
