@@ -95,25 +95,35 @@ async fn take_seat(parts: &Parts, caller: Caller, wish: &Wish) -> Result<(Seat, 
     if !rights.view {
         return Err(Close::FORBIDDEN);
     }
-    let session = match parts.directory.find(&Address::parse(&wish.name)).await {
-        Ok(Some(session)) => session,
-        Ok(None) | Err(tmux::Error::NoServer) => return Err(Close::NO_SESSION),
-        Err(error) => return Err(Close::busy(&error.to_string())),
-    };
+    let address = Address::parse(&wish.name);
+    let mut session = found(parts.directory.find(&address).await)?;
     let join = Join {
         drive: wish.join.drive && rights.drive,
         ..wish.join
     };
-    let seat = parts
-        .hub
-        .join(&session, join)
-        .await
-        .map_err(|error| match error {
-            JoinError::NoSuchSession => Close::NO_SESSION,
-            JoinError::TooManyViewers => Close::TOO_MANY,
-            JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
-        })?;
+    let mut joined = parts.hub.join(&session, join).await;
+    if matches!(
+        (&joined, &address),
+        (Err(JoinError::NoSuchSession), Address::Name(_))
+    ) {
+        // The listing lags a little: another session may have the name by now.
+        session = found(parts.directory.ask(&address).await)?;
+        joined = parts.hub.join(&session, join).await;
+    }
+    let seat = joined.map_err(|error| match error {
+        JoinError::NoSuchSession => Close::NO_SESSION,
+        JoinError::TooManyViewers => Close::TOO_MANY,
+        JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
+    })?;
     Ok((seat, parts.presence.join(session.id)))
+}
+
+fn found(found: Result<Option<tmux::Session>, tmux::Error>) -> Result<tmux::Session, Close> {
+    match found {
+        Ok(Some(session)) => Ok(session),
+        Ok(None) | Err(tmux::Error::NoServer) => Err(Close::NO_SESSION),
+        Err(error) => Err(Close::busy(&error.to_string())),
+    }
 }
 
 fn count_close(code: u16) {
