@@ -1,12 +1,12 @@
 //! [`Directory`]: the known sessions. One task lists them whenever tmux says that something changed;
 //! everyone else reads the latest list without waiting. Knows nothing of HTTP.
 
-use crate::config::limits::{LISTING_INTERVAL, RETRY, SERVER_POLL};
+use crate::config::limits::{LISTING_INTERVAL, RETRY, SERVER_POLL, SHOWN};
 use crate::tmux::{self, Event, Session, SessionId, Status};
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::{broadcast, watch};
-use tokio::time::Instant;
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::{Instant, timeout};
 
 /// How a URL names a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,6 +64,7 @@ impl Listing {
 pub struct Directory {
     server: tmux::Server,
     listing: watch::Receiver<Arc<Listing>>,
+    look: Arc<Notify>,
 }
 
 impl Directory {
@@ -74,8 +75,13 @@ impl Directory {
             sessions: vec![],
             status: Status::Starting,
         }));
-        tokio::spawn(keep_current(server.clone(), sender));
-        Self { server, listing }
+        let look = Arc::new(Notify::new());
+        tokio::spawn(keep_current(server.clone(), sender, Arc::clone(&look)));
+        Self {
+            server,
+            listing,
+            look,
+        }
     }
 
     /// The latest listing, and every later one.
@@ -93,18 +99,47 @@ impl Directory {
         if let Some(session) = self.listing.borrow().find(address) {
             return Ok(Some(session.clone()));
         }
+        self.ask(address).await
+    }
+
+    /// The session at this address as tmux has it now: for what would do harm to another one that the
+    /// listing, which lags a little behind, still has there.
+    ///
+    /// # Errors
+    /// As [`Directory::find`].
+    pub async fn ask(&self, address: &Address) -> Result<Option<Session>, tmux::Error> {
         match self.server.sessions().await {
             Ok(sessions) => Ok(sessions.into_iter().find(|session| address.is(session))),
             Err(tmux::Error::NoServer) => Ok(None),
             Err(error) => Err(error),
         }
     }
+
+    /// Waits until the listing shows a change that was just made, so that who made it finds it there;
+    /// not for long, since somebody else may have undone it.
+    pub async fn shows(&self, shown: impl Fn(&Listing) -> bool) {
+        self.look.notify_one();
+        let mut listing = self.listing.clone();
+        let _ = timeout(SHOWN, listing.wait_for(|listing| shown(listing))).await;
+    }
 }
 
-async fn keep_current(server: tmux::Server, listing: watch::Sender<Arc<Listing>>) {
+async fn keep_current(
+    server: tmux::Server,
+    listing: watch::Sender<Arc<Listing>>,
+    look: Arc<Notify>,
+) {
     // Subscribed before the first look, so that no change falls between.
     let mut events = server.events();
     let mut status = server.status();
+    tokio::select! {
+        () = listing.closed() => return,
+        asked = status.wait_for(|status| *status != Status::Starting) => {
+            if asked.is_err() {
+                return;
+            }
+        }
+    }
     loop {
         let began = Instant::now();
         let now = status.borrow_and_update().clone();
@@ -148,6 +183,7 @@ async fn keep_current(server: tmux::Server, listing: watch::Sender<Arc<Listing>>
             () = listing.closed() => return,
             changed = status.changed() => if changed.is_err() { return },
             told = told(&mut events) => if !told { return },
+            () = look.notified() => {}
             () = tokio::time::sleep_until(again.unwrap_or(began)), if again.is_some() => {}
         }
     }

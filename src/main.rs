@@ -4,6 +4,7 @@ use anyhow::anyhow;
 use clap::Parser;
 use muxview::config::{self, Auth, Cli, Command, Config, Loaded};
 use muxview::service::{self, Urls};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// What was asked for is wrong (2), or could not be done (1).
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
         Err(Failure::Usage(error)) => (error, 2),
         Err(Failure::Runtime(error)) => (error, 1),
     };
-    eprintln!("muxview: {failure:#}");
+    // Where nobody reads stderr, the exit code says it.
+    let _ = writeln!(std::io::stderr(), "muxview: {failure:#}");
     ExitCode::from(code)
 }
 
@@ -35,7 +37,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         return serve(config, warnings);
     }
     for warning in warnings {
-        eprintln!("muxview: warning: {warning}");
+        let _ = writeln!(std::io::stderr(), "muxview: warning: {warning}");
     }
     if let Command::Url { name } = command {
         println!("{}", url(&config, name.as_deref())?);

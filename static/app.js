@@ -8,7 +8,7 @@ import { Ending } from './ending.js';
 import { recall, remember } from './memory.js';
 import { hidePanel, showPanel } from './panel.js';
 import { Screen } from './screen.js';
-import { KEY_PREFIX, PROTOCOL, say } from './wire.js';
+import { KEY_PREFIX, MESSAGE_BYTES, PROTOCOL, say } from './wire.js';
 
 /** How long a size must differ from the window's before taking it is offered, and how long after a
     change of title the session's command is asked for, in ms. */
@@ -37,6 +37,7 @@ function showNames() {
 
 const screen = new Screen(box, {
   onInput(bytes, typed) {
+    if (bytes.length > MESSAGE_BYTES) return caption.mention('That is more than 4 MB: too much for one paste.');
     const sent = connection.send(bytes);
     if (typed && sent) unanswered = true;
     if (typed && !sent) caption.refuse();
@@ -70,7 +71,7 @@ const connection = new Connection({
     if (state === 'open') {
       lived = true;
       if (hidePanel()) screen.focus();
-      ending.stop();
+      ending.connected();
     }
     if (state === 'closed') ending.explain(detail, { address, session, lived });
     caption.state(state, unanswered);

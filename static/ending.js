@@ -32,6 +32,12 @@ export class Ending {
   }
 
   /** It is connected again. */
+  connected() {
+    remember(RELOADED, null);
+    this.stop();
+  }
+
+  /** Waits for the session no more. */
   stop() {
     this.#watching?.abort();
     this.#watching = null;
@@ -40,24 +46,25 @@ export class Ending {
   /** Remembers of a living session what starting it again takes. */
   know(id, soon = 0) {
     clearTimeout(this.#knowing);
-    remember(RELOADED, null);
-    this.#knowing = setTimeout(async () => {
+    const mine = setTimeout(async () => {
       try {
         const list = await (await request('api/sessions')).json();
         const found = list.find((session) => session.id === id);
         // The list may be a moment behind.
-        if (!found) return soon ? undefined : this.know(id, BEHIND);
+        if (!found) return soon || this.#knowing !== mine ? undefined : this.know(id, BEHIND);
         this.#known = found;
         remember(last(found.name), found);
       } catch {
         // then starting it again starts a shell
       }
     }, soon);
+    this.#knowing = mine;
   }
 
   /** Says why, and offers what helps. `session` is what the page knows, `lived` if it was shown. */
   explain({ why, code, reason }, { address, session, lived }) {
     clearTimeout(this.#knowing);
+    this.#knowing = null;
     const again = { label: 'Try again', act: () => this.#join() };
     const name = session.name ?? address;
     switch (why) {

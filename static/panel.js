@@ -62,7 +62,7 @@ export function askToSignIn(then, why = '') {
   showPanel({
     title: 'Sign in',
     text: `${why && `${why} `}Paste the link that muxview printed when it started, or only the part after “#t=”. `
-      + '“muxview url” prints it again.',
+      + '“muxview url” prints it again, given the options muxview was started with.',
     fields: [el('label', {}, 'Link or secret', input)],
     choices: [{
       label: 'Sign in',

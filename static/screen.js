@@ -106,8 +106,10 @@ export class Screen {
         parsed();
       });
     }
-    // Through the write queue, and there not before the reset with which the frame begins: between
-    // two writes xterm may give way to the browser, which would paint one picture in the other's grid.
+    // Through the write queue, and there not before the reset with which the frame begins (the handler
+    // of ESC c above). A `write('', resize)` before the frame, as other viewers may do it, would not
+    // do: between two writes xterm may give way to the browser, which would paint the old picture in
+    // the new grid. Should a frame begin otherwise, it is resized when it has been parsed.
     this.term.write('', () => {
       this.#due = next;
     });

@@ -7,6 +7,9 @@ export const PROTOCOL = 'muxview.v1';
 /** A second subprotocol carries the secret: a browser can set no header on a WebSocket. */
 export const KEY_PREFIX = 'muxview.key.';
 
+/** The most one message to the server may hold, in bytes: for more it drops the connection. */
+export const MESSAGE_BYTES = 4 * 1024 * 1024;
+
 /** Close codes the page treats by name. */
 export const Close = Object.freeze({
   RESTART: 1012,

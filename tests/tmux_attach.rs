@@ -54,6 +54,59 @@ async fn input_arrives_and_its_echo_comes_back() {
     );
 }
 
+/// A fresh client's terminal is still the kernel's for some milliseconds: it would make CR of LF, erase
+/// at DEL and take ^D for an end.
+#[tokio::test]
+async fn input_typed_at_once_arrives_exact() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let typed = b"a\x7fb\x04c\r";
+    for round in 1..=20u32 {
+        let file = tmux.dir.path().join(format!("typed-{round}"));
+        let name = round.to_string();
+        let command = format!(
+            "stty raw -echo; tmux -L {} wait-for -S {name}; cat >{}",
+            tmux.name,
+            file.display()
+        );
+        tmux.must(&["new-session", "-d", "-s", &name, &command]);
+        tmux.must(&["wait-for", &name]);
+        let attach = server.attach(SessionId(round), SIZE, false).await.unwrap();
+        let mut buf = [0; 4096];
+        let write = write_all(&attach, typed);
+        tokio::pin!(write);
+        tokio::time::timeout(PATIENCE, async {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut write => break,
+                    n = attach.read(&mut buf) => assert!(n.unwrap() > 0),
+                }
+            }
+        })
+        .await
+        .unwrap();
+        until("all has arrived", || async {
+            std::fs::read(&file).is_ok_and(|read| read.len() >= typed.len())
+        })
+        .await;
+        assert_eq!(std::fs::read(&file).unwrap(), typed, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn input_for_a_client_that_never_comes_is_refused() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let attach = server.attach(SessionId(99), SIZE, false).await.unwrap();
+    let (written, _) = tokio::time::timeout(PATIENCE, async {
+        tokio::join!(attach.write(b"x"), read_to_end(&attach))
+    })
+    .await
+    .expect("the writer is woken");
+    assert!(written.is_err());
+}
+
 #[tokio::test]
 async fn a_size_reaches_tmux_and_a_window_only_when_claimed() {
     let tmux = Tmux::started();

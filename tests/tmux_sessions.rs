@@ -272,3 +272,10 @@ async fn widths_are_measured_on_a_server_of_their_own() {
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[tokio::test]
+async fn the_first_session_without_a_tmux_says_so_as_everything_does() {
+    let tmux = Tmux::none();
+    let server = Server::with_program(tmux.dir.path().join("none"), tmux.socket());
+    assert_eq!(server.create(named("a")).await, Err(Error::Missing));
+}

@@ -344,6 +344,7 @@ async fn requests_with_a_secret() {
             415,
         ),
         ("POST /api/sessions", &[length, BEARER], body, 415),
+        ("POST /api/sessions", &[length], body, 401),
         ("DELETE /api/sessions/x", &[], "", 401),
         ("DELETE /api/sessions/x", &[BEARER], "", 404),
         (

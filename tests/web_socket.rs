@@ -10,7 +10,7 @@ use http::{Answer, PATIENCE, Site, Upgrade};
 use muxview::config::{self, Auth};
 use serde_json::{Value, json};
 use tmux::{Tmux, until};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -295,4 +295,51 @@ async fn what_was_typed_before_the_end_arrives() {
             == 2
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_typed_before_the_viewer_left_arrives() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    for number in 0..30 {
+        let mut viewer = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+        while !matches!(next(&mut viewer).await, Message::Binary(_)) {}
+        // In one piece, so that both are there when the socket is next read.
+        let typed = format!("left {number}.\r");
+        let length = 0x80 | u8::try_from(typed.len()).expect("a short line");
+        let line = [&[0x82, length, 0, 0, 0, 0][..], typed.as_bytes()].concat();
+        let close = b"\x88\x82\0\0\0\0\x03\xe8";
+        let both = [&line[..], close].concat();
+        viewer.get_mut().write_all(&both).await.expect("sent");
+        drop(viewer);
+    }
+    until("every line", async || {
+        let screen = tmux.must(&["capture-pane", "-p", "-S", "-200", "-t", "a:"]);
+        (0..30).all(|number| screen.contains(&format!("left {number}.")))
+    })
+    .await;
+    site.service.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_silent_is_closed() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let mut silent = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+    while !matches!(next(&mut silent).await, Message::Binary(_)) {}
+    // From here on time passes whenever there is nothing to do. Bytes are read and pings not answered.
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let mut read = Vec::new();
+    // Nobody answers the close either, so the end is a reset.
+    let _ = silent.get_mut().read_to_end(&mut read).await;
+    let close = [&4508_u16.to_be_bytes()[..], b"silent"].concat();
+    assert!(began.elapsed().as_secs() >= 44, "{:?}", began.elapsed());
+    assert!(
+        read.windows(close.len()).any(|bytes| bytes == close),
+        "{}",
+        String::from_utf8_lossy(&read)
+    );
+    tokio::time::resume();
+    site.service.stop().await;
 }

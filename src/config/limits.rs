@@ -94,6 +94,8 @@ pub const TMUX_EVENTS: usize = 256;
 pub const SERVER_POLL: Duration = Duration::from_secs(1);
 /// The list of sessions is asked for at most once in this time, however events storm.
 pub const LISTING_INTERVAL: Duration = Duration::from_millis(50);
+/// How long an answer to a change waits for the list of sessions to show it.
+pub const SHOWN: Duration = Duration::from_secs(1);
 /// How long a client of ours that has left its screen may take to end before it is taken to be
 /// suspended (`prefix C-z`) and revived.
 pub const SUSPEND_WAIT: Duration = Duration::from_millis(50);
@@ -127,7 +129,8 @@ pub const HEAD_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 64;
 /// Bytes of a request's body.
 pub const BODY_BYTES: usize = 64 * 1024;
-/// Bytes of one WebSocket message from a viewer: a paste arrives in one.
+/// Bytes of one WebSocket message from a viewer: a paste arrives in one. The page's copy is in
+/// `static/wire.js`, where a longer paste is refused with a remark.
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a JSON text message; a longer one is ignored.
 pub const CONTROL_BYTES: usize = 4 * 1024;

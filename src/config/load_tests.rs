@@ -136,13 +136,13 @@ fn a_wrong_value_is_named_with_its_place_and_what_would_be_right() {
             &["--auth", "nobody"][..],
             &[][..],
             "--auth",
-            "token, proxy, none",
+            "one of token, none",
         ),
         (
             &[],
             &[("MUXVIEW_AUTH", "x")],
             "MUXVIEW_AUTH in the environment",
-            "token, proxy, none",
+            "one of token, none",
         ),
         (&["--log", "xml"], &[], "--log", "text, json, journald"),
         (
@@ -272,6 +272,8 @@ fn none_stays_at_home_and_token_beyond_it_needs_its_name() {
     ] {
         assert_eq!(read(line, &[]).is_ok(), right, "{line:?}");
     }
+    let error = read(&["--auth=proxy"], &[]).expect_err("not there");
+    assert!(error.to_string().contains("not built yet"), "{error}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub enum Auth {
     /// Whoever has the secret drives and manages.
     #[default]
     Token,
-    /// A proxy says who it is.
+    /// A proxy says who it is: understood, offered nowhere, and refused as not built yet.
     Proxy,
     /// Everyone drives and manages.
     None,
@@ -201,15 +201,16 @@ impl FromStr for BasePath {
     }
 }
 
-/// A value that is one of a few words; the table is what messages offer.
+/// A value that is one of a few words; the table is what messages offer, but for what is `unoffered`.
 macro_rules! words {
-    ($kind:ty { $($word:literal => $value:expr),+ $(,)? }) => {
+    ($kind:ty { $($word:literal => $value:expr),+ $(,)? } $(unoffered $hidden:literal => $other:expr)?) => {
         impl FromStr for $kind {
             type Err = &'static str;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text {
                     $($word => Ok($value),)+
+                    $($hidden => Ok($other),)?
                     _ => Err(words!(@list $($word),+)),
                 }
             }
@@ -218,7 +219,7 @@ macro_rules! words {
     (@list $first:literal $(, $rest:literal)*) => { concat!("one of ", $first $(, ", ", $rest)*) };
 }
 
-words!(Auth { "token" => Self::Token, "proxy" => Self::Proxy, "none" => Self::None });
+words!(Auth { "token" => Self::Token, "none" => Self::None } unoffered "proxy" => Self::Proxy);
 words!(Log { "text" => Self::Text, "json" => Self::Json, "journald" => Self::Journald });
 words!(SizePolicy {
     "latest" => Self::Latest, "largest" => Self::Largest,

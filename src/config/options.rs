@@ -71,11 +71,11 @@ const HELP: &str = "\
 muxview shows tmux sessions live in the browser, one URL per session.
 
 Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
-       muxview url [NAME] [OPTIONS]  print the URL (of one session)
+       muxview url [NAME] [OPTIONS]  print the URL; give it serve's options
        muxview check [OPTIONS]       check the configuration
 
   --listen ADDR            HOST:PORT or unix:PATH, repeatable [127.0.0.1:7681]
-  --auth HOW               token, proxy or none [token]
+  --auth HOW               token or none [token]
   --tmux-socket-name NAME  the tmux server, as tmux -L [the user's default]
   --tmux-socket-path PATH  the tmux server, as tmux -S
   --create NAME[=COMMAND]  make sure this session exists, repeatable

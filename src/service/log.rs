@@ -16,7 +16,9 @@ pub fn start(form: Log) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let base = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // It tells of a stderr nobody reads on stderr, and panics: the service outlives its terminal.
+        .log_internal_errors(false);
     // A second start, in tests, finds the first one's log and keeps it.
     let _ = match form {
         Log::Text => base

@@ -11,6 +11,7 @@ mod url;
 pub use secret::keep as keep_secret;
 pub use url::Urls;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::config::limits::{SHUTDOWN, TMUX_TIMEOUT};
 use crate::config::{Auth, Config, Place, Tmux};
-use crate::directory::Directory;
+use crate::directory::{Address, Directory};
 use crate::hub::Hub;
 use crate::terminal::Widths;
 use crate::tmux::{self, NewSession, SessionName, Status};
@@ -76,7 +77,8 @@ pub async fn serve(config: Config) -> Result<(), Error> {
             return Ok(());
         }
     };
-    eprintln!("muxview: {}", service.urls());
+    // Nobody may be reading any more, which is no reason not to serve.
+    let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
     let signal = signals.stop().await;
     tracing::info!(signal, "stopping; a second signal stops at once");
     tokio::select! {
@@ -154,7 +156,7 @@ impl Service {
             Parts {
                 access: Access::new(secret, config.public_origins),
                 server: server.clone(),
-                directory,
+                directory: directory.clone(),
                 hub: hub.clone(),
                 presence: presence.clone(),
                 stopping: stopping.clone(),
@@ -171,15 +173,10 @@ impl Service {
         let accept = |listener| tokio::spawn(accept::accept(listener, entry.clone()));
         let loops = listeners.into_iter().map(accept).collect();
 
-        ask(&server).await;
-        if !create.is_empty() {
-            for new in create {
-                make_sure(&server, new).await;
-            }
-            // So that the URL is the last thing said: the server that was just started shows up.
-            let mut status = server.status();
-            let up = status.wait_for(|status| matches!(status, Status::Ready { .. }));
-            let _ = timeout(Duration::from_secs(1), up).await;
+        ask(&directory).await;
+        // The URL is the last thing said: what was just made shows up there.
+        for new in create {
+            make_sure(&server, &directory, new).await;
         }
         Ok(Self {
             urls,
@@ -240,11 +237,11 @@ async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
 
 /// Ready means that tmux has been asked once; a tmux that does not answer is a state, not a reason
 /// to wait.
-async fn ask(server: &tmux::Server) {
-    let mut status = server.status();
-    let asked = status.wait_for(|status| !matches!(status, Status::Starting));
+async fn ask(directory: &Directory) {
+    let mut listing = directory.watch();
+    let asked = listing.wait_for(|listing| listing.status != Status::Starting);
     match timeout(Duration::from_secs(1), asked).await {
-        Ok(Ok(status)) => match &*status {
+        Ok(Ok(listing)) => match &listing.status {
             Status::Failed(error) => tracing::warn!("{error}"),
             status => tracing::info!(?status, "asked tmux"),
         },
@@ -252,10 +249,14 @@ async fn ask(server: &tmux::Server) {
     }
 }
 
-async fn make_sure(server: &tmux::Server, new: NewSession) {
+async fn make_sure(server: &tmux::Server, directory: &Directory, new: NewSession) {
     let name = new.name.clone();
     match server.create(new).await {
-        Ok(session) => tracing::info!(id = %session.id, name = session.name, "created a session"),
+        Ok(session) => {
+            tracing::info!(id = %session.id, name = session.name, "created a session");
+            let address = Address::Id(session.id);
+            directory.shows(|now| now.find(&address).is_some()).await;
+        }
         Err(tmux::Error::Exists { .. }) => tracing::debug!(?name, "the session exists"),
         Err(error) => tracing::error!("--create {name}: {error}"),
     }

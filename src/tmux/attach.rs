@@ -24,6 +24,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// What our terminal can do. tmux stops at the first name it does not know, so the newest comes last.
@@ -54,6 +55,18 @@ struct Output {
     left: Option<Left>,
     revived: u64,
     closed: bool,
+    gate: watch::Sender<Gate>,
+}
+
+/// Whether input would reach tmux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Gate {
+    /// The client has not entered its screen or has left it: its terminal would edit, echo and take
+    /// signals from the keys. tmux makes it raw just before it enters.
+    #[default]
+    Shut,
+    Open,
+    Ended,
 }
 
 /// The client has left its screen.
@@ -200,21 +213,25 @@ impl Attach {
     /// task reads. Keystrokes of different messages belong in different writes: tmux takes a burst
     /// for a paste and then ignores its prefix key in it.
     ///
-    /// A client that has left its screen gets nothing until it is back: its terminal would echo the
-    /// keys, which looks as if something else had its say there, and one that ends would lose them.
+    /// A client gets nothing before it has entered its screen, nor when it has left it, until it is
+    /// back: its terminal would change the keys and echo them, which looks as if something else had
+    /// its say there, and one that ends would lose them. Only reading finds out, so somebody must.
     ///
     /// # Errors
     /// Those of the pty; when the client has ended, too.
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut gate = self.output().gate.subscribe();
         loop {
-            let look = self.output().next_look();
-            if let Some(look) = look {
-                tokio::time::sleep_until(look).await;
-                // Looking is the reader's part; this only waits for what comes of it.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                continue;
-            }
+            // It cannot fail: the sender lives as long as this is borrowed.
+            let _ = gate.wait_for(|gate| *gate != Gate::Shut).await;
             let mut ready = self.master.writable().await?;
+            // It may have left while the pty was full.
+            match *gate.borrow() {
+                Gate::Open => {}
+                Gate::Shut => continue,
+                // The kernel would take the bytes all the same.
+                Gate::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
+            }
             let written = ready.try_io(|master| {
                 rustix::io::write(master.get_ref(), bytes).map_err(io::Error::from)
             });
@@ -272,6 +289,7 @@ impl Output {
     fn feed(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             self.closed = true;
+            self.tell_gate();
             return;
         }
         self.farewell.feed(bytes, &mut self.bytes);
@@ -284,6 +302,23 @@ impl Output {
                 revived: false,
             });
         }
+        self.tell_gate();
+    }
+
+    /// Lets writers go on, or not.
+    fn tell_gate(&self) {
+        let gate = if self.closed {
+            Gate::Ended
+        } else if self.farewell.entered() && !self.farewell.leaving() {
+            Gate::Open
+        } else {
+            Gate::Shut
+        };
+        self.gate.send_if_modified(|now| {
+            let changed = *now != gate;
+            *now = gate;
+            changed
+        });
     }
 
     /// Moves bytes that draw into `buf`; `Some(0)` at the end.
@@ -309,6 +344,7 @@ impl Output {
     fn release(&mut self) {
         self.left = None;
         self.farewell.release(&mut self.bytes);
+        self.tell_gate();
     }
 }
 

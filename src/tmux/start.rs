@@ -66,6 +66,8 @@ pub(super) async fn run(
     }
     let _one = STARTING.lock().await;
     if program.reachable().await.is_err() && !started_unit(program).await {
+        // What starts it instead of us would say in its own words that there is no tmux.
+        program.version().await?;
         // What this client has, every pane of the new server will have.
         direct = for_panes(&direct, cwd);
         if in_unit() {

@@ -112,9 +112,6 @@ impl Access {
         if changes || head.uri.path().starts_with("/api/") {
             same_site(&head.headers)?;
         }
-        if changes {
-            body(&head.headers)?;
-        }
         let credentials: Vec<&str> = credentials(&head.headers).collect();
         let rights = match &self.secret {
             None => Some(Rights::ALL),
@@ -123,6 +120,10 @@ impl Access {
                 .any(|given| secret.matches(given))
                 .then_some(Rights::ALL),
         };
+        // Who has not signed in is told so, whatever the body is: nobody reads it.
+        if changes && rights.is_some() {
+            body(&head.headers)?;
+        }
         // A page cannot hide its Origin, so without one it is no page. Its credential is judged
         // after the upgrade, where it can be told.
         let may_upgrade = from_page || self.secret.is_none() || !credentials.is_empty();

@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -22,8 +22,8 @@ use crate::config::limits::{ANSWER_BYTES, FAREWELL, MESSAGE_BYTES, READ_BUFFER_B
 
 /// A WebSocket.
 #[derive(Debug)]
-pub(super) struct Connection {
-    ws: WebSocketStream<Tap<Stream>>,
+pub(super) struct Connection<S = Stream> {
+    ws: WebSocketStream<Tap<S>>,
     /// tungstenite reads no more: the peer broke the protocol.
     broken: bool,
 }
@@ -51,8 +51,8 @@ pub(super) enum Gone {
     Broken(Close),
 }
 
-impl Connection {
-    pub(super) async fn new(tap: Tap<Stream>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(super) async fn new(tap: Tap<S>) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             // What tungstenite writes goes to the tap, which has the queue.
@@ -86,33 +86,44 @@ impl Connection {
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<Turn> {
-        if !self.is_drained() {
+        let mut lost = false;
+        let unsent = !self.is_drained();
+        if unsent {
             match self.ws.get_mut().poll_drain(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Turn::Drained),
-                Poll::Ready(Err(_)) => return Poll::Ready(Turn::Gone(Gone::Lost)),
+                // One who takes no more may have said something before.
+                Poll::Ready(Err(_)) => lost = true,
                 // A peer that does not read can still be heard.
                 Poll::Pending => {}
             }
         }
-        if !reading {
-            return Poll::Pending;
-        }
-        Poll::Ready(match ready!(Pin::new(&mut self.ws).poll_next(cx)) {
-            Some(Ok(Message::Binary(bytes))) => Turn::Binary(bytes),
-            Some(Ok(Message::Text(text))) => Turn::Text(text),
-            Some(Ok(Message::Close(frame))) => {
+        let heard = if reading {
+            Pin::new(&mut self.ws).poll_next(cx)
+        } else {
+            Poll::Pending
+        };
+        Poll::Ready(match heard {
+            Poll::Ready(Some(Ok(Message::Binary(bytes)))) => Turn::Binary(bytes),
+            Poll::Ready(Some(Ok(Message::Text(text)))) => Turn::Text(text),
+            Poll::Ready(Some(Ok(Message::Close(frame)))) => {
                 Turn::Gone(Gone::Closed(frame.map(|frame| frame.code.into())))
             }
-            Some(Ok(_)) => Turn::Alive,
-            None => Turn::Gone(Gone::Lost),
-            Some(Err(error)) => {
+            Poll::Ready(Some(Ok(_))) => Turn::Alive,
+            Poll::Ready(None) => Turn::Gone(Gone::Lost),
+            Poll::Ready(Some(Err(error))) => {
                 let gone = gone(&error);
                 self.broken = matches!(gone, Gone::Broken(_));
                 Turn::Gone(gone)
             }
+            Poll::Pending if lost => Turn::Gone(Gone::Lost),
+            // tungstenite writes what it has to answer, and with it all that stood before.
+            Poll::Pending if unsent && self.is_drained() => Turn::Drained,
+            Poll::Pending => return Poll::Pending,
         })
     }
+}
 
+impl Connection {
     /// Ends the socket from our side: what was pushed, the close, and a while for the peer to
     /// answer. Messages that were on their way meanwhile go to `late`.
     pub(super) async fn close(&mut self, close: &Close, mut late: impl FnMut(Turn)) {
@@ -175,5 +186,69 @@ fn gone(error: &Error) -> Gone {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Gone::Lost,
         Error::Protocol(_) => Gone::Broken(Close::BROKEN),
         _ => Gone::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    /// Takes nothing at some writes; gives what it has to read.
+    struct Moody {
+        refusals: u32,
+        given: &'static [u8],
+    }
+
+    impl AsyncRead for Moody {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.given.is_empty() {
+                return Poll::Pending;
+            }
+            buf.put_slice(std::mem::take(&mut self.given));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Moody {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            if self.refusals == 0 {
+                return Poll::Ready(Ok(buf.len()));
+            }
+            self.refusals -= 1;
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_pong_takes_along_is_told_as_written() {
+        // The pong of the ping that is heard first is written between two looks at the queue.
+        let moody = Moody {
+            refusals: 2,
+            given: b"\x89\x80\0\0\0\0",
+        };
+        let mut connection = Connection::new(Tap::new(moody, Bytes::new())).await;
+        connection.push(Kind::Binary, Bytes::from_static(b"frame"));
+        let heard = connection.turn(true).now_or_never();
+        assert!(matches!(heard, Some(Turn::Alive)), "{heard:?}");
+        assert!(!connection.is_drained());
+        let written = connection.turn(true).now_or_never();
+        assert!(matches!(written, Some(Turn::Drained)), "{written:?}");
     }
 }

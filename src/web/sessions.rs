@@ -96,7 +96,8 @@ pub(super) fn not_allowed(caller: Caller) -> Response {
     if caller.rights.is_some() {
         return answer::error(StatusCode::FORBIDDEN, "you may not do this here");
     }
-    let sentence = "sign in first: open the link that `muxview url` prints";
+    let sentence = "sign in first: open the link that muxview printed when it started, or that \
+                    `muxview url` prints when given the same options";
     let mut response = answer::error(StatusCode::UNAUTHORIZED, sentence);
     let bearer = HeaderValue::from_static("Bearer");
     response
@@ -120,9 +121,18 @@ pub(super) async fn list(
 ) -> Result<Response, Response> {
     allowed(caller, |rights| rights.view)?;
     let listing = Arc::clone(&parts.directory.watch().borrow());
+    Ok(listed(&listing, &parts.presence))
+}
+
+fn listed(listing: &Listing, presence: &Presence) -> Response {
     match &listing.status {
-        Status::Failed(error) => Err(failed(error)),
-        _ => Ok(Json(rows(&listing, &parts.presence)).into_response()),
+        Status::Failed(error) => failed(error),
+        // No sessions are known, which is not to know that there are none.
+        Status::Starting => answer::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &sentence(&Status::Starting),
+        ),
+        Status::Ready { .. } | Status::NoServer => Json(rows(listing, presence)).into_response(),
     }
 }
 
@@ -234,6 +244,9 @@ pub(super) async fn create(
         .await
         .map_err(|error| failed(&error))?;
     tracing::info!(id = %session.id, name = %session.name, "created a session");
+    let address = Address::Id(session.id);
+    let shown = |now: &Listing| now.find(&address).is_some();
+    parts.directory.shows(shown).await;
     let named = Named {
         id: session.id.to_string(),
         name: &session.name,
@@ -263,6 +276,9 @@ pub(super) async fn rename(
         .await
         .map_err(|error| failed(&error))?;
     tracing::info!(id = %session.id, from = %session.name, to = %wanted.name, "renamed a session");
+    let address = Address::Id(session.id);
+    let shown = |now: &Listing| now.find(&address).is_none_or(|now| now.name == wanted.name);
+    parts.directory.shows(shown).await;
     Ok(Json(Named {
         id: session.id.to_string(),
         name: &wanted.name,
@@ -284,9 +300,13 @@ pub(super) async fn kill(
         .await
         .map_err(|error| failed(&error))?;
     tracing::info!(id = %session.id, name = %session.name, "ended a session");
+    let address = Address::Id(session.id);
+    let shown = |now: &Listing| now.find(&address).is_none();
+    parts.directory.shows(shown).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// The session to be changed.
 async fn find(
     parts: &Parts,
     path: Result<Path<String>, PathRejection>,
@@ -295,7 +315,7 @@ async fn find(
     let Ok(Path(name)) = path else {
         return Err(failed(&tmux::Error::NoSuchSession));
     };
-    match parts.directory.find(&Address::parse(&name)).await {
+    match parts.directory.ask(&Address::parse(&name)).await {
         Ok(Some(session)) => Ok(session),
         Ok(None) | Err(tmux::Error::NoServer) => Err(failed(&tmux::Error::NoSuchSession)),
         Err(error) => Err(failed(&error)),
@@ -347,4 +367,22 @@ fn failed(error: &tmux::Error) -> Response {
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     answer::error(status, &error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tmux_not_yet_asked_is_not_one_without_sessions() {
+        let listed = |status| {
+            let listing = Listing {
+                sessions: vec![],
+                status,
+            };
+            listed(&listing, &Presence::default()).status()
+        };
+        assert_eq!(listed(Status::Starting), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(listed(Status::NoServer), StatusCode::OK);
+    }
 }

@@ -12,7 +12,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 use tokio::sync::watch;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Parts;
 use super::access::Caller;
@@ -95,25 +95,35 @@ async fn take_seat(parts: &Parts, caller: Caller, wish: &Wish) -> Result<(Seat, 
     if !rights.view {
         return Err(Close::FORBIDDEN);
     }
-    let session = match parts.directory.find(&Address::parse(&wish.name)).await {
-        Ok(Some(session)) => session,
-        Ok(None) | Err(tmux::Error::NoServer) => return Err(Close::NO_SESSION),
-        Err(error) => return Err(Close::busy(&error.to_string())),
-    };
+    let address = Address::parse(&wish.name);
+    let mut session = found(parts.directory.find(&address).await)?;
     let join = Join {
         drive: wish.join.drive && rights.drive,
         ..wish.join
     };
-    let seat = parts
-        .hub
-        .join(&session, join)
-        .await
-        .map_err(|error| match error {
-            JoinError::NoSuchSession => Close::NO_SESSION,
-            JoinError::TooManyViewers => Close::TOO_MANY,
-            JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
-        })?;
+    let mut joined = parts.hub.join(&session, join).await;
+    if matches!(
+        (&joined, &address),
+        (Err(JoinError::NoSuchSession), Address::Name(_))
+    ) {
+        // The listing lags a little: another session may have the name by now.
+        session = found(parts.directory.ask(&address).await)?;
+        joined = parts.hub.join(&session, join).await;
+    }
+    let seat = joined.map_err(|error| match error {
+        JoinError::NoSuchSession => Close::NO_SESSION,
+        JoinError::TooManyViewers => Close::TOO_MANY,
+        JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
+    })?;
     Ok((seat, parts.presence.join(session.id)))
+}
+
+fn found(found: Result<Option<tmux::Session>, tmux::Error>) -> Result<tmux::Session, Close> {
+    match found {
+        Ok(Some(session)) => Ok(session),
+        Ok(None) | Err(tmux::Error::NoServer) => Err(Close::NO_SESSION),
+        Err(error) => Err(Close::busy(&error.to_string())),
+    }
 }
 
 fn count_close(code: u16) {
@@ -174,6 +184,7 @@ impl Viewing {
             peer, id = %label.id, session = label.name, role = ?self.role, "a viewer came",
         );
         let exit = self.watch().await;
+        // Whatever ended it, what was received before is delivered: the viewer never sends it again.
         let code = match exit {
             Exit::Close(close) => {
                 let code = close.code;
@@ -182,14 +193,23 @@ impl Viewing {
             }
             Exit::Gone(Gone::Broken(close)) => {
                 let code = close.code;
-                self.connection.close(&close, drop).await;
+                tokio::join!(
+                    self.connection.close(&close, drop),
+                    self.input.deliver(self.driver.as_ref()),
+                );
                 Some(code)
             }
             Exit::Gone(Gone::Closed(code)) => {
-                self.connection.bye().await;
+                tokio::join!(
+                    self.connection.bye(),
+                    self.input.deliver(self.driver.as_ref()),
+                );
                 Some(code.unwrap_or(1005))
             }
-            Exit::Gone(Gone::Lost) => None,
+            Exit::Gone(Gone::Lost) => {
+                self.input.deliver(self.driver.as_ref()).await;
+                None
+            }
         };
         let code = code.unwrap_or(1006);
         count_close(code);
@@ -362,23 +382,20 @@ impl Viewing {
     async fn close(&mut self, close: Close) {
         let typing = close.code == 1012;
         if typing {
-            // What has already come in, before we say that we go.
-            let received = async {
-                while let Ok(turn) = timeout(QUIET, self.connection.turn(true)).await {
-                    if matches!(turn, Turn::Gone(_)) {
-                        break;
-                    }
-                    self.hear(turn);
-                }
-            };
-            // A flood has no end; what the kernel held is long in by then.
-            let _ = timeout(FAREWELL / 2, received).await;
-            self.input.deliver(self.driver.as_ref()).await;
+            // What has already come in, before we say that we go. A flood has no end; what the
+            // kernel held is long in by then.
+            let _ = timeout(FAREWELL / 2, self.receive()).await;
         }
+        self.input.deliver(self.driver.as_ref()).await;
         let (input, driver, speech) = (&mut self.input, &self.driver, self.speech);
+        // Past what it may hold, all that follows is dropped, so that no input has a hole.
         let late = |turn| match turn {
-            Turn::Binary(bytes) if typing && driver.is_some() => input.push(bytes),
-            Turn::Text(text) if typing && driver.is_some() && speech == Speech::Raw => {
+            Turn::Binary(bytes) if typing && driver.is_some() && input.has_room() => {
+                input.push(bytes);
+            }
+            Turn::Text(text)
+                if typing && driver.is_some() && speech == Speech::Raw && input.has_room() =>
+            {
                 input.push(text.into());
             }
             _ => {}
@@ -386,6 +403,21 @@ impl Viewing {
         self.connection.close(&close, late).await;
         if typing {
             self.input.deliver(self.driver.as_ref()).await;
+        }
+    }
+
+    /// Takes in what the socket still gives, until it gives nothing for [`QUIET`].
+    async fn receive(&mut self) {
+        loop {
+            let reading = self.input.has_room();
+            tokio::select! {
+                turn = self.connection.turn(reading) => match turn {
+                    Turn::Gone(_) => return,
+                    turn => self.hear(turn),
+                },
+                () = self.input.fed(self.driver.as_ref()) => {}
+                () = sleep(QUIET), if reading => return,
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
 // What the session page makes of each message and close code: the socket's far end is the test.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { FarEnd } from './far-end.mjs';
 import { close, launch, lines, Muxview, open, see, state, Tmux } from './support.mjs';
+import { MESSAGE_BYTES } from '../../static/wire.js';
 
 let browser, muxview;
 const tmux = new Tmux();
@@ -93,6 +95,21 @@ test('typing, pasting and the mouse are sent as bytes; acks count what was parse
   await see(page, /mouse/);
   await page.mouse.click(450, 300);
   await far.until(() => /^\x1b\[<0;\d+;\d+M\x1b\[<0;\d+;\d+m$/.test(bytes(far)));
+  await close(page);
+});
+
+test('a paste too long for one message is refused, and the connection lives', async () => {
+  const limits = readFileSync(new URL('../../src/config/limits.rs', import.meta.url), 'utf8');
+  assert.match(limits, /MESSAGE_BYTES: usize = 4 \* 1024 \* 1024;/);
+  assert.equal(MESSAGE_BYTES, 4 * 1024 * 1024);
+  const { page, far } = await watchOpen();
+  const paste = (length) => page.evaluate((length) => window.muxview.term.paste('ü'.repeat(length / 2)), length);
+  await paste(MESSAGE_BYTES + 2);
+  await page.getByText('too much for one paste').waitFor();
+  await paste(MESSAGE_BYTES);
+  await far.until(() => far.heard.some(({ length }) => length === MESSAGE_BYTES));
+  assert.equal(bytes(far).length, MESSAGE_BYTES);
+  assert.equal(far.sockets.length, 1);
   await close(page);
 });
 
