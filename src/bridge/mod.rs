@@ -167,6 +167,8 @@ impl Bridge {
     /// Attaches and stays until that is over.
     async fn attach(&mut self, now: Instant) -> Lost {
         self.reattach.started(now);
+        // Our own client coming and going is no company.
+        self.company = None;
         // What was said of the client before is not about the next one, which may get its name.
         while !matches!(
             self.events.try_recv(),

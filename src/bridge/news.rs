@@ -48,8 +48,11 @@ impl Bridge {
         };
         let company = (ours.size, ours.attached);
         let before = self.company.replace(company);
-        if before.is_some_and(|(_, attached)| attached != ours.attached) {
-            self.ends.shared.roster().sizing.company_changed();
+        if let Some((_, attached)) = before
+            && attached != ours.attached
+        {
+            let mut roster = self.ends.shared.roster();
+            roster.sizing.company_changed(ours.attached < attached);
         }
         before != Some(company)
     }
