@@ -128,6 +128,8 @@ async fn event(events: &mut broadcast::Receiver<Event>) -> Result<Event, RecvErr
 impl Bridge {
     async fn run(mut self) {
         metrics::gauge!("muxview_bridges").increment(1.0);
+        // It may have been renamed after it was listed and before we listened.
+        self.ask_name();
         loop {
             self.tell_trouble();
             let now = now();
@@ -170,10 +172,9 @@ impl Bridge {
         // Our own client coming and going is no company.
         self.company = None;
         // What was said of the client before is not about the next one, which may get its name.
-        while !matches!(
-            self.events.try_recv(),
-            Err(TryRecvError::Empty | TryRecvError::Closed)
-        ) {}
+        while let Some(event) = self.next_event() {
+            self.heard(event);
+        }
         let id = self.state.session.id;
         if self.ends.shared.roster().sizing.wish().is_none() {
             match self.server.window_size(id).await {
@@ -193,6 +194,15 @@ impl Bridge {
                 self.live(attach, plan).await
             }
             Err(error) => self.failed(&error),
+        }
+    }
+
+    /// An event that is here already.
+    fn next_event(&mut self) -> Option<Result<Event, RecvError>> {
+        match self.events.try_recv() {
+            Ok(event) => Some(Ok(event)),
+            Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
         }
     }
 

@@ -19,17 +19,21 @@ impl Bridge {
                 None
             }
             Ok(Event::Reset) | Err(RecvError::Lagged(_)) => {
-                let (server, id) = (self.server.clone(), self.state.session.id);
-                self.name.ask(async move {
-                    let sessions = server.sessions().await.ok()?;
-                    let session = sessions.into_iter().find(|session| session.id == id)?;
-                    Some(session.name)
-                });
+                self.ask_name();
                 Some(Event::Reset)
             }
             Ok(event) => Some(event),
             Err(RecvError::Closed) => None,
         }
+    }
+
+    pub(super) fn ask_name(&mut self) {
+        let (server, id) = (self.server.clone(), self.state.session.id);
+        self.name.ask(async move {
+            let sessions = server.sessions().await.ok()?;
+            let session = sessions.into_iter().find(|session| session.id == id)?;
+            Some(session.name)
+        });
     }
 
     pub(super) fn renamed(&mut self, name: impl Into<Option<String>>) {

@@ -110,6 +110,11 @@ pub const RESIZE_TIMEOUT: Duration = Duration::from_millis(100);
 /// Size changes of one session: at most one in this time, the newest wins. Each makes every program
 /// of the window redraw.
 pub const RESIZE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long an attach lives before the ones before it that did not are forgotten.
+pub const LASTING: Duration = Duration::from_secs(5);
+/// Attaches in a row that may live shorter and are replaced at once: a swarm of kills goes unnoticed,
+/// a hook that throws every client out is backed off from within a quarter of a minute.
+pub const SHORT_LIVES: u32 = 64;
 /// Failed attempts to attach in a row before people are told.
 pub const FAILURES_TOLD: u32 = 3;
 

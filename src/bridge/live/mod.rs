@@ -20,7 +20,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, sleep_until, timeout};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
@@ -243,12 +243,8 @@ impl Live<'_> {
 
     fn answered(&mut self, session: Option<Whereabouts>, now: Instant) -> Result<(), Lost> {
         // Events that came before the answer were sent before it.
-        loop {
-            match self.bridge.events.try_recv() {
-                Ok(event) => self.heard(Ok(event))?,
-                Err(TryRecvError::Lagged(missed)) => self.heard(Err(RecvError::Lagged(missed)))?,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            }
+        while let Some(event) = self.bridge.next_event() {
+            self.heard(event)?;
         }
         let shot = self.canvas.answered(session, now).map_err(strayed)?;
         self.show(shot, now);
@@ -314,7 +310,7 @@ async fn until(wake: Option<Instant>) {
 
 /// Writes some of the message under way, not closer to the one before than tmux can bear.
 async fn write(attach: &Attach, typing: &Typing) -> io::Result<usize> {
-    let Some((bytes, wait)) = typing.next() else {
+    let Some((bytes, wait)) = typing.next(now()) else {
         return std::future::pending().await;
     };
     if wait.is_some() {
