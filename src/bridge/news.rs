@@ -2,7 +2,7 @@
 
 use super::handle::{Addressed, Label, Picture};
 use super::{Bridge, canvas};
-use crate::tmux::{Event, SessionId, SessionState};
+use crate::tmux::{Error, Event, SessionId, SessionState, Status};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::broadcast::error::RecvError;
@@ -61,16 +61,21 @@ impl Bridge {
         before != Some(company)
     }
 
+    /// Says what keeps people from their session: it cannot be attached to, or tmux hangs.
     pub(super) fn tell_trouble(&mut self) {
-        let notice = self.reattach.troubled().then(|| {
+        let notice = if self.reattach.troubled() {
             let cause = self
                 .cause
                 .as_deref()
                 .unwrap_or("tmux ends the connection again and again");
-            Arc::from(format!(
-                "Not connected to the session: {cause}. Trying again."
-            ))
-        });
+            let notice = format!("Not connected to the session: {cause}. Trying again.");
+            Some(Arc::from(notice))
+        } else {
+            match &*self.status.borrow() {
+                Status::Failed(hung @ Error::Timeout) => Some(Arc::from(hung.to_string())),
+                _ => None,
+            }
+        };
         if notice != self.state.notice {
             self.state.notice = notice;
             self.changed = true;

@@ -42,6 +42,9 @@ pub const ECHO_BYTES: usize = 256;
 pub const OPENING: Duration = Duration::from_millis(500);
 /// Bytes read from the pty in one turn, so that a flood does not keep viewers waiting for answers.
 pub const TURN_BYTES: usize = 128 * 1024;
+/// Turns of a session's task for anything else before the pty is read first: tmux buffers without
+/// limit for a client that does not read.
+pub const UNREAD_TURNS: u32 = 16;
 /// How long tmux may stay inside a synchronised update: a blocked client can skip the end.
 pub const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long a picture waits for tmux's next whole redraw once tmux has thrown bytes away: it draws
