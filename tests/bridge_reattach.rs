@@ -151,3 +151,18 @@ async fn a_client_that_is_thrown_out_again_and_again_is_noticed_but_not_hammered
     tmux.cmd(&["set-hook", "-gu", "client-attached"]);
     watcher.shows("$").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rename_before_the_bridge_listens_is_told() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    // After it was listed, before its bridge listens.
+    let listed = bench.session("main").await;
+    tmux.cmd(&["rename-session", "-t", "main", "second"]);
+    bench.session("second").await;
+    let mut watcher = bench.enter(&listed, SPECTATOR).await;
+    let name = |watcher: &mut Watcher| watcher.state().session.name.clone();
+    watcher
+        .follow("its name", |watcher| name(watcher) == "second")
+        .await;
+}

@@ -9,6 +9,7 @@ mod watcher;
 use muxview::bridge::handle::Join;
 use muxview::config::SizePolicy;
 use muxview::terminal::Size;
+use muxview::tmux::Event;
 use muxview::viewer::Output;
 use std::time::Duration;
 use support::attach::Options;
@@ -168,6 +169,30 @@ async fn a_human_at_a_terminal_wins_until_a_driver_acts() {
     human.write(b"z");
     window_is(&tmux, "120x39").await;
     grid_is(&mut watcher, 120, 40).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_comes_back_when_the_human_leaves() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    let mut watcher = bench.watch("main", driver(100, 30)).await;
+    watcher.shows("$").await;
+    window_is(&tmux, "100x29").await;
+    let mut human = human(&tmux, 120, 40);
+    human.write(b"y");
+    grid_is(&mut watcher, 120, 40).await;
+    // tmux tells of company once a second: the human has to be counted before it goes.
+    let mut events = bench.server.events();
+    loop {
+        let Ok(Event::SessionState(states)) = events.recv().await else {
+            continue;
+        };
+        if states.iter().any(|state| state.attached == 3) {
+            break;
+        }
+    }
+    drop(human);
+    grid_is(&mut watcher, 100, 30).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,8 +23,8 @@ mod typing;
 use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::terminal::{Generation, Size, Widths};
-use crate::tmux::{self, Event, Server, SessionId};
-use handle::{End, Ends, Handle, Label, State};
+use crate::tmux::{self, Event, Server, SessionId, Status};
+use handle::{End, Ends, Handle, Label, Shared, State};
 use presence::Presence;
 use reattach::{Alive, Reattach, Step};
 use sizing::Plan;
@@ -32,6 +32,7 @@ use slot::Slot;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 use typing::Typing;
 
@@ -58,6 +59,7 @@ struct Bridge {
     linger: Duration,
     ends: Ends,
     events: broadcast::Receiver<Event>,
+    status: watch::Receiver<Status>,
     /// What was published last, or is about to be.
     state: State,
     changed: bool,
@@ -89,6 +91,7 @@ pub(crate) fn open(
     let bridge = Bridge {
         // Subscribed before the first question, so that no event falls between.
         events: server.events(),
+        status: server.status(),
         server,
         widths,
         linger,
@@ -125,9 +128,34 @@ async fn event(events: &mut broadcast::Receiver<Event>) -> Result<Event, RecvErr
     }
 }
 
+/// Waits until tmux is in another state. Without anybody to tell, for ever.
+async fn status(status: &mut watch::Receiver<Status>) {
+    if status.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits for tmux, unless muxview stops first: a tmux that hangs must not hold that up.
+async fn unless_stopped<T>(shared: &Shared, answer: impl Future<Output = T>) -> Result<T, Lost> {
+    tokio::pin!(answer);
+    loop {
+        if shared.roster().stop {
+            return Err(Lost::Stopped);
+        }
+        tokio::select! {
+            biased;
+            answer = &mut answer => return Ok(answer),
+            // Who waits next looks at the roster first, so no change of it is lost.
+            () = shared.changed.notified() => {}
+        }
+    }
+}
+
 impl Bridge {
     async fn run(mut self) {
         metrics::gauge!("muxview_bridges").increment(1.0);
+        // It may have been renamed after it was listed and before we listened.
+        self.ask_name();
         loop {
             self.tell_trouble();
             let now = now();
@@ -146,7 +174,12 @@ impl Bridge {
                         self.lost();
                     }
                 },
-                Step::Ask => self.ask().await,
+                Step::Ask => {
+                    let shared = Arc::clone(&self.ends.shared);
+                    if unless_stopped(&shared, self.ask()).await.is_err() {
+                        break self.end(Some(End::ShuttingDown));
+                    }
+                }
                 Step::Wait(until) => match self.wait(until).await {
                     Some(Lost::Idle) => break self.end(None),
                     Some(_) => break self.end(Some(End::ShuttingDown)),
@@ -167,16 +200,19 @@ impl Bridge {
     /// Attaches and stays until that is over.
     async fn attach(&mut self, now: Instant) -> Lost {
         self.reattach.started(now);
+        // Our own client coming and going is no company.
+        self.company = None;
         // What was said of the client before is not about the next one, which may get its name.
-        while !matches!(
-            self.events.try_recv(),
-            Err(TryRecvError::Empty | TryRecvError::Closed)
-        ) {}
+        while let Some(event) = self.next_event() {
+            self.heard(event);
+        }
         let id = self.state.session.id;
         if self.ends.shared.roster().sizing.wish().is_none() {
-            match self.server.window_size(id).await {
-                Ok(size) => self.ends.shared.roster().sizing.window(size),
-                Err(error) => return self.failed(&error),
+            let size = self.server.window_size(id);
+            match unless_stopped(&self.ends.shared, size).await {
+                Ok(Ok(size)) => self.ends.shared.roster().sizing.window(size),
+                Ok(Err(error)) => return self.failed(&error),
+                Err(lost) => return lost,
             }
         }
         let plan = self.ends.shared.roster().sizing.plan();
@@ -184,13 +220,24 @@ impl Bridge {
             // A driver left between the two looks; the next attempt follows the window.
             return Lost::Ended;
         };
-        match self.server.attach(id, size, claim).await {
-            Ok(attach) => {
+        let attach = self.server.attach(id, size, claim);
+        match unless_stopped(&self.ends.shared, attach).await {
+            Ok(Ok(attach)) => {
                 let plan = Plan { size, claim };
                 self.ends.shared.roster().sizing.applied(plan);
                 self.live(attach, plan).await
             }
-            Err(error) => self.failed(&error),
+            Ok(Err(error)) => self.failed(&error),
+            Err(lost) => lost,
+        }
+    }
+
+    /// An event that is here already.
+    fn next_event(&mut self) -> Option<Result<Event, RecvError>> {
+        match self.events.try_recv() {
+            Ok(event) => Some(Ok(event)),
+            Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
         }
     }
 
@@ -246,6 +293,7 @@ impl Bridge {
                 () = self.ends.shared.changed.notified() => {}
                 event = event(&mut self.events) => { self.heard(event); }
                 name = self.name.done() => self.renamed(name),
+                () = status(&mut self.status) => self.tell_trouble(),
                 () = sleep_until(wake.into()) => {}
             }
         }

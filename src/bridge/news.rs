@@ -2,7 +2,7 @@
 
 use super::handle::{Addressed, Label, Picture};
 use super::{Bridge, canvas};
-use crate::tmux::{Event, SessionId, SessionState};
+use crate::tmux::{Error, Event, SessionId, SessionState, Status};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::broadcast::error::RecvError;
@@ -19,17 +19,21 @@ impl Bridge {
                 None
             }
             Ok(Event::Reset) | Err(RecvError::Lagged(_)) => {
-                let (server, id) = (self.server.clone(), self.state.session.id);
-                self.name.ask(async move {
-                    let sessions = server.sessions().await.ok()?;
-                    let session = sessions.into_iter().find(|session| session.id == id)?;
-                    Some(session.name)
-                });
+                self.ask_name();
                 Some(Event::Reset)
             }
             Ok(event) => Some(event),
             Err(RecvError::Closed) => None,
         }
+    }
+
+    pub(super) fn ask_name(&mut self) {
+        let (server, id) = (self.server.clone(), self.state.session.id);
+        self.name.ask(async move {
+            let sessions = server.sessions().await.ok()?;
+            let session = sessions.into_iter().find(|session| session.id == id)?;
+            Some(session.name)
+        });
     }
 
     pub(super) fn renamed(&mut self, name: impl Into<Option<String>>) {
@@ -48,22 +52,30 @@ impl Bridge {
         };
         let company = (ours.size, ours.attached);
         let before = self.company.replace(company);
-        if before.is_some_and(|(_, attached)| attached != ours.attached) {
-            self.ends.shared.roster().sizing.company_changed();
+        if let Some((_, attached)) = before
+            && attached != ours.attached
+        {
+            let mut roster = self.ends.shared.roster();
+            roster.sizing.company_changed(ours.attached < attached);
         }
         before != Some(company)
     }
 
+    /// Says what keeps people from their session: it cannot be attached to, or tmux hangs.
     pub(super) fn tell_trouble(&mut self) {
-        let notice = self.reattach.troubled().then(|| {
+        let notice = if self.reattach.troubled() {
             let cause = self
                 .cause
                 .as_deref()
                 .unwrap_or("tmux ends the connection again and again");
-            Arc::from(format!(
-                "Not connected to the session: {cause}. Trying again."
-            ))
-        });
+            let notice = format!("Not connected to the session: {cause}. Trying again.");
+            Some(Arc::from(notice))
+        } else {
+            match &*self.status.borrow() {
+                Status::Failed(hung @ Error::Timeout) => Some(Arc::from(hung.to_string())),
+                _ => None,
+            }
+        };
         if notice != self.state.notice {
             self.state.notice = notice;
             self.changed = true;

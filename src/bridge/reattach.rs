@@ -4,7 +4,7 @@
 //! exist?", the time, jitter. Out: [`Step`], and whether people should be told. It must not know
 //! ptys, tasks, clocks or randomness. Only the end of the session (or of its server) is final.
 
-use crate::config::limits::{FAILURES_TOLD, RETRY};
+use crate::config::limits::{FAILURES_TOLD, LASTING, RETRY, SHORT_LIVES};
 use crate::viewer::End;
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,8 @@ pub struct Reattach {
     phase: Phase,
     /// Attempts in a row that ended without a complete picture.
     failures: u32,
+    /// Attaches in a row that had a picture and did not last.
+    short: u32,
     started: Option<Instant>,
 }
 
@@ -74,6 +76,7 @@ impl Reattach {
         Self {
             phase: Phase::Due(None),
             failures: 0,
+            short: 0,
             started: None,
         }
     }
@@ -99,7 +102,7 @@ impl Reattach {
     }
 
     /// Its first complete picture was published. True if people were told of trouble before.
-    pub const fn live(&mut self) -> bool {
+    pub fn live(&mut self) -> bool {
         let told = self.troubled();
         self.failures = 0;
         self.phase = Phase::Live;
@@ -108,13 +111,18 @@ impl Reattach {
 
     /// The attach ended, or could not be made. `jitter` is a draw from 0..1.
     pub fn ended(&mut self, now: Instant, jitter: f64) {
-        let attach = if self.phase == Phase::Live {
-            // At once, unless attaches that come to life die in a row.
-            self.started
-                .map_or(now, |started| now.max(started + RETRY.0))
-        } else {
+        let started = self.started.unwrap_or(now);
+        if self.phase != Phase::Live {
             self.failures = self.failures.saturating_add(1);
-            now + backoff(self.failures, jitter)
+        } else if now.saturating_duration_since(started) >= LASTING {
+            self.short = 0;
+        } else {
+            self.short = self.short.saturating_add(1);
+        }
+        let attach = match self.strikes() {
+            // At once, but not in a busy loop.
+            0 => now.max(started + RETRY.0),
+            strikes => now + backoff(strikes, jitter),
         };
         self.phase = Phase::Lost { ask: now, attach };
     }
@@ -130,7 +138,7 @@ impl Reattach {
             Alive::NoServer => Phase::Gone(End::ServerEnded),
             Alive::Unknown => {
                 self.failures = self.failures.saturating_add(1);
-                let again = now + backoff(self.failures, jitter);
+                let again = now + backoff(self.strikes(), jitter);
                 Phase::Lost {
                     ask: again,
                     attach: again,
@@ -139,10 +147,17 @@ impl Reattach {
         };
     }
 
-    /// Whether it failed often enough that people should be told.
+    /// Whether it failed often enough that people should be told. While there is a picture, there
+    /// is nothing to tell.
     #[must_use]
-    pub const fn troubled(&self) -> bool {
-        self.failures >= FAILURES_TOLD
+    pub fn troubled(&self) -> bool {
+        self.phase != Phase::Live && self.strikes() >= FAILURES_TOLD
+    }
+
+    /// How often in a row it went wrong: a picture is not success yet, or a hook that throws every
+    /// client out would have us come back for ever.
+    fn strikes(&self) -> u32 {
+        self.failures.max(self.short.saturating_sub(SHORT_LIVES))
     }
 }
 
@@ -187,6 +202,40 @@ mod tests {
         reattach.answered(Alive::Yes, now + ms(6), 0.0);
         assert_eq!(reattach.step(now + ms(6)), Step::Wait(now + RETRY.0));
         assert_eq!(reattach.step(now + RETRY.0), Step::Attach);
+    }
+
+    /// One attach that has a picture and ends after `life`. Gives how long the next one waits.
+    fn lives(reattach: &mut Reattach, now: &mut Instant, life: Duration) -> Duration {
+        reattach.started(*now);
+        reattach.live();
+        *now += life;
+        reattach.ended(*now, 1.0);
+        reattach.answered(Alive::Yes, *now, 1.0);
+        let ended = *now;
+        if let Step::Wait(until) = reattach.step(*now) {
+            *now = until;
+        }
+        *now - ended
+    }
+
+    #[test]
+    fn a_storm_of_short_lives_is_backed_off_from_and_told() {
+        let mut now = Instant::now();
+        let mut reattach = Reattach::new();
+        for _ in 0..SHORT_LIVES {
+            assert_eq!(lives(&mut reattach, &mut now, ms(150)), Duration::ZERO);
+        }
+        assert!(!reattach.troubled());
+        for strike in 0..20 {
+            let wait = lives(&mut reattach, &mut now, ms(150));
+            assert_eq!(wait, RETRY.1.min(RETRY.0 * (1 << strike)));
+        }
+        assert!(reattach.troubled());
+        reattach.started(now);
+        reattach.live();
+        assert!(!reattach.troubled(), "there is a picture now");
+        assert_eq!(lives(&mut reattach, &mut now, LASTING), Duration::ZERO);
+        assert_eq!(lives(&mut reattach, &mut now, ms(150)), Duration::ZERO);
     }
 
     #[test]

@@ -96,7 +96,10 @@ impl Sizing {
     pub fn resized(&mut self, id: ViewerId, size: Size) {
         if let Some(ask) = self.drivers.get_mut(&id) {
             ask.size = Some(size);
-            self.act(id);
+            // A hidden page is told of sizes too (a keyboard that goes away); nobody looks at it.
+            if ask.visible {
+                self.act(id);
+            }
         }
     }
 
@@ -158,11 +161,14 @@ impl Sizing {
     }
 
     /// Something else about who looks at the session changed (a client came or went): a refusal may
-    /// no longer hold.
-    pub fn company_changed(&mut self) {
-        if matches!(self.verdict, Verdict::Refused(_)) {
-            self.verdict = Verdict::Outvoted;
-        }
+    /// no longer hold. With `fewer`, who outvoted us may be the one that left: the driver who acted
+    /// last is next, as with tmux's `window-size latest`.
+    pub fn company_changed(&mut self, fewer: bool) {
+        self.verdict = match self.verdict {
+            Verdict::Refused(_) => Verdict::Outvoted,
+            Verdict::Outvoted if fewer => Verdict::Open,
+            other => other,
+        };
     }
 
     /// Our client was given this size and this say.
@@ -346,6 +352,30 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_page_takes_nothing_when_its_size_changes() {
+        let mut sizing = two(SizePolicy::Latest);
+        settle(&mut sizing, size(100, 30));
+        sizing.window(size(120, 40));
+        sizing.showed(A, false);
+        sizing.resized(A, size(70, 20));
+        assert_eq!(sizing.plan(), follow(120, 40), "the human keeps it");
+        sizing.showed(A, true);
+        assert_eq!(sizing.plan(), claim(70, 20), "its size was kept");
+    }
+
+    #[test]
+    fn the_window_comes_back_when_the_human_leaves() {
+        let mut sizing = two(SizePolicy::Latest);
+        settle(&mut sizing, size(100, 30));
+        sizing.window(size(120, 40));
+        settle(&mut sizing, size(120, 40));
+        sizing.company_changed(false);
+        assert_eq!(sizing.plan(), follow(120, 40), "another one came");
+        sizing.company_changed(true);
+        assert_eq!(sizing.plan(), claim(100, 30));
+    }
+
+    #[test]
     fn a_refused_size_is_not_asked_for_at_every_key() {
         let mut sizing = two(SizePolicy::Latest);
         settle(&mut sizing, size(60, 20));
@@ -356,7 +386,7 @@ mod tests {
         sizing.typed(A);
         assert_eq!(sizing.plan(), claim(80, 50), "another size may do");
         settle(&mut sizing, size(60, 20));
-        sizing.company_changed();
+        sizing.company_changed(true);
         assert_eq!(sizing.plan(), follow(60, 20));
         sizing.typed(A);
         assert_eq!(sizing.plan(), claim(80, 50), "the human may have left");

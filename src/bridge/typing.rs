@@ -33,13 +33,15 @@ impl Typing {
         self.begun = false;
     }
 
-    /// The bytes to write next, and how long to wait first.
-    pub(super) fn next(&self) -> Option<(&[u8], Option<Instant>)> {
+    /// The bytes to write next, and until when to wait first: none if that is over, since even a
+    /// timer that is due takes a millisecond.
+    pub(super) fn next(&self, now: Instant) -> Option<(&[u8], Option<Instant>)> {
         let input = self.current.as_ref()?;
         let wait = self
             .written
             .filter(|(_, bound)| !self.begun && !is_mouse(&input.bytes) && (*bound || self.binding))
-            .map(|(at, _)| at + INPUT_SPACING);
+            .map(|(at, _)| at + INPUT_SPACING)
+            .filter(|at| *at > now);
         Some((&input.bytes, wait))
     }
 
@@ -106,12 +108,12 @@ mod tests {
     fn each_message_is_written_whole_before_the_next() {
         let now = Instant::now();
         let mut typing = Typing::default();
-        assert!(typing.idle() && typing.next().is_none());
+        assert!(typing.idle() && typing.next(now).is_none());
         typing.take(message(b"hello"));
-        assert_eq!(typing.next(), Some((&b"hello"[..], None)));
+        assert_eq!(typing.next(now), Some((&b"hello"[..], None)));
         typing.wrote(2, now);
         assert_eq!(
-            typing.next(),
+            typing.next(now),
             Some((&b"llo"[..], None)),
             "its rest does not wait"
         );
@@ -126,10 +128,18 @@ mod tests {
         typing.take(message(b"\x02"));
         typing.wrote(1, now);
         typing.take(message(b"c"));
-        assert_eq!(typing.next(), Some((&b"c"[..], Some(now + INPUT_SPACING))));
+        assert_eq!(
+            typing.next(now),
+            Some((&b"c"[..], Some(now + INPUT_SPACING)))
+        );
+        assert_eq!(
+            typing.next(now + INPUT_SPACING),
+            Some((&b"c"[..], None)),
+            "the distance is there"
+        );
         typing.wrote(1, now + Duration::from_millis(3));
         typing.take(message(b"\x1b[<35;1;1M"));
-        assert_eq!(typing.next().expect("taken").1, None);
+        assert_eq!(typing.next(now).expect("taken").1, None);
     }
 
     #[test]
@@ -144,11 +154,14 @@ mod tests {
             b"a pasted line, longer than any key",
         ] {
             typing.take(message(text));
-            assert_eq!(typing.next().expect("taken").1, None, "{text:?}");
+            assert_eq!(typing.next(now).expect("taken").1, None, "{text:?}");
             typing.wrote(text.len(), now);
         }
         typing.take(message(b"\x1b[A"));
-        assert_eq!(typing.next().expect("taken").1, Some(now + INPUT_SPACING));
+        assert_eq!(
+            typing.next(now).expect("taken").1,
+            Some(now + INPUT_SPACING)
+        );
     }
 
     #[test]

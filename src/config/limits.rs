@@ -42,6 +42,9 @@ pub const ECHO_BYTES: usize = 256;
 pub const OPENING: Duration = Duration::from_millis(500);
 /// Bytes read from the pty in one turn, so that a flood does not keep viewers waiting for answers.
 pub const TURN_BYTES: usize = 128 * 1024;
+/// Turns of a session's task for anything else before the pty is read first: tmux buffers without
+/// limit for a client that does not read.
+pub const UNREAD_TURNS: u32 = 16;
 /// How long tmux may stay inside a synchronised update: a blocked client can skip the end.
 pub const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long a picture waits for tmux's next whole redraw once tmux has thrown bytes away: it draws
@@ -110,6 +113,11 @@ pub const RESIZE_TIMEOUT: Duration = Duration::from_millis(100);
 /// Size changes of one session: at most one in this time, the newest wins. Each makes every program
 /// of the window redraw.
 pub const RESIZE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long an attach lives before the ones before it that did not are forgotten.
+pub const LASTING: Duration = Duration::from_secs(5);
+/// Attaches in a row that may live shorter and are replaced at once: a swarm of kills goes unnoticed,
+/// a hook that throws every client out is backed off from within a quarter of a minute.
+pub const SHORT_LIVES: u32 = 64;
 /// Failed attempts to attach in a row before people are told.
 pub const FAILURES_TOLD: u32 = 3;
 

@@ -57,10 +57,17 @@ pub(super) async fn run(
     cwd: &Path,
 ) -> Result<String, Error> {
     let what = "create the session";
-    let mut direct = program.command(command);
+    let mut direct = program.command(command.clone());
     direct.current_dir(cwd);
     match program.reachable().await {
-        Ok(()) => return program.finish(what, direct).await,
+        Ok(()) => match program.finish(what, direct).await {
+            // It was about to exit, its last session having just ended.
+            Err(Error::NoServer) => {
+                direct = program.command(command);
+                direct.current_dir(cwd);
+            }
+            answer => return answer,
+        },
         Err(Error::NoServer) => {}
         Err(error) => return Err(error),
     }

@@ -53,8 +53,11 @@ impl Bench {
     }
 
     pub async fn watch(&self, name: &str, join: Join) -> Watcher {
-        let session = self.session(name).await;
-        Watcher::new(self.hub.join(&session, join).await.unwrap(), join)
+        self.enter(&self.session(name).await, join).await
+    }
+
+    pub async fn enter(&self, session: &Session, join: Join) -> Watcher {
+        Watcher::new(self.hub.join(session, join).await.unwrap(), join)
     }
 }
 

@@ -12,15 +12,15 @@ use super::resize::Resize;
 use super::sizing::Plan;
 use super::slot::Slot;
 use super::typing::Typing;
-use super::{Bridge, Lost, event, now};
-use crate::config::limits::{DELIVERY, RETRY, TURN_BYTES};
+use super::{Bridge, Lost, event, now, status};
+use crate::config::limits::{DELIVERY, RETRY, TURN_BYTES, UNREAD_TURNS};
 use crate::tmux::{Attach, Ended, Event, Whereabouts};
 use fit::Sized;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, sleep_until, timeout};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
@@ -29,6 +29,7 @@ const READ_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 enum Wake {
     Roster,
+    Status,
     Session(Option<Whereabouts>),
     Sized(Sized),
     Named(Option<String>),
@@ -57,6 +58,8 @@ struct Live<'a> {
     leave_at: Option<Instant>,
     /// muxview stops; input is delivered until then.
     stop_at: Option<Instant>,
+    /// Turns since the pty was read.
+    unread: u32,
     buffer: Box<[u8]>,
 }
 
@@ -81,6 +84,7 @@ impl Bridge {
             needed: Slot::default(),
             leave_at: None,
             stop_at: None,
+            unread: 0,
             buffer: vec![0; READ_BYTES].into(),
         };
         live.run().await
@@ -100,6 +104,8 @@ impl Live<'_> {
                 return Lost::Stopped;
             }
             let woken = self.wait(wake).await;
+            let read = matches!(woken, Wake::Read(_));
+            self.unread = if read { 0 } else { self.unread + 1 };
             if let Err(lost) = self.take(woken) {
                 return self.over(lost).await;
             }
@@ -124,6 +130,14 @@ impl Live<'_> {
     }
 
     async fn wait(&mut self, wake: Option<Instant>) -> Wake {
+        if self.unread >= UNREAD_TURNS {
+            self.unread = 0;
+            tokio::select! {
+                biased;
+                read = self.attach.read(&mut self.buffer) => return Wake::Read(read),
+                () = std::future::ready(()) => {}
+            }
+        }
         let typing = &self.bridge.typing;
         let idle = typing.idle();
         let input = &mut self.bridge.ends.input;
@@ -132,13 +146,15 @@ impl Live<'_> {
             biased;
             session = self.session.done() => Wake::Session(session),
             event = event(&mut self.bridge.events) => Wake::Event(event),
-            () = self.bridge.ends.shared.changed.notified() => Wake::Roster,
             sized = self.sized.done() => Wake::Sized(sized),
             name = self.bridge.name.done() => Wake::Named(name),
             needed = self.needed.done() => Wake::Needed(needed),
             wrote = write(&self.attach, typing), if !idle => Wake::Wrote(wrote),
             input = input.recv(), if idle && more => Wake::Input(input),
             read = self.attach.read(&mut self.buffer) => Wake::Read(read),
+            () = status(&mut self.bridge.status) => Wake::Status,
+            // Every turn looks at these anyway, so that nothing has to wait for them.
+            () = self.bridge.ends.shared.changed.notified() => Wake::Roster,
             () = until(wake) => Wake::Tick,
         }
     }
@@ -148,6 +164,10 @@ impl Live<'_> {
         match woken {
             // Looked at in the next turn anyway.
             Wake::Roster | Wake::Tick => Ok(()),
+            Wake::Status => {
+                self.bridge.tell_trouble();
+                Ok(())
+            }
             Wake::Session(session) => self.answered(session, now),
             Wake::Sized(sized) => self.sized(sized, now),
             Wake::Named(name) => {
@@ -243,12 +263,8 @@ impl Live<'_> {
 
     fn answered(&mut self, session: Option<Whereabouts>, now: Instant) -> Result<(), Lost> {
         // Events that came before the answer were sent before it.
-        loop {
-            match self.bridge.events.try_recv() {
-                Ok(event) => self.heard(Ok(event))?,
-                Err(TryRecvError::Lagged(missed)) => self.heard(Err(RecvError::Lagged(missed)))?,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            }
+        while let Some(event) = self.bridge.next_event() {
+            self.heard(event)?;
         }
         let shot = self.canvas.answered(session, now).map_err(strayed)?;
         self.show(shot, now);
@@ -314,7 +330,7 @@ async fn until(wake: Option<Instant>) {
 
 /// Writes some of the message under way, not closer to the one before than tmux can bear.
 async fn write(attach: &Attach, typing: &Typing) -> io::Result<usize> {
-    let Some((bytes, wait)) = typing.next() else {
+    let Some((bytes, wait)) = typing.next(now()) else {
         return std::future::pending().await;
     };
     if wait.is_some() {
