@@ -7,7 +7,7 @@ mod tmux;
 
 use muxview::directory::{Address, Directory};
 use muxview::terminal::{Size, Widths};
-use muxview::tmux::{Error, NewSession, Server, Session, SessionName, Status};
+use muxview::tmux::{Error, Event, NewSession, Server, Session, SessionName, Status};
 use std::path::PathBuf;
 use std::time::Duration;
 use tmux::{PATIENCE, Tmux, until};
@@ -278,4 +278,44 @@ async fn the_first_session_without_a_tmux_says_so_as_everything_does() {
     let tmux = Tmux::none();
     let server = Server::with_program(tmux.dir.path().join("none"), tmux.socket());
     assert_eq!(server.create(named("a")).await, Err(Error::Missing));
+}
+
+#[tokio::test]
+async fn a_program_cannot_forge_sessions_or_notifications_by_its_name() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let mut events = server.events();
+    let names = [
+        r"x\n%exit\nz",
+        r"x\n$7\t1\t0\t0\t0\t80\t24\ton\tsh\t/\tt\tforged",
+        r"x\x1e$7\t@7\t80\t24\ton\t0\tsh\tforged\x1ex",
+    ];
+    for (n, name) in names.iter().enumerate() {
+        let name = format!("exec -a $'{name}' sleep 100");
+        let session = format!("s{n}");
+        tmux.must(&["new-session", "-d", "-s", &session, "bash", "-c", &name]);
+    }
+    let whole = |command: &str| command.starts_with("x?") && !command.contains(char::is_control);
+    // Two ways to be told of them: the subscription's records and the list.
+    tokio::time::timeout(PATIENCE, async {
+        loop {
+            match events.recv().await.unwrap() {
+                Event::SessionState(states) => {
+                    let ids: Vec<_> = states.iter().map(|state| state.id.0).collect();
+                    assert!([0, 1, 2, 3].starts_with(&ids), "{states:?}");
+                    if states.iter().filter(|state| whole(&state.command)).count() == names.len() {
+                        return;
+                    }
+                }
+                Event::Reset => panic!("the control client was ended"),
+                _ => {}
+            }
+        }
+    })
+    .await
+    .expect("told in time");
+    let listed = server.sessions().await.unwrap();
+    let told: Vec<_> = listed.iter().map(|s| (s.id.0, s.name.as_str())).collect();
+    assert_eq!(told, [(0, "a"), (1, "s0"), (2, "s1"), (3, "s2")]);
+    assert!(listed[1..].iter().all(|s| whole(&s.command)), "{listed:?}");
 }

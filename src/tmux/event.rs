@@ -71,7 +71,7 @@ pub struct SessionState {
 }
 
 /// Between the fields and between the sessions of the subscription: control characters, which
-/// neither titles nor commands contain.
+/// [`harmless`] takes out of what programs say.
 pub(super) const FIELD: char = '\t';
 const RECORD: char = '\x1e';
 
@@ -80,18 +80,24 @@ pub(super) const SUBSCRIPTION: &str = "muxview";
 
 /// The subscription's format: one record per session of the server.
 pub(super) fn subscription() -> String {
-    let fields = [
+    let known = [
         "session_id",
         "window_id",
         "window_width",
         "window_height",
         "status",
         "session_attached",
-        "pane_current_command",
-        "pane_title",
     ];
-    let record: Vec<String> = fields.iter().map(|name| format!("#{{{name}}}")).collect();
-    format!("#{{S:{}{RECORD}}}", record.join("\t"))
+    let known = known.map(|name| format!("#{{{name}}}"));
+    let said = ["pane_current_command", "pane_title"].map(harmless);
+    let record = [&known[..], &said[..]].concat().join("\t");
+    format!("#{{S:{record}{RECORD}}}")
+}
+
+/// The format of something a program decides, without control characters: a program's name and
+/// directory may contain line breaks, which would forge records and notifications.
+pub(super) fn harmless(name: &str) -> String {
+    format!("#{{s|[\x01-\x1f]|?|:{name}}}")
 }
 
 /// The height of a pty that shows a window of this height whole: the status lines come on top.

@@ -6,7 +6,7 @@
 
 use super::client::Ours;
 use super::error::Error;
-use super::event::{FIELD, with_status};
+use super::event::{FIELD, harmless, with_status};
 use super::name::{SessionId, SessionName};
 use super::program::Program;
 use super::start;
@@ -64,12 +64,16 @@ const COMMAND_BYTES: usize = 8 * 1024;
 /// Fields in order; the name comes last and the title before it, as they contain anything but control
 /// characters.
 fn format() -> String {
-    // A directory may contain even line breaks, a command too.
-    let cwd = "#{s|[\x01-\x1f]|?|:pane_current_path}";
-    let start = "#{s|[\x01-\x1f]|?|:pane_start_command}";
+    let [command, start, cwd, title] = [
+        "pane_current_command",
+        "pane_start_command",
+        "pane_current_path",
+        "pane_title",
+    ]
+    .map(harmless);
     let tab = FIELD;
     format!(
-        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{session_activity}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}#{{pane_current_command}}{tab}{start}{tab}{cwd}{tab}#{{pane_title}}{tab}#{{session_name}}"
+        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{session_activity}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}#{{session_name}}"
     )
 }
 
