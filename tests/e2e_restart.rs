@@ -106,3 +106,28 @@ async fn started_before_any_session() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_it_leaves_no_client_behind() {
+    let tmux = support::Tmux::start(80, 24);
+    tmux.session("other", 80, 24);
+    let xterm = support::Xterm::start();
+    let mut service = support::Service::start(&tmux);
+    for _ in 0..10 {
+        for session in ["main", "other"] {
+            let viewer = Viewer::join(&service, &xterm, session, Join::driver(80, 24)).await;
+            viewer.opened().await;
+        }
+        service.kill();
+        until("every client to leave tmux", async || {
+            let clients = tmux.cmd(&["list-clients", "-F", "#{client_pid} #{client_control_mode}"]);
+            if clients.is_empty() {
+                Ok(())
+            } else {
+                Err(clients)
+            }
+        })
+        .await;
+        service.restart(&tmux);
+    }
+}

@@ -10,12 +10,12 @@ use super::ended::Ended;
 use super::error::Error;
 use super::farewell::Farewell;
 use super::name::SessionId;
-use super::program::{Program, client_environment, exclusively};
+use super::program::{Program, client_environment};
+use super::pty::{self, Mode, failed};
 use super::{fd, terminfo};
 use crate::config::limits::{REAP_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use rustix::io::Errno;
+use portable_pty::{CommandBuilder, PtySize};
 use rustix::process::Signal;
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fmt;
@@ -172,15 +172,7 @@ impl Attach {
     /// Reads once from the pty.
     fn fill(&self, master: &OwnedFd) -> io::Result<()> {
         let mut bytes = [0; READ_BYTES];
-        let read = loop {
-            match rustix::io::read(master, &mut bytes) {
-                Err(Errno::INTR) => {}
-                // Linux's word for "the other end is closed".
-                Err(Errno::IO) => break Ok(0),
-                other => break other,
-            }
-        };
-        let n = read?;
+        let n = pty::read(master, &mut bytes)?;
         self.output().feed(&bytes[..n]);
         Ok(())
     }
@@ -232,13 +224,9 @@ impl Attach {
                 // The kernel would take the bytes all the same.
                 Gate::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
             }
-            let written = ready.try_io(|master| {
-                rustix::io::write(master.get_ref(), bytes).map_err(io::Error::from)
-            });
-            match written {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(result) => return result,
-                Err(_would_block) => {}
+            // A false alarm clears the readiness and waits again.
+            if let Ok(written) = ready.try_io(|master| pty::write(master.get_ref(), bytes)) {
+                return written;
             }
         }
     }
@@ -348,13 +336,6 @@ impl Output {
     }
 }
 
-fn failed(error: &dyn fmt::Display) -> Error {
-    Error::Failed {
-        what: "be attached",
-        message: error.to_string(),
-    }
-}
-
 fn spawn(
     program: &Program,
     id: SessionId,
@@ -382,40 +363,5 @@ fn spawn(
         pixel_width: 0,
         pixel_height: 0,
     };
-    exclusively(|| {
-        let pair = native_pty_system()
-            .openpty(size)
-            .map_err(|error| failed(&error))?;
-        let tty = pair
-            .master
-            .tty_name()
-            .ok_or_else(|| failed(&"the pty has no name"))?
-            .to_string_lossy()
-            .into_owned();
-        let master = fd::of_master(&*pair.master).map_err(|error| failed(&error))?;
-        let child = pair
-            .slave
-            .spawn_command(command)
-            .map_err(|error| refused_spawn(program, &error.to_string()))?;
-        // Its own handle is only dropped: it neither kills nor reaps, which `Client` does.
-        let client = child
-            .process_id()
-            .and_then(Client::new)
-            .ok_or_else(|| failed(&"the client has no process id"))?;
-        Ok((master, tty, client))
-        // The pair ends here: with the slave open in this process we would never see the client's end.
-    })
-}
-
-/// portable-pty only says in words why it could not start a program.
-fn refused_spawn(program: &Program, words: &str) -> Error {
-    if words.contains("not executable") {
-        Error::NotExecutable {
-            program: program.path.clone(),
-        }
-    } else if words.contains("No viable candidates") || words.contains("exist") {
-        Error::Missing
-    } else {
-        failed(&words)
-    }
+    pty::spawn(program, command, size, Mode::Cooked)
 }

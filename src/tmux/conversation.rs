@@ -1,20 +1,23 @@
 //! [`Conversation`]: one control client from its start to its end: questions go in, answers go back to
 //! who asked, events out. Knows nothing of who comes next.
 
-use super::client::Ours;
+use super::client::Client;
 use super::control_parser::{Message, Parser, Reply, quoted};
 use super::error::Error;
 use super::event::{self, Event};
+use super::fd;
 use super::name::SessionId;
-use super::program::{Program, exclusively};
+use super::program::Program;
+use super::pty::{self, Mode};
 use super::version::Version;
-use crate::config::limits::{RETRY, TMUX_HEARTBEAT, TMUX_TIMEOUT};
+use crate::config::limits::{TMUX_HEARTBEAT, TMUX_TIMEOUT};
+use portable_pty::{CommandBuilder, PtySize};
 use std::collections::VecDeque;
-use std::process::Stdio;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tmux_interface::AttachSession;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -66,8 +69,8 @@ impl<'a> Conversation<'a> {
         events: &'a broadcast::Sender<Event>,
         up: impl FnMut(Version),
     ) -> Result<Over, Error> {
-        let mut child = spawn(program, id)?;
-        let _ours = child.id().map(Ours::new);
+        // Killed and reaped when it is dropped.
+        let (master, _client) = spawn(program, id).await?;
         let mut conversation = Self {
             inbox,
             events,
@@ -75,19 +78,11 @@ impl<'a> Conversation<'a> {
             owed: VecDeque::new(),
             outgoing: vec![],
         };
-        let over = conversation.talk(&mut child, up).await;
         // Whatever it still owed is dropped with it, so an answer can never meet a later question.
-        // tokio reaps it also if it takes longer.
-        if child.start_kill().is_ok() {
-            let _ = tokio::time::timeout(RETRY.0, child.wait()).await;
-        }
-        Ok(over)
+        Ok(conversation.talk(&master, up).await)
     }
 
-    async fn talk(&mut self, child: &mut Child, mut up: impl FnMut(Version)) -> Over {
-        let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Over::Ended(None);
-        };
+    async fn talk(&mut self, master: &AsyncFd<OwnedFd>, mut up: impl FnMut(Version)) -> Over {
         let mut parser = Parser::default();
         let mut bytes = vec![0; 16 * 1024];
         let mut messages = vec![];
@@ -99,7 +94,7 @@ impl<'a> Conversation<'a> {
                 None => (now + TMUX_HEARTBEAT, false),
             };
             tokio::select! {
-                read = stdout.read(&mut bytes) => {
+                read = master.async_io(Interest::READABLE, |fd| pty::read(fd, &mut bytes)) => {
                     let Ok(n @ 1..) = read else {
                         return self.ended();
                     };
@@ -115,7 +110,7 @@ impl<'a> Conversation<'a> {
                         }
                     }
                 }
-                written = stdin.write(&self.outgoing), if !self.outgoing.is_empty() => match written {
+                written = master.async_io(Interest::WRITABLE, |fd| pty::write(fd, &self.outgoing)), if !self.outgoing.is_empty() => match written {
                     Ok(n @ 1..) => { self.outgoing.drain(..n); }
                     _ => return self.ended(),
                 },
@@ -196,17 +191,28 @@ impl<'a> Conversation<'a> {
     }
 }
 
-fn spawn(program: &Program, id: SessionId) -> Result<Child, Error> {
+/// In a pty and not on pipes: tmux lets a control client stay for ever that has something to write to
+/// a closed pipe, and ours would stay when we are killed.
+async fn spawn(program: &Program, id: SessionId) -> Result<(AsyncFd<OwnedFd>, Client), Error> {
     let mut attach = AttachSession::new()
         .not_update_env()
         .target_session(id.to_string())
         .build();
     attach.push_option("-f", "no-output");
-    let mut command = Command::from(program.control_command(attach));
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    exclusively(|| command.spawn()).map_err(|error| Error::from_spawn(&program.path, &error))
+    let line = program.control_command(attach);
+    let mut command = CommandBuilder::new(line.get_program());
+    command.args(line.get_args());
+    command.env_clear();
+    for (name, value) in line.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command.cwd("/");
+    let program = program.clone();
+    // It takes a few milliseconds: not on a thread that serves others.
+    let spawned = tokio::task::spawn_blocking(move || {
+        pty::spawn(&program, command, PtySize::default(), Mode::Raw)
+    });
+    let (master, _, client) = spawned.await.map_err(|error| pty::failed(&error))??;
+    let master = fd::watched(master).map_err(|error| pty::failed(&error))?;
+    Ok((master, client))
 }

@@ -23,6 +23,7 @@ mod fd;
 pub mod name;
 mod probe;
 mod program;
+mod pty;
 pub mod session;
 mod start;
 mod terminfo;
