@@ -8,7 +8,7 @@ use muxview::terminal::Size;
 use muxview::tmux::{Error, Event, Server, SessionId, Socket, Status};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
-use tmux::{PATIENCE, Tmux, signal, until};
+use tmux::{PATIENCE, Tmux, read_until, signal, until};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
@@ -148,6 +148,42 @@ async fn a_session_that_ends_when_nobody_is_attached_is_not_sat_on() {
     })
     .await;
     drop(server);
+}
+
+#[tokio::test]
+async fn a_server_without_a_seat_is_looked_at_ever_more_seldom_and_told_of_when_it_changes() {
+    let tmux = Tmux::started();
+    let size = Size { cols: 80, rows: 25 };
+    let first = tmux.ready().await;
+    // Somebody must be attached, else tmux ends the session.
+    let holder = first.attach(SessionId(0), size, false).await.unwrap();
+    read_until(&holder, "\x1b[?1049h").await;
+    drop(first);
+    until("its control client has left", || async {
+        tmux.must(&["list-clients", "-F", "#{client_control_mode}"]) == "0"
+    })
+    .await;
+    tmux.must(&["set-option", "-t", "$0", "destroy-unattached", "on"]);
+    let (program, log) = (tmux.dir.path().join("tmux"), tmux.dir.path().join("log"));
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >>{}\nexec tmux \"$@\"\n",
+        log.display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let server = Server::with_program(program, tmux.socket());
+    let mut events = server.events();
+    told(&mut events, |e| *e == Event::Reset).await;
+    let count = |word: &str| {
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
+        log.lines().filter(|line| line.contains(word)).count()
+    };
+    until("it looks again", || async { count(" ls ") >= 3 }).await;
+    assert_eq!(count("-V"), 1);
+    assert!(events.try_recv().is_err(), "nothing has changed");
+    tmux.must(&["rename-session", "-t", "$0", "b"]);
+    told(&mut events, |e| *e == Event::Reset).await;
+    assert_eq!(count("-V"), 1);
 }
 
 #[tokio::test]

@@ -65,6 +65,8 @@ impl Control {
             hurry: hurry.clone(),
             left: None,
             path_known: false,
+            version: None,
+            nowhere: None,
         };
         tokio::spawn(task.run());
         Self {
@@ -123,6 +125,11 @@ struct Task {
     left: Option<SessionId>,
     /// Whether the socket is where we think it is.
     path_known: bool,
+    /// Which tmux this is; asked when a search for a seat begins, and kept while it finds a server
+    /// without one.
+    version: Option<String>,
+    /// What the server listed when there was no seat for us.
+    nowhere: Option<String>,
 }
 
 /// Where a control client may sit.
@@ -131,6 +138,8 @@ enum Seat {
     /// A server without a session for us: nobody tells us of changes, so we look again and again.
     Nowhere {
         version: String,
+        /// Its sessions as it lists them.
+        listed: String,
     },
 }
 
@@ -142,7 +151,11 @@ impl Task {
                 return;
             }
             let longer = (pause * 2).clamp(RETRY.0, RETRY.1);
-            pause = match self.find_seat().await {
+            let found = self.find_seat().await;
+            if !matches!(found, Ok(Seat::Nowhere { .. })) {
+                (self.version, self.nowhere) = (None, None);
+            }
+            pause = match found {
                 Ok(Seat::On(id)) => match self.sit(id).await {
                     Over::Dropped => return,
                     Over::Hung => {
@@ -154,10 +167,15 @@ impl Task {
                     Over::Ended(Some(_)) => longer.min(SERVER_POLL / 2),
                     Over::Ended(None) => longer.min(SERVER_POLL),
                 },
-                Ok(Seat::Nowhere { version }) => {
+                Ok(Seat::Nowhere { version, listed }) => {
                     self.tell(Status::Ready { version });
-                    let _ = self.events.send(Event::Reset);
-                    longer.min(SERVER_POLL)
+                    if self.nowhere.as_ref() == Some(&listed) {
+                        longer.max(SERVER_POLL)
+                    } else {
+                        self.nowhere = Some(listed);
+                        let _ = self.events.send(Event::Reset);
+                        SERVER_POLL
+                    }
                 }
                 Err(Error::NoServer) => {
                     self.tell(Status::NoServer);
@@ -193,12 +211,16 @@ impl Task {
     }
 
     async fn find_seat(&mut self) -> Result<Seat, Error> {
-        // Asked each time there is no control client: tmux may have been installed or replaced.
-        let version = self.program.version().await?.text;
+        // Asked each time a search begins: tmux may have been installed or replaced.
+        let version = match &self.version {
+            Some(version) => version.clone(),
+            None => self.program.version().await?.text,
+        };
         if self.path_known {
             self.program.reachable().await?;
         }
-        let format = "#{session_id} #{destroy-unattached}";
+        // All after these two only tells that something changed.
+        let format = "#{session_id} #{destroy-unattached} #{session_windows} #{session_attached} #{window_width} #{window_height} #{session_name}";
         let list = ListSessions::new().format(format).build();
         let listed = self.program.run("list sessions", list).await;
         // From now on a `connect` tells whether there is a server, unless tmux has its sockets elsewhere.
@@ -207,7 +229,8 @@ impl Task {
         let mut seats: Vec<SessionId> = listed
             .lines()
             .filter_map(|line| {
-                let (id, destroyed) = line.split_once(' ')?;
+                let mut words = line.split(' ');
+                let (id, destroyed) = (words.next()?, words.next()?);
                 matches!(destroyed, "0" | "off" | "")
                     .then(|| id.parse().ok())
                     .flatten()
@@ -215,9 +238,13 @@ impl Task {
             .collect();
         // The oldest is the least likely to end soon.
         seats.sort_by_key(|id| (Some(*id) == self.left, *id));
-        Ok(seats
-            .first()
-            .map_or(Seat::Nowhere { version }, |id| Seat::On(*id)))
+        Ok(match seats.first() {
+            Some(id) => Seat::On(*id),
+            None => {
+                self.version = Some(version.clone());
+                Seat::Nowhere { version, listed }
+            }
+        })
     }
 
     /// Runs one control client to its end.
