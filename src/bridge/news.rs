@@ -45,9 +45,9 @@ impl Bridge {
 
     /// Takes note of who else is attached. True if the window's size is worth asking for: it is a
     /// hint that may be a second old, so what it says is asked for and not taken from it.
-    pub(super) fn company(&mut self, states: Vec<SessionState>) -> bool {
+    pub(super) fn company(&mut self, states: &[SessionState]) -> bool {
         let id = self.state.session.id;
-        let Some(ours) = states.into_iter().find(|state| state.id == id) else {
+        let Some(ours) = states.iter().find(|state| state.id == id) else {
             return false;
         };
         let company = (ours.size, ours.attached);

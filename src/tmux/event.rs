@@ -5,6 +5,7 @@
 
 use super::name::{SessionId, WindowId};
 use crate::terminal::Size;
+use std::sync::Arc;
 
 /// Something changed in tmux.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub enum Event {
         window: WindowId,
     },
     /// Some session's size, command, title or attached clients changed: all sessions as they are.
-    SessionState(Vec<SessionState>),
+    /// One copy serves every listener.
+    SessionState(Arc<[SessionState]>),
     /// A client shows another session (or its first).
     ClientSession {
         /// The client: for an attach its terminal's path.

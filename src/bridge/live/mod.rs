@@ -290,7 +290,7 @@ impl Live<'_> {
                 Ok(())
             }
             Some(Event::SessionState(states)) => {
-                if self.bridge.company(states) {
+                if self.bridge.company(&states) {
                     self.resize.wonder();
                 }
                 Ok(())
