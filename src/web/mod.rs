@@ -10,6 +10,7 @@ mod assets;
 mod connection;
 mod handshake;
 mod health;
+mod input;
 mod page;
 pub mod presence;
 mod sessions;

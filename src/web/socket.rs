@@ -7,8 +7,7 @@ use bytes::Bytes;
 use metrics::Counter;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::future::{Future, pending};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -18,13 +17,14 @@ use super::Parts;
 use super::access::Caller;
 use super::connection::{Connection, Gone, Turn};
 use super::handshake::Speech;
+use super::input::Input;
 use super::presence::Joined;
 use super::stopping::Stopping;
 use super::stream::Stream;
 use super::tap::{Kind, Tap};
 use super::wire::{self, Close, Heard, Role, Say};
-use crate::bridge::handle::{Closed, Driver, Join, Seat};
-use crate::config::limits::{FAREWELL, INPUT_AHEAD_BYTES, PING_INTERVAL, PONGS, QUIET, SILENCE};
+use crate::bridge::handle::{Driver, Join, Seat};
+use crate::config::limits::{FAREWELL, PING_INTERVAL, PONGS, QUIET, SILENCE};
 use crate::directory::Address;
 use crate::hub::JoinError;
 use crate::tmux;
@@ -129,8 +129,6 @@ fn found(found: Result<Option<tmux::Session>, tmux::Error>) -> Result<tmux::Sess
 fn count_close(code: u16) {
     metrics::counter!("muxview_closes_total", "code" => code.to_string()).increment(1);
 }
-
-type Feeding = Pin<Box<dyn Future<Output = Result<(), Closed>> + Send>>;
 
 /// A viewer at its seat.
 struct Viewing {
@@ -426,53 +424,5 @@ fn session(label: &Label) -> wire::Session {
     wire::Session {
         id: label.id.to_string(),
         name: label.name.clone(),
-    }
-}
-
-/// Input on its way to the session: one message after the other, each whole.
-#[derive(Default)]
-struct Input {
-    waiting: VecDeque<Bytes>,
-    bytes: usize,
-    feeding: Option<(usize, Feeding)>,
-}
-
-impl Input {
-    fn push(&mut self, bytes: Bytes) {
-        self.bytes += bytes.len();
-        self.waiting.push_back(bytes);
-    }
-
-    /// Whether more may be read. The session's own queue comes after this one.
-    fn has_room(&self) -> bool {
-        self.bytes < INPUT_AHEAD_BYTES
-    }
-
-    /// Waits until a message was taken by the session; for ever if there is none. Cancel-safe: a
-    /// message on its way stays on its way.
-    async fn fed(&mut self, driver: Option<&Driver>) {
-        if self.feeding.is_none() {
-            let (Some(driver), Some(bytes)) = (driver.cloned(), self.waiting.pop_front()) else {
-                return pending().await;
-            };
-            let len = bytes.len();
-            self.feeding = Some((len, Box::pin(async move { driver.input(bytes).await })));
-        }
-        if let Some((len, feeding)) = &mut self.feeding {
-            // A bridge that takes no more says so in its state, which ends the viewing.
-            let _ = feeding.await;
-            self.bytes -= *len;
-            self.feeding = None;
-        }
-    }
-
-    /// All of it, or as much as the session takes in a while.
-    async fn deliver(&mut self, driver: Option<&Driver>) {
-        let all = async {
-            while self.bytes > 0 {
-                self.fed(driver).await;
-            }
-        };
-        let _ = timeout(FAREWELL, all).await;
     }
 }
