@@ -3,14 +3,14 @@
 // here, only with the hashed names put in. Run by `make assets`.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const here = (path) => new URL(path, import.meta.url);
 const xterm = (path) => here(`node_modules/@xterm/${path}`);
-const ADDONS = ['addon-fit', 'addon-unicode11', 'addon-web-links'];
-const OWN = ['access.js', 'address.js', 'app.js', 'caption.js', 'connection.js', 'ending.js', 'events.js',
-  'memory.js', 'panel.js', 'reconnect.js', 'screen.js', 'selection.js', 'session-list.js', 'themes.js', 'wire.js', 'style.css', 'icon.svg'];
+const ADDONS = Object.keys(JSON.parse(readFileSync(here('package.json'), 'utf8')).dependencies)
+  .map((name) => name.replace('@xterm/', '')).filter((name) => name !== 'xterm');
+const OWN = readdirSync(here('.')).filter((name) => /\.(js|css|svg)$/.test(name));
 const TYPES = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', txt: 'text/plain', html: 'text/html' };
 
 const sources = new Map(OWN.map((name) => [name, readFileSync(here(name), 'utf8')]));
@@ -39,11 +39,13 @@ function write(path, text) {
 /** The hashed name of an asset; what it imports gets its name first, so a change changes all above it. */
 const names = new Map();
 function hashed(name) {
+  if (names.get(name) === null) throw new Error(`${name} imports itself by way of others: its name cannot come from its content`);
   if (!names.has(name)) {
-    if (!sources.has(name)) throw new Error(`${name} is asked for but is no asset: add it to build.mjs`);
+    if (!sources.has(name)) throw new Error(`${name} is asked for but there is no such file`);
+    names.set(name, null);
     const [stem, ending] = [name.slice(0, name.lastIndexOf('.')), name.slice(name.lastIndexOf('.'))];
     const text = sources.get(name)
-      .replace(/(from '\.\/)([^']+)'/g, (_, start, imported) => `${start}${hashed(imported)}'`)
+      .replace(/((?:from |(?<!\{|typeof )import\()'\.\/)([^']+)'/g, (_, start, imported) => `${start}${hashed(imported)}'`)
       .replace(/^\/\/# sourceMappingURL=.*$/m, '');
     names.set(name, write(`assets/${stem}.#${ending}`, text));
   }

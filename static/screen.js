@@ -6,13 +6,14 @@ import { FitAddon } from './addon-fit.mjs';
 import { Unicode11Addon } from './addon-unicode11.mjs';
 import { WebLinksAddon } from './addon-web-links.mjs';
 import { keepSelection, whileSelecting } from './selection.js';
+import * as settings from './settings.js';
 import { themes } from './themes.js';
 
 const FONTS = 'ui-monospace, "SF Mono", SFMono-Regular, Menlo, "Cascadia Mono", "DejaVu Sans Mono", '
   + '"Liberation Mono", Consolas, monospace';
-/** Font sizes in px: what a person reads, the same in a narrow window, and the least a large grid
+/** Font sizes in px: in a narrow window for whom none was chosen, and the least a large grid
     is shrunk to (the person zooms in). */
-const FONT = { usual: 14, narrow: 12, least: 2 };
+const FONT = { narrow: 12, least: 2 };
 /** How long a window must keep its size before the font follows: the server's answer comes first, in ms. */
 const SETTLE = 200;
 
@@ -147,7 +148,7 @@ export class Screen {
   }
 
   #usualFont() {
-    return this.#box.clientWidth < 600 ? FONT.narrow : FONT.usual;
+    return this.#box.clientWidth < 600 && !settings.chosen('fontSize') ? FONT.narrow : settings.get('fontSize');
   }
 
   /** What this window would like, at the usual font; told if it is another. */
