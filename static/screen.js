@@ -137,6 +137,16 @@ export class Screen {
     this.term.focus();
   }
 
+  /** Sends `text` as if it had been typed. */
+  type(text) {
+    this.term.input(text, true);
+  }
+
+  /** Pastes `text`, as if it had come from the clipboard. */
+  paste(text) {
+    this.term.paste(text);
+  }
+
   /** How many frames wait until the pointer has selected. */
   get holding() {
     return this.#held?.length ?? 0;
