@@ -3,7 +3,9 @@
 import { addressIn, addressOf } from './address.js';
 import { root, secret, takeFromFragment } from './access.js';
 import { Caption } from './caption.js';
+import { Claim } from './claim.js';
 import { Connection } from './connection.js';
+import { device } from './device.js';
 import { Ending } from './ending.js';
 import { recall, remember } from './memory.js';
 import { hidePanel, showPanel } from './panel.js';
@@ -43,10 +45,14 @@ const screen = new Screen(box, {
     if (typed && !sent) caption.refuse();
   },
   onWanted(size) {
-    connection.send(say.resize(size));
+    if (claim.wants(size, fieldFocused())) connection.send(say.resize(size));
   },
   onLayout: () => offerToFit(),
+  device,
 });
+
+const claim = new Claim(device);
+const fieldFocused = () => document.activeElement?.matches('textarea, input') ?? false;
 
 let joined = {}; // what the server was told in the URL
 
@@ -54,7 +60,8 @@ const connection = new Connection({
   url(resume) {
     const url = new URL(`s/${encodeURIComponent(address)}/ws`, root);
     url.protocol = url.protocol.replace('http', 'ws');
-    joined = { size: screen.wanted, hidden: document.hidden };
+    claim.wants(screen.wanted, fieldFocused());
+    joined = { size: claim.size, hidden: document.hidden };
     const query = { ...joined.size };
     if (joined.hidden) query.visible = 0;
     if (resume) query.resume = 1;
@@ -117,7 +124,7 @@ const hear = {
     screen.typing = role !== 'view';
     hear.session(message.session);
     // What changed while the handshake was under way.
-    if (screen.wanted && screen.wanted !== joined.size) connection.send(say.resize(screen.wanted));
+    if (claim.size && claim.size !== joined.size) connection.send(say.resize(claim.size));
     if (document.hidden !== joined.hidden) connection.send(say.visible(!document.hidden));
     ending.know(session.id);
   },
@@ -189,7 +196,8 @@ function offerToFit() {
 }
 
 fit.addEventListener('click', () => {
-  connection.send(say.resize(screen.wanted));
+  claim.take(screen.wanted);
+  connection.send(say.resize(claim.size));
   screen.focus();
 });
 

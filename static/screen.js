@@ -12,8 +12,9 @@ import { themes } from './themes.js';
 const FONTS = 'ui-monospace, "SF Mono", SFMono-Regular, Menlo, "Cascadia Mono", "DejaVu Sans Mono", '
   + '"Liberation Mono", Consolas, monospace';
 /** Font sizes in px: in a narrow window for whom none was chosen, and the least a large grid
-    is shrunk to (the person zooms in). */
-const FONT = { narrow: 12, least: 2 };
+    is shrunk to: all of it where there is a mouse (the person zooms in); where a finger moves
+    the picture, only as long as it can be read. */
+const FONT = { narrow: 12, least: 2, readable: 8 };
 /** How long a window must keep its size before the font follows: the server's answer comes first, in ms. */
 const SETTLE = 200;
 
@@ -29,13 +30,18 @@ export class Screen {
   #due = null; // the grid of the frame that is being parsed
   #settle = null;
   #held = null; // frames that wait until the pointer has selected
+  #device;
+  #zoomed = null;
+  #rewrite = (text) => text;
   #onLayout = () => {};
   #onWanted = () => {};
 
   /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus.
-      `onLayout`: the grid or what the window would like is another. */
-  constructor(box, { onInput, onWanted, onLayout = () => {} }) {
+      `onLayout`: the grid or what the window would like is another. On a `device` other
+      than a desk what is larger than the window is moved by a finger. */
+  constructor(box, { onInput, onWanted, onLayout = () => {}, device = 'desk' }) {
     this.#box = box;
+    this.#device = device;
     const light = matchMedia('(prefers-color-scheme: light)');
     this.term = new Terminal({
       allowProposedApi: true, // the version of Unicode is one
@@ -64,7 +70,10 @@ export class Screen {
     const encoder = new TextEncoder();
     // eslint-disable-next-line no-control-regex
     const report = /^\x1b\[(<|M|[IO]$)/;
-    term.onData((text) => onInput(encoder.encode(text), !report.test(text)));
+    term.onData((text) => {
+      const typed = !report.test(text);
+      onInput(encoder.encode(typed ? this.#rewrite(text) : text), typed);
+    });
     term.onBinary((text) => onInput(Uint8Array.from(text, (c) => c.charCodeAt(0)), false));
 
     whileSelecting(box, term, (selecting) => this.#hold(selecting));
@@ -134,7 +143,19 @@ export class Screen {
   }
 
   focus() {
-    this.term.focus();
+    // On a phone the focus brings the keyboard, which covers half of what there is: a finger says when.
+    if (this.#device !== 'phone') this.term.focus();
+  }
+
+  /** What is typed is sent as `rewrite` gives it: modifiers that were tapped before it. */
+  set rewrite(rewrite) {
+    this.#rewrite = rewrite;
+  }
+
+  /** The font size a person's fingers chose, in px; null: the one that shows the grid's width, if it can be read. */
+  set zoom(size) {
+    this.#zoomed = size;
+    this.#arrange();
   }
 
   /** Sends `text` as if it had been typed. */
@@ -158,6 +179,7 @@ export class Screen {
   }
 
   #usualFont() {
+    if (this.#zoomed) return this.#zoomed;
     return this.#box.clientWidth < 600 && !settings.chosen('fontSize') ? FONT.narrow : settings.get('fontSize');
   }
 
@@ -184,16 +206,20 @@ export class Screen {
     this.#onLayout();
     const { options } = this.term;
     options.fontSize = this.#usualFont();
+    if (this.#zoomed) return;
     const shrink = this.#ratio();
     if (shrink >= 1) return;
-    options.fontSize = Math.max(FONT.least, Math.floor(options.fontSize * shrink * 4) / 4);
-    while (this.#ratio() < 1 && options.fontSize > FONT.least) options.fontSize -= 0.25;
+    const least = this.#device === 'desk' ? FONT.least : FONT.readable;
+    options.fontSize = Math.max(least, Math.floor(options.fontSize * shrink * 4) / 4);
+    while (this.#ratio() < 1 && options.fontSize > least) options.fontSize -= 0.25;
   }
 
-  /** How much of the grid's size the window has, in its tighter direction. */
+  /** How much of the grid's size the window has, in its tighter direction. A finger's in its width: the
+      height comes and goes with the on-screen keyboard, and letters must not. */
   #ratio() {
     const grid = this.term.element.querySelector('.xterm-screen');
-    return Math.min(this.#box.clientWidth / grid.offsetWidth, this.#box.clientHeight / grid.offsetHeight);
+    const width = this.#box.clientWidth / grid.offsetWidth;
+    return this.#device !== 'desk' ? width : Math.min(width, this.#box.clientHeight / grid.offsetHeight);
   }
 }
 
