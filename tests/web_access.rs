@@ -5,7 +5,7 @@
 mod http;
 
 use http::{Outcome, Site, ask_unix};
-use muxview::config::{Auth, Listen};
+use muxview::config::{Auth, Listen, UnixListen};
 
 const WS: &str = "/s/main/ws";
 const OWN: &str = "Origin: http://localhost:PORT";
@@ -370,7 +370,7 @@ async fn a_unix_socket_answers_to_localhost() {
             unreachable!("the site sets it")
         };
         let socket = tmux.with_file_name("web");
-        config.listen = vec![Listen::Unix(socket.clone())];
+        config.listen = vec![Listen::Unix(UnixListen::private(&socket))];
         config.public_origins = vec!["https://term.example".parse().unwrap()];
         path = Some(socket);
     })

@@ -1,6 +1,7 @@
 //! [`load`]: command line before environment before file before default; every wrong value is
 //! named with its place and what would be right.
 
+use super::listen::UNIX_OPTIONS;
 use super::options::{KEYS, Key, Options};
 use super::{Auth, Config, Create, Given, Listen, Origin, Place, Tmux};
 use std::collections::HashMap;
@@ -327,8 +328,7 @@ fn read_environment(environment: impl IntoIterator<Item = (OsString, OsString)>)
                     place: place.clone(),
                 };
                 let values = if key.repeatable {
-                    value
-                        .split(',')
+                    parts(key, &value)
                         .filter(|part| !part.trim().is_empty())
                         .map(given)
                         .collect()
@@ -341,6 +341,25 @@ fn read_environment(environment: impl IntoIterator<Item = (OsString, OsString)>)
         }
     }
     read
+}
+
+/// The parts of a list separated by commas; what belongs to a unix socket stays with it.
+fn parts<'a>(key: &Key, list: &'a str) -> impl Iterator<Item = &'a str> {
+    let options: &[&str] = match key.name {
+        "listen" => &UNIX_OPTIONS,
+        _ => &[],
+    };
+    let mut rest = Some(list);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let ends = text.match_indices(',').map(|(at, _)| at);
+        let end = ends.into_iter().find(|at| {
+            let next = text[at + 1..].trim_start();
+            !options.iter().any(|option| next.starts_with(option))
+        });
+        rest = end.map(|end| &text[end + 1..]);
+        Some(end.map_or(text, |end| &text[..end]))
+    })
 }
 
 fn list(written: impl Fn(&Key) -> String) -> String {

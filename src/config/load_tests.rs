@@ -1,7 +1,7 @@
 //! Tables over what may be written where.
 
 use super::super::Cli;
-use super::super::{Log, SizePolicy};
+use super::super::{Log, SizePolicy, UnixListen};
 use super::*;
 use clap::Parser;
 
@@ -95,7 +95,7 @@ fn the_command_line_wins_then_the_environment_then_the_file() {
                 host: "::1".into(),
                 port: 1
             },
-            Listen::Unix("/a".into())
+            Listen::Unix(UnixListen::private("/a"))
         ]
     );
     let line = ["serve", "--size-policy=observe", "--listen", "localhost:0"];

@@ -2,16 +2,16 @@
 //! it imports none. What a person wrote comes in through [`load`]; nothing else here does IO.
 
 pub mod limits;
+mod listen;
 mod load;
 mod options;
 mod origin;
 
+pub use listen::{Listen, UnixListen};
 pub use load::{Error, Loaded, load};
 pub use options::{Cli, Command, Given, Place};
 pub use origin::Origin;
 
-use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -36,78 +36,6 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// The form of the log on stderr.
     pub log: Log,
-}
-
-/// `--listen`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listen {
-    /// `HOST:PORT`; the host is a name or an address without brackets.
-    Tcp {
-        /// Name or address.
-        host: String,
-        /// 0 lets the system choose.
-        port: u16,
-    },
-    /// `unix:PATH`.
-    Unix(PathBuf),
-}
-
-impl Listen {
-    /// Whether only this machine can connect: a loopback address or a unix socket.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Unix(_) => true,
-            Self::Tcp { host, .. } => {
-                host.eq_ignore_ascii_case("localhost")
-                    || host
-                        .parse()
-                        .is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
-            }
-        }
-    }
-}
-
-impl FromStr for Listen {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WANTED: &str = "HOST:PORT (127.0.0.1:7681, [::1]:7681) or unix:PATH";
-        if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() {
-                Err(WANTED)
-            } else {
-                Ok(Self::Unix(path.into()))
-            };
-        }
-        let (host, port) = text.rsplit_once(':').ok_or(WANTED)?;
-        let port = port.parse().map_err(|_| WANTED)?;
-        let host = match host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-        {
-            Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_ok() => inner,
-            Some(_) => return Err(WANTED),
-            None if host.is_empty() || host.contains([':', '/', '@', '[', ']', ' ']) => {
-                return Err(WANTED);
-            }
-            None => host,
-        };
-        Ok(Self::Tcp {
-            host: host.to_owned(),
-            port,
-        })
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
 }
 
 /// `--auth`.

@@ -1,15 +1,17 @@
 //! Listeners: TCP, unix, or passed by systemd. In: `--listen`. Out: accepted [`Socket`]s and the
 //! [`Door`] each came through. It must not know HTTP.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 
-use crate::config::Listen;
+use super::passed::{self, Passed};
 use crate::config::limits::{BACKLOG, NOTSENT_BYTES};
+use crate::config::{Listen, UnixListen};
 use crate::web::stream::{Door, Socket};
 
 /// Why we cannot listen. Each says what to do about it.
@@ -39,6 +41,30 @@ pub enum Error {
     /// Something else lies at the path.
     #[error("{} exists and is not a socket: move it away, or choose another --listen", .0.display())]
     NotASocket(PathBuf),
+    /// Somebody else's socket lies at the path.
+    #[error(
+        "{} is a socket of another user (uid {uid}): have it removed, or choose another --listen",
+        path.display()
+    )]
+    Foreign {
+        /// Where.
+        path: PathBuf,
+        /// Whose.
+        uid: u32,
+    },
+    /// The path leads nowhere.
+    #[error("{} is no directory: make it, or choose another --listen", .0.display())]
+    NoDirectory(PathBuf),
+    /// The socket cannot be given to its group.
+    #[error("{listen} cannot be given to the group {group}: {cause}")]
+    Group {
+        /// Where.
+        listen: Listen,
+        /// As written.
+        group: String,
+        /// What is wrong.
+        cause: String,
+    },
     /// Anything else.
     #[error("cannot listen on {listen}: {cause}")]
     Other {
@@ -47,11 +73,14 @@ pub enum Error {
         /// What the system says.
         cause: io::Error,
     },
-    /// systemd passed something we cannot use.
-    #[error("socket {index} passed by systemd is no listening stream socket: {cause}")]
+    /// What was passed cannot be told.
+    #[error("cannot take the sockets that were passed (LISTEN_FDS): {0}")]
+    Passing(io::Error),
+    /// A socket that was passed cannot be used.
+    #[error("the socket \"{name}\" passed by the service manager cannot be used: {cause}")]
     Passed {
-        /// Its place among those passed.
-        index: usize,
+        /// Its name.
+        name: String,
         /// What is wrong.
         cause: io::Error,
     },
@@ -68,14 +97,49 @@ pub(super) enum Listener {
     },
 }
 
-/// A socket file we made; dropping it removes it.
+/// A socket file we made; dropping it removes it, unless somebody has put another in its place.
 #[derive(Debug)]
-pub(super) struct Made(PathBuf);
+pub(super) struct Made {
+    path: PathBuf,
+    /// Device and number of the file.
+    file: (u64, u64),
+}
+
+impl Made {
+    fn at(path: &Path) -> io::Result<Self> {
+        let path = path.to_owned();
+        let file = identity(&path)?;
+        Ok(Self { path, file })
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = std::fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
 
 impl Drop for Made {
     fn drop(&mut self) {
-        // Already gone is as good as removed.
-        let _ = std::fs::remove_file(&self.0);
+        if identity(&self.path).is_ok_and(|file| file == self.file) {
+            // Already gone is as good as removed.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(f),
+                Err(_) => f.write_str("tcp"),
+            },
+            Self::Unix { listener, .. } => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                write!(f, "unix:{}", path.unwrap_or(Path::new("?")).display())
+            }
+        }
     }
 }
 
@@ -83,10 +147,27 @@ impl Listener {
     /// Listens where the configuration says.
     pub(super) async fn bind(listen: &Listen) -> Result<Self, Error> {
         let bound = match listen {
-            Listen::Unix(path) => return bind_unix(listen, path),
+            Listen::Unix(unix) => return bind_unix(listen, unix),
             Listen::Tcp { host, port } => bind_tcp(host, *port).await,
         };
         bound.map(Self::Tcp).map_err(|cause| failed(listen, cause))
+    }
+
+    /// One that is open already.
+    pub(super) fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
+        listens(&descriptor)?;
+        rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC)?;
+        rustix::io::ioctl_fionbio(&descriptor, true)?;
+        let unix = socket2::SockRef::from(&descriptor).domain()? == socket2::Domain::UNIX;
+        if unix {
+            let listener = UnixListener::from_std(descriptor.into())?;
+            // Whoever made the file keeps it.
+            return Ok(Self::Unix {
+                listener,
+                _made: None,
+            });
+        }
+        TcpListener::from_std(descriptor.into()).map(Self::Tcp)
     }
 
     /// Where it really listens, for TCP.
@@ -111,7 +192,8 @@ impl Listener {
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Socket::Unix(stream), Door::Unix))
+                let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+                Ok((Socket::Unix(stream), Door::Unix { uid }))
             }
         }
     }
@@ -138,36 +220,96 @@ async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
     Err(last)
 }
 
-fn bind_unix(listen: &Listen, path: &Path) -> Result<Listener, Error> {
+fn bind_unix(listen: &Listen, unix: &UnixListen) -> Result<Listener, Error> {
+    let path = unix.path.as_path();
+    let group = group(listen, unix)?;
+    let _held = hold(path)?;
     clear(listen, path)?;
-    let bind = || {
-        let socket = UnixSocket::new_stream()?;
-        socket.bind(path)?;
-        let made = Made(path.to_owned());
-        // Before it listens nobody can connect, so there is no moment of other permissions.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok((socket.listen(BACKLOG)?, made))
-    };
-    let (listener, made) = bind().map_err(|cause| failed(listen, cause))?;
+    let other = |cause| failed(listen, cause);
+    let socket = UnixSocket::new_stream().map_err(other)?;
+    socket.bind(path).map_err(other)?;
+    let made = Made::at(path).map_err(other)?;
+    // Before it listens nobody can connect, so there is no moment of other permissions.
+    if let Some((name, gid)) = group {
+        std::os::unix::fs::chown(path, None, Some(gid)).map_err(|cause| Error::Group {
+            listen: listen.clone(),
+            group: name,
+            cause: format!("{cause}. Run as a member of it"),
+        })?;
+    }
+    let permissions = std::fs::Permissions::from_mode(unix.mode);
+    std::fs::set_permissions(path, permissions).map_err(other)?;
     Ok(Listener::Unix {
-        listener,
+        listener: socket.listen(BACKLOG).map_err(other)?,
         _made: Some(made),
     })
 }
 
-/// Removes a socket nobody answers on; anything else is someone's.
+/// The group's name as written and its number.
+fn group(listen: &Listen, unix: &UnixListen) -> Result<Option<(String, u32)>, Error> {
+    let Some(name) = &unix.group else {
+        return Ok(None);
+    };
+    let wrong = |cause| Error::Group {
+        listen: listen.clone(),
+        group: name.clone(),
+        cause,
+    };
+    let gid = match name.parse() {
+        Ok(gid) => gid,
+        Err(_) => match nix::unistd::Group::from_name(name) {
+            Ok(Some(group)) => group.gid.as_raw(),
+            Ok(None) => return Err(wrong("there is no such group".to_owned())),
+            Err(error) => return Err(wrong(error.to_string())),
+        },
+    };
+    Ok(Some((name.clone(), gid)))
+}
+
+/// Keeps others of us from the directory while a socket in it is looked at and replaced: two that
+/// start together would each take the other's new one for a stale one.
+fn hold(path: &Path) -> Result<Option<OwnedFd>, Error> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        return Err(Error::NoDirectory(parent.to_owned()));
+    }
+    let Ok(directory) = std::fs::File::open(parent) else {
+        // A directory one may enter but not read; then it goes without.
+        return Ok(None);
+    };
+    let held = rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive);
+    Ok(held.is_ok().then(|| directory.into()))
+}
+
+/// Removes a socket of ours that nobody answers on; anything else is someone's.
 fn clear(listen: &Listen, path: &Path) -> Result<(), Error> {
+    if find(listen, path)? {
+        std::fs::remove_file(path).map_err(|cause| failed(listen, cause))?;
+    }
+    Ok(())
+}
+
+/// Whether a socket lies there that may be replaced.
+fn find(listen: &Listen, path: &Path) -> Result<bool, Error> {
     let Ok(found) = std::fs::symlink_metadata(path) else {
-        return Ok(());
+        return Ok(false);
     };
     if !found.file_type().is_socket() {
         return Err(Error::NotASocket(path.to_owned()));
     }
+    let uid = found.uid();
+    if uid != rustix::process::geteuid().as_raw() {
+        return Err(Error::Foreign {
+            path: path.to_owned(),
+            uid,
+        });
+    }
     match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(|cause| failed(listen, cause))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(cause) => Err(failed(listen, cause)),
         Ok(_) => Err(Error::InUse(listen.clone())),
     }
@@ -183,42 +325,49 @@ fn failed(listen: &Listen, cause: io::Error) -> Error {
     }
 }
 
-/// The sockets systemd passed, if it passed any.
-pub(super) fn passed() -> Result<Vec<Listener>, Error> {
-    let mut passed = listenfd::ListenFd::from_env();
-    let mut listeners = Vec::new();
-    for index in 0..passed.len() {
-        let wrong = |cause| Error::Passed { index, cause };
-        let tcp = passed.take_tcp_listener(index);
-        let listener = match tcp {
-            Ok(Some(listener)) => {
-                prepare(&listener).map_err(wrong)?;
-                listener.set_nonblocking(true).map_err(wrong)?;
-                Listener::Tcp(TcpListener::from_std(listener).map_err(wrong)?)
+/// What the service manager passed: what is served, and what an earlier process of ours had it
+/// keep, which is nothing to listen on.
+pub(super) fn passed() -> Result<(Vec<Listener>, Vec<Passed>), Error> {
+    let passed = passed::take().map_err(Error::Passing)?;
+    let (mut listeners, mut kept, mut useless) = (vec![], vec![], None);
+    for Passed { name, descriptor } in passed {
+        if passed::KEPT.contains(&name.as_str()) {
+            kept.push(Passed { name, descriptor });
+            continue;
+        }
+        // What is called otherwise than it is should not be is served all the same: it was put
+        // there for us, and who connects would wait for ever.
+        match Listener::adopt(descriptor) {
+            Ok(listener) => {
+                tracing::info!(name, at = %listener, "listening on a socket that was passed");
+                listeners.push(listener);
             }
-            Ok(None) => continue,
-            Err(_) => {
-                let unix = passed.take_unix_listener(index).map_err(wrong)?;
-                let Some(listener) = unix else { continue };
-                prepare(&listener).map_err(wrong)?;
-                listener.set_nonblocking(true).map_err(wrong)?;
-                {
-                    let listener = UnixListener::from_std(listener).map_err(wrong)?;
-                    Listener::Unix {
-                        listener,
-                        _made: None,
-                    }
-                }
+            Err(cause) => {
+                let error = Error::Passed { name, cause };
+                tracing::warn!("{error}");
+                useless = Some(error);
             }
-        };
-        listeners.push(listener);
+        }
     }
-    Ok(listeners)
+    match useless {
+        // Not what the administrator meant: listening elsewhere instead would hide it.
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok((listeners, kept)),
+    }
 }
 
-/// systemd passes descriptors that children inherit; a tmux server would keep our port for life.
-fn prepare(listener: &impl AsFd) -> io::Result<()> {
-    rustix::io::fcntl_setfd(listener, rustix::io::FdFlags::CLOEXEC)?;
+/// Whether it is a stream socket of this domain that listens.
+fn listens(descriptor: impl AsFd) -> io::Result<()> {
+    let socket = socket2::SockRef::from(&descriptor);
+    let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let kind = socket.r#type().map_err(|_| wrong("it is no socket"))?;
+    if kind != socket2::Type::STREAM {
+        return Err(wrong("it is no stream socket"));
+    }
+    #[cfg(target_os = "linux")]
+    if !socket.is_listener()? {
+        return Err(wrong("it does not listen"));
+    }
     Ok(())
 }
 
@@ -252,7 +401,7 @@ mod tests {
     async fn a_unix_socket_is_ours_alone_and_leaves_nothing() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("s");
-        let listen = Listen::Unix(path.clone());
+        let listen = Listen::Unix(UnixListen::private(&path));
         let first = Listener::bind(&listen).await.expect("free");
         let mode = std::fs::metadata(&path)
             .expect("there")

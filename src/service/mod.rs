@@ -4,6 +4,8 @@
 mod accept;
 mod listen;
 pub mod log;
+mod notify;
+mod passed;
 mod secret;
 mod signals;
 mod url;
@@ -30,6 +32,7 @@ use crate::web::stopping::{self, Stop};
 use crate::web::{App, Parts};
 use accept::Entry;
 use listen::Listener;
+use notify::Notify;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,12 @@ pub enum Error {
          which systemd passed: use --auth token, or a socket unit on 127.0.0.1 or a path"
     )]
     NoneBeyondLoopback(SocketAddr),
+    /// systemd's socket is reached under a name only its administrator knows; a usage error.
+    #[error(
+        "{0}, which systemd passed, is reached under a name only you know: say it with \
+         --public-origin, as in --public-origin https://term.example.org"
+    )]
+    NoPublicOrigin(SocketAddr),
     /// No listener.
     #[error(transparent)]
     Listen(#[from] listen::Error),
@@ -63,12 +72,16 @@ impl Error {
     /// Whether what was asked for is wrong, rather than what was met.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Name { .. } | Self::NoneBeyondLoopback(_))
+        matches!(
+            self,
+            Self::Name { .. } | Self::NoneBeyondLoopback(_) | Self::NoPublicOrigin(_)
+        )
     }
 }
 
 /// Serves until a signal says otherwise. Prints one line with the URL once it is ready.
 pub async fn serve(config: Config) -> Result<(), Error> {
+    let notify = Notify::from_environment();
     let mut signals = signals::Signals::new().map_err(Error::Signals)?;
     let service = tokio::select! {
         service = Service::start(config) => service?,
@@ -79,7 +92,9 @@ pub async fn serve(config: Config) -> Result<(), Error> {
     };
     // Nobody may be reading any more, which is no reason not to serve.
     let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
+    notify.ready();
     let signal = signals.stop().await;
+    notify.stopping();
     tracing::info!(signal, "stopping; a second signal stops at once");
     tokio::select! {
         () = service.stop() => Ok(()),
@@ -217,7 +232,7 @@ impl Service {
 }
 
 async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
-    let passed = listen::passed()?;
+    let (passed, _kept) = listen::passed()?;
     if !passed.is_empty() {
         let open = passed.iter().filter_map(Listener::address);
         let open = open
@@ -225,6 +240,9 @@ async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
             .find(|address| !address.ip().to_canonical().is_loopback());
         return match (config.auth, open) {
             (Auth::None, Some(address)) => Err(Error::NoneBeyondLoopback(address)),
+            (Auth::Token, Some(address)) if config.public_origins.is_empty() => {
+                Err(Error::NoPublicOrigin(address))
+            }
             _ => Ok(passed),
         };
     }

@@ -1,5 +1,5 @@
 //! A second descriptor of the pty's master, and its place in tokio's reactor: two steps whose safety
-//! rests on who owns the descriptor, and the only `unsafe` of the crate.
+//! rests on who owns the descriptor, and with `service/passed.rs` the only `unsafe` of the crate.
 #![allow(unsafe_code)]
 
 use portable_pty::MasterPty;

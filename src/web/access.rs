@@ -152,7 +152,7 @@ impl Access {
         }
         let loopback = matches!(own.host(), "localhost" | "127.0.0.1" | "[::1]");
         let known = match door {
-            Door::Unix => own.host() == "localhost",
+            Door::Unix { .. } => own.host() == "localhost",
             Door::Tcp { local, .. } => {
                 let ip = local.ip().to_canonical();
                 let name = if ip.is_ipv6() {

@@ -133,7 +133,7 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
         .extensions
         .get::<Arc<Door>>()
         .cloned()
-        .unwrap_or(Arc::new(Door::Unix));
+        .unwrap_or_else(|| Arc::new(Door::Unix { uid: None }));
     match parts.access.admit(&door, &head) {
         Ok(caller) => {
             if let Some(Bare(to)) = head.extensions.get() {

@@ -89,14 +89,18 @@ pub enum Door {
         peer: SocketAddr,
     },
     /// By a unix socket.
-    Unix,
+    Unix {
+        /// The user at the other end, if the system says.
+        uid: Option<u32>,
+    },
 }
 
 impl std::fmt::Display for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp { peer, .. } => peer.fmt(f),
-            Self::Unix => f.write_str("unix"),
+            Self::Unix { uid: Some(uid) } => write!(f, "unix, uid {uid}"),
+            Self::Unix { uid: None } => f.write_str("unix"),
         }
     }
 }
