@@ -10,6 +10,7 @@ import { Ending } from './ending.js';
 import { recall, remember } from './memory.js';
 import { hidePanel, showPanel } from './panel.js';
 import { Screen } from './screen.js';
+import * as settings from './settings.js';
 import { KEY_PREFIX, MESSAGE_BYTES, PROTOCOL, say } from './wire.js';
 
 /** How long a size must differ from the window's before taking it is offered, and how long after a
@@ -122,6 +123,7 @@ const hear = {
     role = message.role;
     roleMark.hidden = role !== 'view';
     screen.typing = role !== 'view';
+    hand?.then(({ show }) => show());
     hear.session(message.session);
     // What changed while the handshake was under way.
     if (claim.size && claim.size !== joined.size) connection.send(say.resize(claim.size));
@@ -200,6 +202,22 @@ fit.addEventListener('click', () => {
   connection.send(say.resize(claim.size));
   screen.focus();
 });
+
+// ── fingers ─────────────────────────────────────────────────────────────────────────────────
+
+let hand = null; // what phone.js gave
+
+/** What a desk never needs is not loaded there. */
+async function equip() {
+  if (hand || (device === 'desk' && !navigator.maxTouchPoints && settings.get('keyBar') !== 'on')) return;
+  hand = import('./phone.js').then((phone) => phone.equip(box, screen, {
+    mention: (...remark) => caption.mention(...remark),
+    copy: (text) => copy(text).then(() => caption.mention('Copied.'), () => caption.mention('The browser does not let this page copy.')),
+    ready: () => connection.state === 'open' || caption.refuse(),
+  }));
+}
+settings.on('keyBar', equip);
+equip();
 
 // ── the browser's own events ────────────────────────────────────────────────────────────────
 

@@ -13,8 +13,8 @@ const FONTS = 'ui-monospace, "SF Mono", SFMono-Regular, Menlo, "Cascadia Mono", 
   + '"Liberation Mono", Consolas, monospace';
 /** Font sizes in px: in a narrow window for whom none was chosen, and the least a large grid
     is shrunk to: all of it where there is a mouse (the person zooms in); where a finger moves
-    the picture, only as long as it can be read. */
-const FONT = { narrow: 12, least: 2, readable: 8 };
+    the picture, only as long as it can be read: 80 columns on a phone 360 px wide. */
+const FONT = { narrow: 12, least: 2, readable: 7 };
 /** How long a window must keep its size before the font follows: the server's answer comes first, in ms. */
 const SETTLE = 200;
 
@@ -76,7 +76,7 @@ export class Screen {
     });
     term.onBinary((text) => onInput(Uint8Array.from(text, (c) => c.charCodeAt(0)), false));
 
-    whileSelecting(box, term, (selecting) => this.#hold(selecting));
+    whileSelecting(box, term, (selecting) => this.hold(selecting));
     this.#arrange();
     this.#onLayout = onLayout;
     this.#onWanted = onWanted;
@@ -102,7 +102,8 @@ export class Screen {
     else this.#write(bytes, next, parsed);
   }
 
-  #hold(selecting) {
+  /** Frames wait while the person selects. */
+  hold(selecting) {
     const held = this.#held ?? [];
     this.#held = selecting ? held : null;
     if (!selecting) for (const frame of held) this.#write(...frame);
@@ -142,6 +143,10 @@ export class Screen {
     this.term.options.disableStdin = !may;
   }
 
+  get typing() {
+    return !this.term.options.disableStdin;
+  }
+
   focus() {
     // On a phone the focus brings the keyboard, which covers half of what there is: a finger says when.
     if (this.#device !== 'phone') this.term.focus();
@@ -152,7 +157,7 @@ export class Screen {
     this.#rewrite = rewrite;
   }
 
-  /** The font size a person's fingers chose, in px; null: the one that shows the grid's width, if it can be read. */
+  /** The font size a person's fingers chose, in px; null: the usual one, or what shows the grid's width if that can be read. */
   set zoom(size) {
     this.#zoomed = size;
     this.#arrange();

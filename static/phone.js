@@ -1,0 +1,90 @@
+// What a hand has instead of a keyboard and a mouse: joins the key bar, the compose box, the fingers and
+// the visible part of the window to the screen. In: the screen, and how to speak to the person. It must
+// not know the connection.
+
+import { Compose } from './compose.js';
+import { KeyBar } from './keybar.js';
+import { recall, remember } from './memory.js';
+import { Pan } from './pan.js';
+import * as settings from './settings.js';
+import { Touch } from './touch.js';
+import { followViewport } from './viewport.js';
+
+const ZOOM = 'zoom';
+const ARROWS = 'swipe-arrows';
+/** Between two remarks that there is nothing to scroll, in ms. */
+const TELL = 5_000;
+
+/**
+ * Equips the page. `mention(text, label, act)` says something in passing; `copy(text)` puts it on the
+ * clipboard; `ready()`: whether what is typed arrives, saying so if not.
+ */
+export function equip(box, screen, { mention, copy, ready }) {
+  const { term } = screen;
+  const main = box.parentElement;
+  const pan = new Pan(box, term);
+  const keyboard = matchMedia('(pointer: coarse)');
+
+  const compose = new Compose({
+    async send(text, enter) {
+      if (!ready()) return false;
+      if (text && (await screen.paste(text)) === false) return false;
+      if (enter) screen.type('\r');
+      return true;
+    },
+    onClose: () => screen.focus(),
+  });
+  const bar = new KeyBar({
+    type: (text) => screen.type(text),
+    modes: () => term.modes,
+    wishes: {
+      compose: () => compose.toggle(),
+      keyboard: () => (document.activeElement === term.textarea ? term.textarea.blur() : term.focus()),
+      async paste() {
+        try {
+          screen.paste(await navigator.clipboard.readText());
+        } catch {
+          compose.open('The browser does not give its clipboard away here: paste into this box.');
+        }
+      },
+    },
+  });
+  main.after(compose.element, bar.element);
+
+  screen.rewrite = (text) => {
+    pan.typed();
+    return bar.rewrite(text);
+  };
+
+  let arrows = recall(ARROWS) === true;
+  let told = 0;
+  new Touch(box, screen, pan, {
+    arrows: () => arrows,
+    nothingScrolls() {
+      // Once for a swipe, not for each of its movements.
+      if (performance.now() - told < TELL) return;
+      told = performance.now();
+      mention('Nothing to scroll: tmux’s “mouse” option is off.', 'Swipe as arrow keys', () => {
+        arrows = true;
+        remember(ARROWS, true);
+      });
+    },
+    copy,
+    zoomed: (size) => remember(ZOOM, size),
+  });
+  const zoom = recall(ZOOM);
+  if (zoom > 0) screen.zoom = zoom;
+
+  followViewport(document.body);
+
+  const show = () => {
+    const wanted = settings.get('keyBar');
+    bar.element.hidden = wanted === 'off' || (wanted === 'auto' && !keyboard.matches) || !screen.typing;
+  };
+  settings.on('keyBar', show);
+  keyboard.addEventListener('change', show);
+  show();
+  return { show };
+}
+
+
