@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "src/bridge/publish.rs",
     "src/bridge/reattach.rs",
     "src/bridge/sizing.rs",
+    "src/bridge/windows.rs",
     "src/tmux/control_parser.rs",
     "src/tmux/name.rs",
 ];

@@ -7,8 +7,9 @@
 
 use super::sizing::Sizing;
 use crate::config::SizePolicy;
-use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION};
+use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION, WINDOW_ACTS};
 use crate::terminal::Size;
+use crate::tmux::WindowAct;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -41,6 +42,18 @@ pub(crate) enum Refused {
     Full,
     /// It has stopped: start another.
     Stopped,
+}
+
+/// What a driver wants, in the order it wants it: what is typed after a switch is for the other window.
+#[derive(Debug)]
+pub(super) enum Order {
+    Type(Input),
+    Window {
+        from: ViewerId,
+        act: WindowAct,
+        /// Its share of [`WINDOW_ACTS`], given back when it is done.
+        room: OwnedSemaphorePermit,
+    },
 }
 
 /// One message of input on its way to the pty.
@@ -106,12 +119,20 @@ impl Shared {
     }
 }
 
+/// How much of what drivers want may wait.
+#[derive(Debug, Clone)]
+struct Room {
+    /// In bytes.
+    input: Arc<Semaphore>,
+    acts: Arc<Semaphore>,
+}
+
 /// The hub's end of a bridge.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
     pub(super) shared: Arc<Shared>,
-    input: mpsc::Sender<Input>,
-    room: Arc<Semaphore>,
+    orders: mpsc::Sender<Order>,
+    room: Room,
     state: watch::Receiver<Arc<State>>,
 }
 
@@ -119,14 +140,14 @@ pub(crate) struct Handle {
 #[derive(Debug)]
 pub(super) struct Ends {
     pub(super) shared: Arc<Shared>,
-    pub(super) input: mpsc::Receiver<Input>,
+    pub(super) orders: mpsc::Receiver<Order>,
     pub(super) state: watch::Sender<Arc<State>>,
 }
 
 impl Handle {
     /// Both ends of a bridge that watches `session`.
     pub(super) fn open(session: Label, policy: SizePolicy, now: Instant) -> (Self, Ends) {
-        let (input, received) = mpsc::channel(INPUT_QUEUE);
+        let (orders, received) = mpsc::channel(INPUT_QUEUE);
         let (publish, state) = watch::channel(Arc::new(State::new(session)));
         let shared = Arc::new(Shared {
             roster: Mutex::new(Roster {
@@ -142,13 +163,16 @@ impl Handle {
         });
         let ends = Ends {
             shared: Arc::clone(&shared),
-            input: received,
+            orders: received,
             state: publish,
         };
         let handle = Self {
             shared,
-            input,
-            room: Arc::new(Semaphore::new(INPUT_BYTES)),
+            orders,
+            room: Room {
+                input: Arc::new(Semaphore::new(INPUT_BYTES)),
+                acts: Arc::new(Semaphore::new(WINDOW_ACTS)),
+            },
             state,
         };
         (handle, ends)
@@ -183,8 +207,8 @@ impl Handle {
         let driver = join.drive.then(|| Driver {
             id,
             shared: Arc::clone(&self.shared),
-            input: self.input.clone(),
-            room: Arc::clone(&self.room),
+            orders: self.orders.clone(),
+            room: self.room.clone(),
         });
         Ok(Seat {
             id,
@@ -260,8 +284,8 @@ impl Drop for Seat {
 pub struct Driver {
     id: ViewerId,
     shared: Arc<Shared>,
-    input: mpsc::Sender<Input>,
-    room: Arc<Semaphore>,
+    orders: mpsc::Sender<Order>,
+    room: Room,
 }
 
 impl Driver {
@@ -276,13 +300,28 @@ impl Driver {
         }
         // A message larger than all the room takes all of it.
         let share = bytes.len().min(INPUT_BYTES) as u32;
-        let room = Arc::clone(&self.room).acquire_many_owned(share).await;
+        let room = Arc::clone(&self.room.input).acquire_many_owned(share).await;
         let input = Input {
             from: self.id,
             bytes,
             _room: room.map_err(|_| Closed)?,
         };
-        self.input.send(input).await.map_err(|_| Closed)
+        let sent = self.orders.send(Order::Type(input)).await;
+        sent.map_err(|_| Closed)
+    }
+
+    /// Has something done with the session's windows, before what is typed after it. Dropped while
+    /// too much of that waits.
+    ///
+    /// # Errors
+    /// [`Closed`] when the bridge is over.
+    pub async fn window(&self, act: WindowAct) -> Result<(), Closed> {
+        let Ok(room) = Arc::clone(&self.room.acts).try_acquire_owned() else {
+            return Ok(());
+        };
+        let from = self.id;
+        let sent = self.orders.send(Order::Window { from, act, room }).await;
+        sent.map_err(|_| Closed)
     }
 
     /// This viewer's size now.
@@ -293,127 +332,4 @@ impl Driver {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tmux::SessionId;
-    use std::pin::Pin;
-
-    const DRIVER: Join = Join {
-        drive: true,
-        size: Some(Size { cols: 80, rows: 24 }),
-        visible: true,
-        resume: false,
-    };
-    const SPECTATOR: Join = Join {
-        drive: false,
-        ..DRIVER
-    };
-
-    fn open() -> (Handle, Ends) {
-        let label = Label {
-            id: SessionId(1),
-            name: "work".into(),
-        };
-        Handle::open(label, SizePolicy::Latest, super::super::now())
-    }
-
-    async fn waits(it: Pin<&mut impl Future>) -> bool {
-        tokio::select! {
-            biased;
-            _ = it => false,
-            () = std::future::ready(()) => true,
-        }
-    }
-
-    fn here(ends: &Ends) -> (u32, u32, bool) {
-        let roster = ends.shared.roster();
-        (roster.drive, roster.view, roster.empty_since.is_some())
-    }
-
-    #[test]
-    fn a_seat_leaves_however_it_is_dropped() {
-        let (handle, ends) = open();
-        assert_eq!(here(&ends), (0, 0, true));
-        let driver = handle.join(DRIVER).expect("there is room");
-        let spectator = handle.join(SPECTATOR).expect("there is room");
-        assert_ne!(driver.viewer(), spectator.viewer());
-        assert_eq!(here(&ends), (1, 1, false));
-        drop(driver);
-        assert_eq!(here(&ends), (0, 1, false));
-        assert_eq!(ends.shared.roster().sizing.wish(), None);
-        drop(spectator);
-        assert_eq!(here(&ends), (0, 0, true));
-    }
-
-    #[test]
-    fn a_spectator_neither_types_nor_counts_for_the_size() {
-        let (handle, ends) = open();
-        let seat = handle.join(SPECTATOR).expect("there is room");
-        seat.set_visible(true);
-        assert!(seat.driver().is_none());
-        assert_eq!(ends.shared.roster().sizing.wish(), None);
-        assert_eq!(ends.shared.roster().sizing.leader(), None);
-    }
-
-    #[test]
-    fn who_left_changes_no_size() {
-        let (handle, ends) = open();
-        let seat = handle.join(DRIVER).expect("there is room");
-        let driver = seat.driver().expect("may type");
-        drop(seat);
-        driver.resize(Size { cols: 10, rows: 10 });
-        assert_eq!(ends.shared.roster().sizing.wish(), None);
-    }
-
-    #[test]
-    fn a_closed_bridge_takes_nobody() {
-        let (handle, ends) = open();
-        let seat = handle.join(SPECTATOR).expect("there is room");
-        assert!(!ends.shared.roster().close_if_empty(), "somebody is here");
-        drop(seat);
-        assert!(ends.shared.roster().close_if_empty());
-        assert_eq!(handle.join(DRIVER).err(), Some(Refused::Stopped));
-    }
-
-    #[test]
-    fn no_more_viewers_than_allowed() {
-        let (handle, _ends) = open();
-        let seats: Vec<_> = (0..VIEWERS_PER_SESSION)
-            .map(|_| handle.join(SPECTATOR).expect("there is room"))
-            .collect();
-        assert_eq!(handle.join(DRIVER).err(), Some(Refused::Full));
-        drop(seats);
-        assert!(handle.join(DRIVER).is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_holds_the_sender_back() {
-        let (handle, mut ends) = open();
-        let seat = handle.join(DRIVER).expect("there is room");
-        let driver = seat.driver().expect("may type");
-        for _ in 0..INPUT_QUEUE {
-            driver.input(Bytes::from_static(b"x")).await.expect("open");
-        }
-        let next = driver.input(Bytes::from_static(b"y"));
-        tokio::pin!(next);
-        assert!(waits(next.as_mut()).await);
-        ends.input.recv().await.expect("queued");
-        assert_eq!(next.await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn a_huge_message_waits_for_the_room_it_needs() {
-        let (handle, mut ends) = open();
-        let seat = handle.join(DRIVER).expect("there is room");
-        let driver = seat.driver().expect("may type");
-        let huge = Bytes::from(vec![b'x'; 2 * INPUT_BYTES]);
-        driver.input(huge.clone()).await.expect("open");
-        let next = driver.input(huge);
-        tokio::pin!(next);
-        assert!(waits(next.as_mut()).await);
-        drop(ends.input.recv().await);
-        assert_eq!(next.await, Ok(()));
-        drop(ends);
-        assert_eq!(driver.input(Bytes::from_static(b"x")).await, Err(Closed));
-    }
-}
+mod tests;

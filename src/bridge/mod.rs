@@ -19,6 +19,7 @@ mod resize;
 pub mod sizing;
 mod slot;
 mod typing;
+mod windows;
 
 use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
@@ -72,6 +73,8 @@ struct Bridge {
     strayed: Option<SessionId>,
     /// The window's size and the clients attached, as tmux told last.
     company: Option<(Size, u32)>,
+    /// [`SessionState::marks`](crate::tmux::SessionState::marks) of our session, as told last.
+    marks: Option<String>,
     /// Our session's name, asked for when events may have been missed.
     name: Slot<Option<String>>,
     /// Why tmux could not be attached to, for the notice.
@@ -104,6 +107,7 @@ pub(crate) fn open(
         framed: None,
         strayed: None,
         company: None,
+        marks: None,
         name: Slot::default(),
         cause: None,
     };

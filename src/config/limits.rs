@@ -72,6 +72,14 @@ pub const INPUT_BYTES: usize = 8 * 1024 * 1024;
 pub const INPUT_SPACING: Duration = Duration::from_millis(3);
 /// How long input already received may take to reach tmux when a bridge stops.
 pub const DELIVERY: Duration = Duration::from_secs(1);
+/// A session's windows are asked for at most once in this time: a status line may change with every
+/// second, titles with every line.
+pub const WINDOWS_INTERVAL: Duration = Duration::from_millis(100);
+/// What drivers do with the windows of a session: at most one thing in this time, the first at once.
+pub const WINDOW_ACT_INTERVAL: Duration = Duration::from_millis(50);
+/// Such things waiting, per session; more is dropped. What is typed after them waits with them, so
+/// these are few.
+pub const WINDOW_ACTS: usize = 8;
 /// Presence is told at most once in this time: in a storm of joins each would wake all the others.
 pub const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -79,6 +87,11 @@ pub const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The oldest tmux we know to work: (major, minor).
 pub const TMUX_OLDEST: (u32, u32) = (3, 2);
+/// Windows of a session people are told of: more tabs are of no use, and each viewer gets all of them
+/// with every change. tmux itself takes any number.
+pub const WINDOWS: usize = 256;
+/// Characters of a window's name in its tab.
+pub const WINDOW_NAME_CHARS: usize = 64;
 /// A tmux command or query that takes longer is reported as "not answering".
 pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
 /// A control client that was asked nothing for this long is asked whether it is there.

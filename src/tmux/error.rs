@@ -38,6 +38,9 @@ pub enum Error {
     /// The session we asked about does not exist (any more).
     #[error("there is no such session: it may have ended; look at the list of sessions")]
     NoSuchSession,
+    /// The window we asked about is not in the session (any more).
+    #[error("there is no such window in this session: it was closed or moved; choose another")]
+    NoSuchWindow,
     /// The client we asked about does not exist (any more).
     #[error("there is no such tmux client: it has detached")]
     NoSuchClient,
@@ -119,6 +122,9 @@ impl Error {
         if has("can't find session") || has("session not found") {
             return Self::NoSuchSession;
         }
+        if has("can't find window") {
+            return Self::NoSuchWindow;
+        }
         if has("can't find client") {
             return Self::NoSuchClient;
         }
@@ -175,6 +181,7 @@ mod tests {
             }
         );
         assert_eq!(read("can't find session: $9"), Error::NoSuchSession);
+        assert_eq!(read("can't find window: @7"), Error::NoSuchWindow);
         assert_eq!(
             read("duplicate session: a"),
             Error::Exists { name: "a".into() }
@@ -201,6 +208,7 @@ mod tests {
             Error::Permission { path: "/s".into() },
             Error::Timeout,
             Error::NoSuchSession,
+            Error::NoSuchWindow,
             Error::Exists { name: "a".into() },
             Error::Terminfo,
             Error::NotExecutable {

@@ -66,6 +66,9 @@ pub struct SessionState {
     pub size: Size,
     /// Clients attached, ours included.
     pub attached: u32,
+    /// What the status line would mark (alerts, zoom, panes) and where it is. Says only by being another
+    /// that the windows are to be asked for.
+    pub marks: String,
     /// What runs in the active pane.
     pub command: String,
     /// The active pane's title.
@@ -91,8 +94,14 @@ pub(super) fn subscription() -> String {
         "session_attached",
     ];
     let known = known.map(|name| format!("#{{{name}}}"));
+    // Short also for a thousand windows, since it is worked out every second. What it leaves out is
+    // the zoom and the panes of a window that is not the current one.
+    let marks =
+        "#{session_alerts} #{window_zoomed_flag} #{window_panes} #{status} #{status-position}";
     let said = ["pane_current_command", "pane_title"].map(harmless);
-    let record = [&known[..], &said[..]].concat().join("\t");
+    let record = [&known[..], &[marks.to_owned()], &said[..]]
+        .concat()
+        .join("\t");
     format!("#{{S:{record}{RECORD}}}")
 }
 
@@ -102,14 +111,23 @@ pub(super) fn harmless(name: &str) -> String {
     format!("#{{s|[\x01-\x1f]|?|:{name}}}")
 }
 
+/// The same, not wider than `columns`.
+pub(super) fn harmless_within(name: &str, columns: usize) -> String {
+    format!("#{{={columns};s|[\x01-\x1f]|?|:{name}}}")
+}
+
 /// The height of a pty that shows a window of this height whole: the status lines come on top.
 pub(super) fn with_status(height: u64, status: &str) -> u64 {
-    height
-        + match status {
-            "off" | "" => 0,
-            "on" => 1,
-            lines => lines.parse::<u64>().unwrap_or(1).min(5),
-        }
+    height + u64::from(status_lines(status))
+}
+
+/// The rows of the status line, from the option `status`.
+pub(super) fn status_lines(status: &str) -> u16 {
+    match status {
+        "off" | "" => 0,
+        "on" => 1,
+        lines => lines.parse().unwrap_or(1).min(5),
+    }
 }
 
 /// Reads one notification; `None` for those that say nothing to us.
@@ -159,7 +177,7 @@ pub(super) fn read(line: &str) -> Option<Event> {
 }
 
 fn state(record: &str) -> Option<SessionState> {
-    let mut fields = record.splitn(8, FIELD);
+    let mut fields = record.splitn(9, FIELD);
     let id = fields.next()?.parse().ok()?;
     let window = fields.next()?.parse().ok()?;
     let cols = fields.next()?.parse().ok()?;
@@ -170,6 +188,7 @@ fn state(record: &str) -> Option<SessionState> {
         window,
         size: Size::clamped(cols, with_status(rows, status)),
         attached: fields.next()?.parse().ok()?,
+        marks: fields.next()?.to_owned(),
         command: fields.next()?.to_owned(),
         title: fields.next()?.to_owned(),
     })
@@ -237,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_subscription_tells_every_session_with_its_status_lines() {
-        let line = "%subscription-changed muxview $0 - - - : $0\t@0\t40\t6\ton\t1\tcat\tvm\x1e$1\t@1\t80\t24\t2\t0\tvim\ta : b\x1e$2\t@2\t80\t24\toff\t0\tsh\t\x1e";
+        let line = "%subscription-changed muxview $0 - - - : $0\t@0\t40\t6\ton\t1\t1! 0 1 on top\tcat\tvm\x1e$1\t@1\t80\t24\t2\t0\t 0 1 2 bottom\tvim\ta : b\x1e$2\t@2\t80\t24\toff\t0\t\tsh\t\x1e";
         let Some(Event::SessionState(states)) = read(line) else {
             panic!("not read");
         };
@@ -245,6 +264,7 @@ mod tests {
             .iter()
             .map(|s| (s.id.0, s.size.rows, s.attached, s.title.as_str()))
             .collect();
+        assert_eq!(states[0].marks, "1! 0 1 on top");
         assert_eq!(told, [(0, 7, 1, "vm"), (1, 26, 0, "a : b"), (2, 24, 0, "")]);
     }
 }

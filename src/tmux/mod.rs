@@ -7,6 +7,7 @@
 //! | `control`, `conversation`, `control_parser`, `event` | the one control client: events and questions |
 //! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
 //! | `attach`, `farewell`, `ended`, `client` | one `tmux attach` in a pty, to its end |
+//! | `windows` | a session's windows and status line, and what may be done with them |
 //! | `probe` | how wide tmux thinks characters are |
 //! | `error`, `version` | what goes wrong, in sentences |
 
@@ -29,6 +30,7 @@ mod start;
 mod terminfo;
 mod version;
 mod whereabouts;
+mod windows;
 
 pub use attach::Attach;
 pub use control::Status;
@@ -40,6 +42,7 @@ pub use program::{Socket, exclusively};
 pub use session::{NewSession, Session};
 pub use version::Version;
 pub use whereabouts::Whereabouts;
+pub use windows::{StatusLine, Window, WindowAct, Windows};
 
 use crate::config::limits::TMUX_EVENTS;
 use crate::terminal::{Size, Widths};

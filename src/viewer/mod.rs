@@ -18,6 +18,7 @@ pub use state::{Addressed, End, Label, State, ViewerId};
 
 use crate::config::limits::{BELL_INTERVAL, GENERATIONS_BEHIND, REPAINT_INTERVAL};
 use crate::terminal::{Screen, Size};
+use crate::tmux::Windows;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,8 +45,12 @@ pub enum Output {
     },
     /// Text for the viewer's clipboard.
     Clipboard(Arc<str>),
+    /// The session's windows are these.
+    Windows(Arc<Windows>),
     /// A bell rang.
     Bell,
+    /// A sentence in passing: why something the viewer wanted was not done.
+    Remark(Arc<str>),
     /// A sentence for the caption; empty when all is well again.
     Notice(Arc<str>),
     /// No more will come.
@@ -83,6 +88,8 @@ struct Told {
     bells: Option<u64>,
     clipboard: u64,
     moved: u64,
+    windows: Option<Arc<Windows>>,
+    remark: u64,
     notice: Option<Arc<str>>,
 }
 
@@ -269,6 +276,15 @@ impl Viewer {
         }
         if let Some(label) = news(state.moved.as_ref(), self.me, &mut told.moved) {
             return Some(Output::Moved(label));
+        }
+        if told.windows != state.windows {
+            told.windows.clone_from(&state.windows);
+            if let Some(windows) = &state.windows {
+                return Some(Output::Windows(Arc::clone(windows)));
+            }
+        }
+        if let Some(text) = news(state.remark.as_ref(), self.me, &mut told.remark) {
+            return Some(Output::Remark(text));
         }
         if self.bell.due(now) {
             self.bell.done(now);

@@ -3,7 +3,7 @@
 //! nothing queues between them.
 
 use super::Picture;
-use crate::tmux::SessionId;
+use crate::tmux::{SessionId, Windows};
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,6 +69,10 @@ pub struct State {
     pub clipboard: Option<Addressed<Arc<str>>>,
     /// The session our client was switched to (the bridge went back), for the driver who typed last.
     pub moved: Option<Addressed<Label>>,
+    /// The session's windows; none before tmux has told them.
+    pub windows: Option<Arc<Windows>>,
+    /// Why something was not done, for the driver who wanted it.
+    pub remark: Option<Addressed<Arc<str>>>,
     /// A sentence for the caption while something is wrong.
     pub notice: Option<Arc<str>>,
     /// Set once, as the last change.
@@ -87,6 +91,8 @@ impl State {
             bells: 0,
             clipboard: None,
             moved: None,
+            windows: None,
+            remark: None,
             notice: None,
             ended: None,
         }

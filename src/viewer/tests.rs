@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::limits::UNACKED_BYTES;
 use crate::terminal::{Generation, Terminal, Widths};
-use crate::tmux::SessionId;
+use crate::tmux::{SessionId, StatusLine, Windows};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -97,6 +97,51 @@ fn the_first_picture_is_size_and_repaint_and_then_the_rest() {
     assert_eq!(all(&mut viewer, &source.state, now), expected);
     assert_eq!(all(&mut viewer, &source.state, now), []);
     assert_eq!(viewer.wake_at(), None);
+}
+
+#[test]
+fn windows_are_told_after_the_first_picture_and_when_they_change() {
+    let now = Instant::now();
+    let windows = |more| {
+        let (status, windows) = (StatusLine::default(), vec![]);
+        Arc::new(Windows {
+            status,
+            windows,
+            more,
+        })
+    };
+    for visible in [true, false] {
+        let mut source = Source::new();
+        let mut viewer = Viewer::new(ME, visible);
+        source.state.windows = Some(windows(1));
+        assert_eq!(all(&mut viewer, &source.state, now), []);
+        source.draw("x");
+        let told = |outputs: Vec<Output>| {
+            let mut told = outputs.into_iter();
+            let first = told.find(|output| matches!(output, Output::Windows(_)));
+            assert!(told.all(|output| !matches!(output, Output::Frame(_) | Output::Windows(_))));
+            first
+        };
+        let first = Some(Output::Windows(windows(1)));
+        assert_eq!(told(all(&mut viewer, &source.state, now)), first);
+        source.state.windows = Some(windows(1));
+        assert_eq!(all(&mut viewer, &source.state, now), [], "the same again");
+        source.state.windows = Some(windows(2));
+        let second = Some(Output::Windows(windows(2)));
+        assert_eq!(told(all(&mut viewer, &source.state, now)), second);
+    }
+}
+
+#[test]
+fn a_refusal_is_told_to_who_wanted_it() {
+    let now = Instant::now();
+    let (mut source, mut viewer) = opened(now);
+    for (to, serial, told) in [(ViewerId(8), 1, 0), (ME, 2, 1), (ME, 3, 1)] {
+        let value = "no".into();
+        source.state.remark = Some(Addressed { to, serial, value });
+        let outputs = all(&mut viewer, &source.state, now);
+        assert_eq!(outputs, vec![Output::Remark("no".into()); told]);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! What a driver typed, between its socket and its session. In: whole messages. Out: the same, one
-//! after the other, as fast as the session takes them. It must not know the socket.
+//! What a driver typed and did, between its socket and its session. In: whole messages. Out: the
+//! same, one after the other, as fast as the session takes them: what was typed after a click goes to
+//! the window that was clicked. It must not know the socket.
 
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -9,22 +10,55 @@ use tokio::time::timeout;
 
 use crate::bridge::handle::{Closed, Driver};
 use crate::config::limits::{FAREWELL, INPUT_AHEAD_BYTES};
+use crate::tmux::WindowAct;
 
 type Feeding = Pin<Box<dyn Future<Output = Result<(), Closed>> + Send>>;
+
+/// One message.
+enum Message {
+    Typed(Bytes),
+    Act(WindowAct),
+}
+
+impl Message {
+    /// What it counts for the room.
+    fn len(&self) -> usize {
+        match self {
+            Self::Typed(bytes) => bytes.len(),
+            Self::Act(_) => 1,
+        }
+    }
+
+    async fn deliver(self, driver: Driver) -> Result<(), Closed> {
+        match self {
+            Self::Typed(bytes) => driver.input(bytes).await,
+            Self::Act(act) => driver.window(act).await,
+        }
+    }
+}
 
 /// Input on its way to the session: one message after the other, each whole.
 #[derive(Default)]
 pub(super) struct Input {
-    waiting: VecDeque<Bytes>,
+    waiting: VecDeque<Message>,
     bytes: usize,
     feeding: Option<(usize, Feeding)>,
 }
 
 impl Input {
-    /// Takes in one message.
+    /// Takes in what was typed.
     pub(super) fn push(&mut self, bytes: Bytes) {
-        self.bytes += bytes.len();
-        self.waiting.push_back(bytes);
+        self.take(Message::Typed(bytes));
+    }
+
+    /// Takes in what is to be done with a window.
+    pub(super) fn act(&mut self, act: WindowAct) {
+        self.take(Message::Act(act));
+    }
+
+    fn take(&mut self, message: Message) {
+        self.bytes += message.len();
+        self.waiting.push_back(message);
     }
 
     /// Whether more may be read. The session's own queue comes after this one.
@@ -36,11 +70,10 @@ impl Input {
     /// message on its way stays on its way.
     pub(super) async fn fed(&mut self, driver: Option<&Driver>) {
         if self.feeding.is_none() {
-            let (Some(driver), Some(bytes)) = (driver.cloned(), self.waiting.pop_front()) else {
+            let (Some(driver), Some(message)) = (driver.cloned(), self.waiting.pop_front()) else {
                 return pending().await;
             };
-            let len = bytes.len();
-            self.feeding = Some((len, Box::pin(async move { driver.input(bytes).await })));
+            self.feeding = Some((message.len(), Box::pin(message.deliver(driver))));
         }
         if let Some((len, feeding)) = &mut self.feeding {
             // A bridge that takes no more says so in its state, which ends the viewing.

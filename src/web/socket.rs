@@ -316,8 +316,14 @@ impl Viewing {
                     text: text.as_ref().to_owned(),
                 },
                 Output::Bell => Say::Bell,
+                Output::Windows(windows) => Say::windows(&windows),
                 Output::Notice(text) => Say::Notice {
                     text: text.as_ref().to_owned(),
+                    passing: false,
+                },
+                Output::Remark(text) => Say::Notice {
+                    text: text.as_ref().to_owned(),
+                    passing: true,
                 },
             };
             self.say(&say);
@@ -360,7 +366,9 @@ impl Viewing {
                     }
                     self.pongs.push_back(id);
                 }
-                None => {}
+                Some(Heard::Window(act)) if self.driver.is_some() => self.input.act(act),
+                // A spectator's is ignored.
+                Some(Heard::Window(_)) | None => {}
             },
             Turn::Text(text) => self.type_in(text.into()),
             Turn::Alive | Turn::Drained | Turn::Gone(_) => {}

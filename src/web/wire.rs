@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::config::limits::{CONTROL_BYTES, PING_INTERVAL};
 use crate::terminal::Size;
+use crate::tmux::{self, WindowAct};
 
 /// The subprotocol we speak.
 pub const PROTOCOL: &str = "muxview.v1";
@@ -23,6 +24,36 @@ pub struct Session {
     pub id: String,
     /// Its name now.
     pub name: String,
+}
+
+/// Where tmux's status line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// `top`, `bottom` or `off`.
+    pub at: &'static str,
+    /// Rows of the grid it takes there.
+    pub rows: u16,
+}
+
+/// A window of the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// `@3`.
+    pub id: String,
+    /// Its number in the session.
+    pub index: u32,
+    /// What it is called.
+    pub name: String,
+    /// It is the current one.
+    pub active: bool,
+    /// A bell rang in it unseen.
+    pub bell: bool,
+    /// Something was written in it unseen.
+    pub activity: bool,
+    /// One of its panes fills it.
+    pub zoomed: bool,
+    /// Its panes.
+    pub panes: u32,
 }
 
 /// May a viewer type?
@@ -85,12 +116,25 @@ pub enum Say {
         /// To this.
         text: String,
     },
+    /// The session's windows changed, or where tmux's status line is.
+    Windows {
+        /// Rows a page may leave out of the picture.
+        status: Status,
+        /// By their numbers.
+        windows: Vec<Window>,
+        /// How many more there are than are told.
+        #[serde(skip_serializing_if = "is_none")]
+        more: usize,
+    },
     /// The bell rang.
     Bell,
     /// Something a person should know, in a sentence.
     Notice {
         /// The sentence.
         text: String,
+        /// It is about something that is over; else it holds until the next one, which may be empty.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        passing: bool,
     },
     /// Life, for page code that sees no protocol ping.
     Tick,
@@ -115,6 +159,34 @@ impl Say {
         }
     }
 
+    /// The `windows` of a session.
+    #[must_use]
+    pub fn windows(told: &tmux::Windows) -> Self {
+        let at = match told.status {
+            tmux::StatusLine { rows: 0, .. } => "off",
+            tmux::StatusLine { top: true, .. } => "top",
+            tmux::StatusLine { top: false, .. } => "bottom",
+        };
+        let window = |window: &tmux::Window| Window {
+            id: window.id.to_string(),
+            index: window.index,
+            name: window.name.clone(),
+            active: window.active,
+            bell: window.bell,
+            activity: window.activity,
+            zoomed: window.zoomed,
+            panes: window.panes,
+        };
+        Self::Windows {
+            status: Status {
+                at,
+                rows: told.status.rows,
+            },
+            windows: told.windows.iter().map(window).collect(),
+            more: told.more,
+        }
+    }
+
     /// The message.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -135,6 +207,13 @@ pub enum Heard {
     Repaint,
     /// Answer me.
     Ping(Option<Value>),
+    /// Do this with the session's windows.
+    Window(WindowAct),
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Reads a viewer's text message. Nothing for what is broken, too long or unknown: newer pages
@@ -154,6 +233,17 @@ pub fn hear(text: &str) -> Option<Heard> {
         "visible" => Heard::Visible(message.get("visible")?.as_bool()?),
         "repaint" => Heard::Repaint,
         "ping" => Heard::Ping(message.remove("id")),
+        "window" => {
+            let id = message.get("id").and_then(Value::as_str);
+            let id = || id?.parse().ok();
+            Heard::Window(match message.get("do")?.as_str()? {
+                "select" => WindowAct::Select(id()?),
+                "new" => WindowAct::New,
+                "close" => WindowAct::Close(id()?),
+                "zoom" => WindowAct::Zoom(id()?),
+                _ => return None,
+            })
+        }
         _ => return None,
     })
 }
@@ -243,166 +333,4 @@ fn short(reason: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn size(cols: u16, rows: u16) -> Heard {
-        Heard::Resize(Size { cols, rows })
-    }
-
-    #[test]
-    fn what_viewers_say() {
-        for (text, heard) in [
-            (
-                r#"{"type":"resize","cols":120,"rows":40}"#,
-                Some(size(120, 40)),
-            ),
-            (
-                r#"{"type":"resize","cols":80.9,"rows":24.0}"#,
-                Some(size(80, 24)),
-            ),
-            (r#"{"type":"resize","cols":0,"rows":-5}"#, Some(size(2, 2))),
-            (
-                r#"{"type":"resize","cols":1e9,"rows":2}"#,
-                Some(size(1000, 2)),
-            ),
-            (
-                r#"{"type":"resize","cols":80,"rows":18446744073709551615}"#,
-                Some(size(80, 500)),
-            ),
-            (
-                r#"{"type":"resize","cols":80,"rows":-1e300}"#,
-                Some(size(80, 2)),
-            ),
-            (r#"{"type":"resize","cols":"80","rows":24}"#, None),
-            (r#"{"type":"resize","cols":null,"rows":24}"#, None),
-            (r#"{"type":"resize","cols":80}"#, None),
-            (r#"{"type":"resize","cols":1e400,"rows":24}"#, None),
-            (r#"{"type":"resize","cols":NaN,"rows":24}"#, None),
-            (
-                r#"{"type":"ack","bytes":12,"new":[1]}"#,
-                Some(Heard::Ack(12)),
-            ),
-            (r#"{"type":"ack","bytes":-1}"#, Some(Heard::Ack(0))),
-            (r#"{"type":"ack","type":"repaint"}"#, Some(Heard::Repaint)),
-            (r#"{"type":"ack"}"#, None),
-            (
-                r#"{"type":"visible","visible":false}"#,
-                Some(Heard::Visible(false)),
-            ),
-            (r#"{"type":"visible","visible":1}"#, None),
-            (r#"{"type":"repaint"}"#, Some(Heard::Repaint)),
-            (r#"{"type":"ping"}"#, Some(Heard::Ping(None))),
-            (
-                r#"{"type":"ping","id":[1,{"a":null}]}"#,
-                Some(Heard::Ping(Some(serde_json::json!([1, {"a": null}])))),
-            ),
-            (r#"{"type":"input","data":"x"}"#, None),
-            (r#"{"type":5}"#, None),
-            (r#"["resize"]"#, None),
-            ("\u{feff}{\"type\":\"repaint\"}", None),
-            ("", None),
-            ("null", None),
-            ("{", None),
-        ] {
-            assert_eq!(hear(text), heard, "{text}");
-        }
-        assert_eq!(hear(&"[".repeat(CONTROL_BYTES)), None);
-        let deep = format!(
-            r#"{{"type":"ping","id":{}{}}}"#,
-            "[".repeat(2000),
-            "]".repeat(2000)
-        );
-        assert_eq!(hear(&deep), None);
-        let long = format!(
-            r#"{{"type":"repaint","x":"{}"}}"#,
-            "x".repeat(CONTROL_BYTES)
-        );
-        assert_eq!(hear(&long), None);
-    }
-
-    #[test]
-    fn what_we_say() {
-        let session = Session {
-            id: "$3".into(),
-            name: "a\"b".into(),
-        };
-        for (say, json) in [
-            (
-                Say::hello(session.clone(), Role::Drive, "x"),
-                r#"{"type":"hello","protocol":1,"session":{"id":"$3","name":"a\"b"},"role":"drive","instance":"x","ping_ms":15000}"#,
-            ),
-            (
-                Say::Size { cols: 80, rows: 24 },
-                r#"{"type":"size","cols":80,"rows":24}"#,
-            ),
-            (
-                Say::Title {
-                    text: String::new(),
-                },
-                r#"{"type":"title","text":""}"#,
-            ),
-            (
-                Say::Session(session.clone()),
-                r#"{"type":"session","id":"$3","name":"a\"b"}"#,
-            ),
-            (
-                Say::Moved { session },
-                r#"{"type":"moved","session":{"id":"$3","name":"a\"b"}}"#,
-            ),
-            (
-                Say::Viewers {
-                    drive: 1,
-                    view: 2,
-                    you: Role::View,
-                },
-                r#"{"type":"viewers","drive":1,"view":2,"you":"view"}"#,
-            ),
-            (
-                Say::Clipboard { text: "x".into() },
-                r#"{"type":"clipboard","text":"x"}"#,
-            ),
-            (Say::Bell, r#"{"type":"bell"}"#),
-            (Say::Tick, r#"{"type":"tick"}"#),
-            (
-                Say::Pong {
-                    id: Some(Value::from(7)),
-                },
-                r#"{"type":"pong","id":7}"#,
-            ),
-            (Say::Pong { id: None }, r#"{"type":"pong"}"#),
-        ] {
-            assert_eq!(say.to_json(), json);
-        }
-    }
-
-    #[test]
-    fn a_reason_fits_its_frame() {
-        assert_eq!(
-            Close::restart(Duration::from_millis(1500)).reason,
-            "spread=1500"
-        );
-        let long = "ä".repeat(100);
-        assert_eq!(Close::busy(&long).reason.len(), 122);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in ".{0,300}") {
-            let _ = hear(&text);
-        }
-
-        #[test]
-        fn no_message_panics(
-            kind in "resize|ack|visible|repaint|ping|x",
-            field in "cols|rows|bytes|visible|id",
-            value in r#"-?[0-9]{1,40}(\.[0-9]{1,9})?([eE][-+]?[0-9]{1,3})?|null|true|"[^"\\]*"|\[\]|\{"a":1\}"#,
-        ) {
-            let text = format!(r#"{{"type":"{kind}","{field}":{value},"cols":{value},"rows":{value}}}"#);
-            if let Some(Heard::Resize(size)) = hear(&text) {
-                prop_assert!((2..=1000).contains(&size.cols) && (2..=500).contains(&size.rows));
-            }
-        }
-    }
-}
+mod tests;

@@ -4,18 +4,21 @@
 //! tmux buffers without limit for a client that does not read.
 
 mod fit;
+mod furniture;
 mod stay;
 
 use super::canvas::{Canvas, Shot, Stray};
-use super::handle::Input;
+use super::handle::Order;
 use super::resize::Resize;
 use super::sizing::Plan;
 use super::slot::Slot;
 use super::typing::Typing;
+use super::windows::Wonder;
 use super::{Bridge, Lost, event, now, status};
 use crate::config::limits::{DELIVERY, RETRY, TURN_BYTES, UNREAD_TURNS};
-use crate::tmux::{Attach, Ended, Event, Whereabouts};
+use crate::tmux::{self, Attach, Ended, Event, Whereabouts, Windows};
 use fit::Sized;
+use furniture::Acted;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -36,7 +39,9 @@ enum Wake {
     Needed(bool),
     Event(Result<Event, RecvError>),
     Wrote(io::Result<usize>),
-    Input(Option<Input>),
+    Ordered(Option<Order>),
+    Windows(Result<Windows, tmux::Error>),
+    Acted(Acted),
     Read(io::Result<usize>),
     Tick,
 }
@@ -54,6 +59,12 @@ struct Live<'a> {
     sized: Slot<Sized>,
     /// Whether the session would die without us.
     needed: Slot<bool>,
+    /// The session's windows.
+    windows: Slot<Result<Windows, tmux::Error>>,
+    /// What is being done with them.
+    acted: Slot<Acted>,
+    act_at: Option<Instant>,
+    wonder: Wonder,
     /// Not before then is it asked again whether we may leave.
     leave_at: Option<Instant>,
     /// muxview stops; input is delivered until then.
@@ -82,6 +93,10 @@ impl Bridge {
             asked_at_rest: None,
             sized: Slot::default(),
             needed: Slot::default(),
+            windows: Slot::default(),
+            acted: Slot::default(),
+            act_at: None,
+            wonder: Wonder::new(),
             leave_at: None,
             stop_at: None,
             unread: 0,
@@ -118,11 +133,13 @@ impl Live<'_> {
         self.question();
         let plan = self.size(now)?;
         let empty = self.presence(now)?;
+        self.ask_windows(now);
         self.bridge.publish(now);
         let wakes = [
             self.canvas.wake_at(now),
             self.resize.wake_at(plan, self.sized.is_free()),
             self.bridge.presence.wake_at(),
+            self.wonder.wake_at(self.windows.is_free()),
             empty,
             self.stop_at,
         ];
@@ -140,8 +157,9 @@ impl Live<'_> {
         }
         let typing = &self.bridge.typing;
         let idle = typing.idle();
-        let input = &mut self.bridge.ends.input;
-        let more = !(input.is_closed() && input.is_empty());
+        let orders = &mut self.bridge.ends.orders;
+        // One after the other: what is typed after a switch is for the other window.
+        let next = idle && self.acted.is_free() && !(orders.is_closed() && orders.is_empty());
         tokio::select! {
             biased;
             session = self.session.done() => Wake::Session(session),
@@ -149,8 +167,10 @@ impl Live<'_> {
             sized = self.sized.done() => Wake::Sized(sized),
             name = self.bridge.name.done() => Wake::Named(name),
             needed = self.needed.done() => Wake::Needed(needed),
+            windows = self.windows.done() => Wake::Windows(windows),
             wrote = write(&self.attach, typing), if !idle => Wake::Wrote(wrote),
-            input = input.recv(), if idle && more => Wake::Input(input),
+            acted = self.acted.done() => Wake::Acted(acted),
+            order = orders.recv(), if next => Wake::Ordered(order),
             read = self.attach.read(&mut self.buffer) => Wake::Read(read),
             () = status(&mut self.bridge.status) => Wake::Status,
             // Every turn looks at these anyway, so that nothing has to wait for them.
@@ -180,8 +200,16 @@ impl Live<'_> {
                 self.bridge.typing.wrote(bytes, now);
                 Ok(())
             }
-            Wake::Input(input) => {
-                self.input(input);
+            Wake::Ordered(order) => {
+                self.ordered(order, now);
+                Ok(())
+            }
+            Wake::Windows(windows) => {
+                self.windows_are(windows);
+                Ok(())
+            }
+            Wake::Acted(acted) => {
+                self.has_acted(acted);
                 Ok(())
             }
             Wake::Read(Ok(bytes)) if bytes > 0 => self.read(bytes, now),
@@ -235,6 +263,7 @@ impl Live<'_> {
 
     fn show(&mut self, shot: Option<Shot>, now: Instant) {
         if let Some(shot) = shot {
+            self.compare_status(&shot.screen);
             self.bridge.show(shot, now);
         }
     }
@@ -287,9 +316,21 @@ impl Live<'_> {
             Some(Event::Reset) => {
                 self.canvas.missed();
                 self.resize.wonder();
+                self.wonder.wonder();
+                Ok(())
+            }
+            Some(Event::WindowsChanged | Event::PanesChanged | Event::LayoutChanged { .. }) => {
+                self.wonder.wonder();
+                Ok(())
+            }
+            Some(Event::SessionWindow { id, .. }) => {
+                if id == self.bridge.state.session.id {
+                    self.wonder.wonder();
+                }
                 Ok(())
             }
             Some(Event::SessionState(states)) => {
+                self.compare_marks(&states);
                 if self.bridge.company(&states) {
                     self.resize.wonder();
                 }

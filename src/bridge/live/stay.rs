@@ -1,7 +1,7 @@
 //! Who is here: input on its way in, and when to leave.
 
 use super::Live;
-use crate::bridge::handle::Input;
+use crate::bridge::handle::{Input, Order};
 use crate::bridge::{Lost, typing};
 use crate::config::limits::DELIVERY;
 use std::time::Instant;
@@ -19,7 +19,7 @@ impl Live<'_> {
             (roster.empty_since, roster.stop)
         };
         if stop && self.stop_at.is_none() {
-            self.bridge.ends.input.close();
+            self.bridge.ends.orders.close();
             self.stop_at = Some(now + DELIVERY);
         }
         if self.stop_at.is_some_and(|at| at <= now) {
@@ -58,10 +58,15 @@ impl Live<'_> {
         Ok(())
     }
 
-    pub(super) fn input(&mut self, input: Option<Input>) {
-        let Some(input) = input else {
-            return;
-        };
+    pub(super) fn ordered(&mut self, order: Option<Order>, now: Instant) {
+        match order {
+            Some(Order::Type(input)) => self.input(input),
+            Some(Order::Window { from, act, room }) => self.act(from, act, room, now),
+            None => {}
+        }
+    }
+
+    fn input(&mut self, input: Input) {
         let mut roster = self.bridge.ends.shared.roster();
         if typing::admits(&input.bytes, input.from, roster.sizing.leader()) {
             if !typing::is_focus_report(&input.bytes) {
@@ -73,8 +78,9 @@ impl Live<'_> {
     }
 
     pub(super) fn all_delivered(&self) -> bool {
-        let input = &self.bridge.ends.input;
-        self.bridge.typing.idle() && input.is_closed() && input.is_empty()
+        let orders = &self.bridge.ends.orders;
+        let idle = self.bridge.typing.idle() && self.acted.is_free();
+        idle && orders.is_closed() && orders.is_empty()
     }
 
     /// Gives tmux the time to read what was written, before its client goes.

@@ -1,0 +1,116 @@
+//! The session's windows: asked for when something hints at a change, told to everybody; and what
+//! drivers want done with them.
+//!
+//! What hints at a change: events of tmux, what its subscription says of the status line (within a
+//! second), and that the status line in the picture reads another way (at once). Not noticed until
+//! one of these comes is what tmux tells nobody: a zoom, a pane more or less, an option of its own
+//! set for a window that is not the current one.
+
+use super::Live;
+use crate::bridge::windows::reads_another_way;
+use crate::config::limits::WINDOW_ACT_INTERVAL;
+use crate::terminal::Screen;
+use crate::tmux::{Error, SessionState, WindowAct, Windows};
+use crate::viewer::{Addressed, ViewerId};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep_until;
+
+/// What became of what a driver wanted.
+pub(super) type Acted = (ViewerId, Result<(), Error>);
+
+impl Live<'_> {
+    /// Asks for the windows, if they may have changed.
+    pub(super) fn ask_windows(&mut self, now: Instant) {
+        if self.wonder.ask(self.windows.is_free(), now) {
+            let (server, id) = (self.bridge.server.clone(), self.bridge.state.session.id);
+            self.windows.ask(async move { server.windows(id).await });
+        }
+    }
+
+    pub(super) fn windows_are(&mut self, windows: Result<Windows, Error>) {
+        match windows {
+            Ok(windows) => {
+                let known = &mut self.bridge.state.windows;
+                if known.as_deref() != Some(&windows) {
+                    *known = Some(Arc::new(windows));
+                    self.bridge.changed = true;
+                }
+            }
+            // The end of the session is seen at the pty; a tmux that hangs says so when it goes on.
+            Err(error) => tracing::debug!(%error, "tmux does not tell the windows"),
+        }
+    }
+
+    /// A picture is to be shown.
+    pub(super) fn compare_status(&mut self, after: &Screen) {
+        let state = &self.bridge.state;
+        if let (Some(before), Some(windows)) = (&state.picture, &state.windows)
+            && reads_another_way(&before.screen, after, windows.status)
+        {
+            self.wonder.wonder();
+        }
+    }
+
+    /// The subscription told something of all sessions.
+    pub(super) fn compare_marks(&mut self, states: &[SessionState]) {
+        let id = self.bridge.state.session.id;
+        let Some(ours) = states.iter().find(|state| state.id == id) else {
+            return;
+        };
+        if self.bridge.marks.as_ref() != Some(&ours.marks) {
+            self.bridge.marks = Some(ours.marks.clone());
+            self.wonder.wonder();
+        }
+    }
+
+    /// Does what a driver wants with the windows, which counts as typing.
+    pub(super) fn act(
+        &mut self,
+        from: ViewerId,
+        act: WindowAct,
+        room: OwnedSemaphorePermit,
+        now: Instant,
+    ) {
+        self.bridge.ends.shared.roster().sizing.typed(from);
+        let at = self.act_at.map_or(now, |free| free.max(now));
+        self.act_at = Some(at + WINDOW_ACT_INTERVAL);
+        let (server, id) = (self.bridge.server.clone(), self.bridge.state.session.id);
+        self.acted.ask(async move {
+            if at > now {
+                sleep_until(at.into()).await;
+            }
+            let done = server.window(id, act).await;
+            drop(room);
+            (from, done)
+        });
+    }
+
+    pub(super) fn has_acted(&mut self, (from, done): Acted) {
+        // Not every hint at a change comes before the answer.
+        self.wonder.wonder();
+        let Err(error) = done else {
+            return;
+        };
+        tracing::info!(session = %self.bridge.state.session.name, %error, "a window was not changed");
+        let state = &mut self.bridge.state;
+        let serial = state.remark.as_ref().map_or(1, |last| last.serial + 1);
+        state.remark = Some(Addressed {
+            to: from,
+            serial,
+            value: sentence(&error).into(),
+        });
+        self.bridge.changed = true;
+    }
+}
+
+/// An error as a sentence for people.
+fn sentence(error: &Error) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    let first = characters.next().into_iter().flat_map(char::to_uppercase);
+    let mut sentence: String = first.chain(characters).collect();
+    sentence.push('.');
+    sentence
+}

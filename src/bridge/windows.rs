@@ -1,0 +1,123 @@
+//! PURE: when tmux is asked for the session's windows: whenever something hints at a change, at most
+//! once in [`WINDOWS_INTERVAL`], the first time at once. It must not know what they are asked with.
+
+use crate::config::limits::WINDOWS_INTERVAL;
+use crate::terminal::Screen;
+use crate::tmux::StatusLine;
+use std::time::Instant;
+
+/// Whether the windows may be others than those known.
+#[derive(Debug)]
+pub(super) struct Wonder {
+    wondering: bool,
+    asked: Option<Instant>,
+}
+
+impl Wonder {
+    /// Of an attach that knows nothing yet.
+    pub(super) const fn new() -> Self {
+        Self {
+            wondering: true,
+            asked: None,
+        }
+    }
+
+    /// Something hints at a change. While a question is under way it may have been asked too early,
+    /// so one more follows.
+    pub(super) const fn wonder(&mut self) {
+        self.wondering = true;
+    }
+
+    /// Whether to ask now. If so, ask at once. `free`: no question is under way.
+    pub(super) fn ask(&mut self, free: bool, now: Instant) -> bool {
+        let ask = free && self.wondering && self.free_at().is_none_or(|at| at <= now);
+        if ask {
+            self.wondering = false;
+            self.asked = Some(now);
+        }
+        ask
+    }
+
+    /// When to look again though nothing happened.
+    pub(super) fn wake_at(&self, free: bool) -> Option<Instant> {
+        self.free_at().filter(|_| free && self.wondering)
+    }
+
+    fn free_at(&self) -> Option<Instant> {
+        self.asked.map(|asked| asked + WINDOWS_INTERVAL)
+    }
+}
+
+/// Whether tmux's status line reads another way: a bell, another name, a zoom are seen there first.
+pub(super) fn reads_another_way(before: &Screen, after: &Screen, status: StatusLine) -> bool {
+    let (all, rows) = (after.rows.len(), usize::from(status.rows));
+    let shown = match all.checked_sub(rows) {
+        _ if before.size != after.size => return true,
+        // A terminal this low has no status line.
+        None | Some(0) => return false,
+        Some(_) if status.top => 0..rows,
+        Some(first) => first..all,
+    };
+    before.rows[shown.clone()] != after.rows[shown]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::{Generation, Size, Terminal, Widths};
+    use std::sync::Arc;
+
+    #[test]
+    fn many_hints_are_one_question_and_the_last_is_not_lost() {
+        let now = Instant::now();
+        let mut wonder = Wonder::new();
+        assert!(wonder.ask(true, now), "nothing is known yet");
+        assert!(!wonder.ask(true, now) && wonder.wake_at(true).is_none());
+        wonder.wonder();
+        assert!(!wonder.ask(false, now), "one is under way");
+        assert_eq!(wonder.wake_at(false), None, "its answer wakes");
+        wonder.wonder();
+        assert!(!wonder.ask(true, now));
+        let then = now + WINDOWS_INTERVAL;
+        assert_eq!(wonder.wake_at(true), Some(then));
+        assert!(wonder.ask(true, then));
+        assert!(!wonder.ask(true, then + WINDOWS_INTERVAL));
+    }
+
+    fn screen(rows: u16, text: &str) -> Arc<Screen> {
+        let size = Size { cols: 10, rows };
+        let mut terminal = Terminal::new(size, Arc::new(Widths::default()), Generation(0));
+        terminal.feed(text.as_bytes());
+        terminal.screen()
+    }
+
+    #[test]
+    fn only_the_rows_of_the_status_line_count() {
+        let bottom = StatusLine {
+            rows: 2,
+            top: false,
+        };
+        let top = StatusLine { rows: 1, top: true };
+        let before = screen(4, "a\r\nb\r\nc\r\nd");
+        for (text, at_bottom, at_top) in [
+            ("a\r\nb\r\nc\r\nd", false, false),
+            ("a\r\nx\r\nc\r\nd", false, false),
+            ("a\r\nb\r\nx\r\nd", true, false),
+            ("a\r\nb\r\nc\r\nx", true, false),
+            ("x\r\nb\r\nc\r\nd", false, true),
+        ] {
+            let after = screen(4, text);
+            assert_eq!(
+                reads_another_way(&before, &after, bottom),
+                at_bottom,
+                "{text}"
+            );
+            assert_eq!(reads_another_way(&before, &after, top), at_top, "{text}");
+        }
+        let off = StatusLine::default();
+        assert!(!reads_another_way(&before, &screen(4, "x"), off));
+        assert!(reads_another_way(&before, &screen(5, ""), off));
+        let low = (screen(2, "a"), screen(2, "x"));
+        assert!(!reads_another_way(&low.0, &low.1, bottom));
+    }
+}
