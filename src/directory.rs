@@ -2,6 +2,7 @@
 //! everyone else reads the latest list without waiting. Knows nothing of HTTP.
 
 use crate::config::limits::{LISTING_INTERVAL, RETRY, SERVER_POLL, SHOWN};
+use crate::pulse::{Beat, Pulse, careful};
 use crate::tmux::{self, Event, Session, SessionId, Status};
 use std::fmt;
 use std::sync::Arc;
@@ -70,13 +71,21 @@ pub struct Directory {
 impl Directory {
     /// Begins to list. Needs a tokio runtime.
     #[must_use]
-    pub fn start(server: tmux::Server) -> Self {
+    pub fn start(server: tmux::Server, pulse: &Pulse) -> Self {
         let (sender, listing) = watch::channel(Arc::new(Listing {
             sessions: vec![],
             status: Status::Starting,
         }));
         let look = Arc::new(Notify::new());
-        tokio::spawn(keep_current(server.clone(), sender, Arc::clone(&look)));
+        let (asked, hint, mut beat) = (server.clone(), Arc::clone(&look), pulse.beat("the list"));
+        tokio::spawn(async move {
+            while careful(keep_current(&asked, &sender, &hint, &mut beat))
+                .await
+                .is_none()
+            {
+                tokio::time::sleep(SERVER_POLL).await;
+            }
+        });
         Self {
             server,
             listing,
@@ -125,27 +134,29 @@ impl Directory {
 }
 
 async fn keep_current(
-    server: tmux::Server,
-    listing: watch::Sender<Arc<Listing>>,
-    look: Arc<Notify>,
+    server: &tmux::Server,
+    listing: &watch::Sender<Arc<Listing>>,
+    look: &Notify,
+    beat: &mut Beat,
 ) {
     // Subscribed before the first look, so that no change falls between.
     let mut events = server.events();
     let mut status = server.status();
-    tokio::select! {
-        () = listing.closed() => return,
-        asked = status.wait_for(|status| *status != Status::Starting) => {
-            if asked.is_err() {
-                return;
-            }
+    let asked = async {
+        tokio::select! {
+            () = listing.closed() => false,
+            asked = status.wait_for(|status| *status != Status::Starting) => asked.is_ok(),
         }
+    };
+    if !beat.during(asked).await {
+        return;
     }
     loop {
         let began = Instant::now();
         let now = status.borrow_and_update().clone();
         let sessions = match &now {
             Status::Starting | Status::NoServer => Ok(vec![]),
-            Status::Ready { .. } | Status::Failed(_) => server.sessions().await,
+            Status::Ready { .. } | Status::Failed(_) => beat.during(server.sessions()).await,
         };
         // A failed look is repeated, since no event may come to announce that tmux is well again.
         let mut again = None;
@@ -179,12 +190,17 @@ async fn keep_current(
         });
         // Events that arrive meanwhile wait in their channel and make for one more look.
         tokio::time::sleep_until(began + LISTING_INTERVAL).await;
-        tokio::select! {
-            () = listing.closed() => return,
-            changed = status.changed() => if changed.is_err() { return },
-            told = told(&mut events) => if !told { return },
-            () = look.notified() => {}
-            () = tokio::time::sleep_until(again.unwrap_or(began)), if again.is_some() => {}
+        let news = async {
+            tokio::select! {
+                () = listing.closed() => false,
+                changed = status.changed() => changed.is_ok(),
+                told = told(&mut events) => told,
+                () = look.notified() => true,
+                () = tokio::time::sleep_until(again.unwrap_or(began)), if again.is_some() => true,
+            }
+        };
+        if !beat.during(news).await {
+            return;
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::bridge::{
 };
 use crate::config::SizePolicy;
 use crate::config::limits::{LINGER, SHUTDOWN};
+use crate::pulse::Pulse;
 use crate::terminal::Widths;
 use crate::tmux::{Error, Server, Session, SessionId};
 use std::collections::HashMap;
@@ -43,6 +44,7 @@ struct Inner {
     widths: Arc<Widths>,
     policy: SizePolicy,
     linger: Duration,
+    pulse: Pulse,
     /// A std mutex: held to look up and insert, never across an await.
     bridges: Mutex<Bridges>,
 }
@@ -65,8 +67,8 @@ struct Running {
 impl Hub {
     /// No bridges yet.
     #[must_use]
-    pub fn new(server: Server, widths: Arc<Widths>, policy: SizePolicy) -> Self {
-        Self::lingering(server, widths, policy, LINGER)
+    pub fn new(server: Server, widths: Arc<Widths>, policy: SizePolicy, pulse: Pulse) -> Self {
+        Self::lingering(server, widths, policy, pulse, LINGER)
     }
 
     /// As [`Hub::new`], with another time than [`LINGER`] for a bridge to outlive its last viewer.
@@ -75,6 +77,7 @@ impl Hub {
         server: Server,
         widths: Arc<Widths>,
         policy: SizePolicy,
+        pulse: Pulse,
         linger: Duration,
     ) -> Self {
         let inner = Arc::new(Inner {
@@ -82,6 +85,7 @@ impl Hub {
             widths,
             policy,
             linger,
+            pulse,
             bridges: Mutex::default(),
         });
         Self { inner }
@@ -122,6 +126,7 @@ impl Hub {
             Arc::clone(&inner.widths),
             inner.policy,
             inner.linger,
+            inner.pulse.beat(format!("the bridge of {}", session.name)),
             label,
         );
         // Joined before it runs, so that its first attach has this viewer's size.

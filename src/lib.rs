@@ -19,12 +19,14 @@
 //! | [`hub`] | the running bridges | HTTP |
 //! | [`directory`] | the known sessions | HTTP |
 //! | [`web`] | all that talks to browsers | pty bytes |
+//! | [`pulse`] | whether the tasks that must go on do | what they do |
 //! | [`service`] | listeners, signals, life cycle | tmux |
 
 pub mod bridge;
 pub mod config;
 pub mod directory;
 pub mod hub;
+pub mod pulse;
 pub mod service;
 pub mod terminal;
 pub mod tmux;

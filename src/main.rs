@@ -72,6 +72,7 @@ fn url(config: &Config, name: Option<&str>) -> Result<String, Failure> {
 
 fn serve(config: Config, warnings: Vec<String>) -> Result<(), Failure> {
     service::log::start(config.log);
+    service::log::tell_panics();
     for warning in warnings {
         tracing::warn!("{warning}");
     }

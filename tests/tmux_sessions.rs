@@ -6,6 +6,7 @@
 mod tmux;
 
 use muxview::directory::{Address, Directory};
+use muxview::pulse::Pulse;
 use muxview::terminal::{Size, Widths};
 use muxview::tmux::{Error, Event, NewSession, Server, Session, SessionName, Status};
 use std::path::PathBuf;
@@ -187,7 +188,7 @@ async fn sessions_of_others_are_listed_whatever_they_are_called() {
         tmux.must(&["new-session", "-d", "-s", "plain", "cat"]);
         tmux.must(&["rename-session", "-t", "=plain", "--", name]);
     }
-    let directory = Directory::start(server.clone());
+    let directory = Directory::start(server.clone(), &Pulse::default());
     let mut listing = directory.watch();
     let listing = tokio::time::timeout(PATIENCE, listing.wait_for(|l| l.sessions.len() == 8))
         .await
@@ -209,7 +210,7 @@ fn names(sessions: &[Session]) -> Vec<&str> {
 async fn the_directory_follows_and_survives_the_server() {
     let tmux = Tmux::none();
     let server = Server::new(tmux.socket());
-    let directory = Directory::start(server.clone());
+    let directory = Directory::start(server.clone(), &Pulse::default());
     let mut listing = directory.watch();
     let mut shows = async |wanted: &[&str]| {
         tokio::time::timeout(

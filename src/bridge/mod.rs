@@ -23,6 +23,7 @@ mod windows;
 
 use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
+use crate::pulse::Beat;
 use crate::terminal::{Generation, Size, Widths};
 use crate::tmux::{self, Event, Server, SessionId, Status};
 use handle::{End, Ends, Handle, Label, Shared, State};
@@ -58,6 +59,7 @@ struct Bridge {
     server: Server,
     widths: Arc<Widths>,
     linger: Duration,
+    beat: Beat,
     ends: Ends,
     events: broadcast::Receiver<Event>,
     status: watch::Receiver<Status>,
@@ -88,6 +90,7 @@ pub(crate) fn open(
     widths: Arc<Widths>,
     policy: SizePolicy,
     linger: Duration,
+    beat: Beat,
     session: Label,
 ) -> (Handle, impl Future<Output = ()> + Send + 'static) {
     let (handle, ends) = Handle::open(session.clone(), policy, now());
@@ -98,6 +101,7 @@ pub(crate) fn open(
         server,
         widths,
         linger,
+        beat,
         ends,
         state: State::new(session),
         changed: false,
@@ -140,7 +144,11 @@ async fn status(status: &mut watch::Receiver<Status>) {
 }
 
 /// Waits for tmux, unless muxview stops first: a tmux that hangs must not hold that up.
-async fn unless_stopped<T>(shared: &Shared, answer: impl Future<Output = T>) -> Result<T, Lost> {
+async fn unless_stopped<T>(
+    shared: &Shared,
+    beat: &mut Beat,
+    answer: impl Future<Output = T>,
+) -> Result<T, Lost> {
     tokio::pin!(answer);
     loop {
         if shared.roster().stop {
@@ -151,6 +159,7 @@ async fn unless_stopped<T>(shared: &Shared, answer: impl Future<Output = T>) -> 
             answer = &mut answer => return Ok(answer),
             // Who waits next looks at the roster first, so no change of it is lost.
             () = shared.changed.notified() => {}
+            () = beat.called() => {}
         }
     }
 }
@@ -180,7 +189,9 @@ impl Bridge {
                 },
                 Step::Ask => {
                     let shared = Arc::clone(&self.ends.shared);
-                    if unless_stopped(&shared, self.ask()).await.is_err() {
+                    let mut beat = self.beat.clone();
+                    let asked = unless_stopped(&shared, &mut beat, self.ask()).await;
+                    if asked.is_err() {
                         break self.end(Some(End::ShuttingDown));
                     }
                 }
@@ -213,7 +224,7 @@ impl Bridge {
         let id = self.state.session.id;
         if self.ends.shared.roster().sizing.wish().is_none() {
             let size = self.server.window_size(id);
-            match unless_stopped(&self.ends.shared, size).await {
+            match unless_stopped(&self.ends.shared, &mut self.beat, size).await {
                 Ok(Ok(size)) => self.ends.shared.roster().sizing.window(size),
                 Ok(Err(error)) => return self.failed(&error),
                 Err(lost) => return lost,
@@ -225,7 +236,7 @@ impl Bridge {
             return Lost::Ended;
         };
         let attach = self.server.attach(id, size, claim);
-        match unless_stopped(&self.ends.shared, attach).await {
+        match unless_stopped(&self.ends.shared, &mut self.beat, attach).await {
             Ok(Ok(attach)) => {
                 let plan = Plan { size, claim };
                 self.ends.shared.roster().sizing.applied(plan);
@@ -298,6 +309,7 @@ impl Bridge {
                 event = event(&mut self.events) => { self.heard(event); }
                 name = self.name.done() => self.renamed(name),
                 () = status(&mut self.status) => self.tell_trouble(),
+                () = self.beat.called() => {}
                 () = sleep_until(wake.into()) => {}
             }
         }

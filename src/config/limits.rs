@@ -174,6 +174,13 @@ pub const EVENT_INTERVAL: Duration = Duration::from_millis(100);
 pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Descriptors kept free of connections: for tmux clients, pipes and files.
 pub const SPARE_DESCRIPTORS: usize = 512;
+/// Descriptors below which people are told at start that few can connect.
+pub const FEW_DESCRIPTORS: usize = 1024;
+/// Connections beyond all others: who comes then is answered 503 there, and a machine that watches
+/// the service its `/healthz`, rather than left to wait. Also at most an eighth of the spare descriptors.
+pub const STANDING: usize = 32;
+/// How often the same complaint of an accept loop is logged.
+pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// A pause of the accept loop when descriptors have run out.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How viewers are spread over time after a restart: per viewer, at least, at most.
@@ -188,5 +195,9 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(15);
 pub const SILENCE: Duration = Duration::from_secs(45);
 /// Unsent bytes the kernel may hold for a viewer (`TCP_NOTSENT_LOWAT`).
 pub const NOTSENT_BYTES: u32 = 64 * 1024;
+/// The status line of the service manager is told at most once in this time.
+pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+/// Signs of life within the time the service manager allows: three may go missing.
+pub const PULSES: u32 = 4;
 /// From SIGTERM to exit.
 pub const SHUTDOWN: Duration = Duration::from_secs(5);

@@ -9,14 +9,15 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::listen::Listener;
 use crate::config::limits::{
-    ACCEPT_PAUSE, CONNECTIONS, FAREWELL, HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS,
+    ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, HEAD_BYTES,
+    HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
 };
+use crate::pulse::{Beat, Pulse, careful};
 use crate::web::App;
 use crate::web::stopping::Stopping;
 use crate::web::stream::{Door, Stream};
@@ -25,13 +26,84 @@ use crate::web::stream::{Door, Stream};
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) app: App,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) places: Places,
     pub(super) stopping: Stopping,
+    pub(super) pulse: Pulse,
 }
 
-/// How many connections there may be at once: as many as we have descriptors for, and some to
-/// spare for tmux. Raises our own limit as far as we may.
-pub(super) fn places() -> usize {
+/// Places for connections: as many as there are descriptors for, and a few beyond for those who
+/// are told that there are no more.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    seats: Arc<Semaphore>,
+    standing: Arc<Semaphore>,
+    all: u32,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Place {
+    permit: OwnedSemaphorePermit,
+    standing: bool,
+}
+
+impl Places {
+    /// Raises our own limit of descriptors as far as we may, and keeps some to spare for tmux.
+    pub(super) fn new() -> Self {
+        let descriptors = descriptors();
+        let spare = SPARE_DESCRIPTORS.min(descriptors / 2);
+        let standing = STANDING.min(spare / 8).max(1);
+        let seats = CONNECTIONS.min(descriptors - spare);
+        if descriptors < FEW_DESCRIPTORS {
+            tracing::warn!(
+                "only {descriptors} files may be open, so at most {seats} connections: \
+                 raise the limit (ulimit -n, LimitNOFILE=)"
+            );
+        }
+        Self::of(seats, standing)
+    }
+
+    fn of(seats: usize, standing: usize) -> Self {
+        Self {
+            seats: Arc::new(Semaphore::new(seats)),
+            standing: Arc::new(Semaphore::new(standing)),
+            all: u32::try_from(seats).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Waits until every connection that had a seat is gone.
+    pub(super) async fn empty(&self) {
+        // Never closed, so an error cannot be.
+        let _ = self.seats.acquire_many(self.all).await;
+    }
+
+    /// The next place there is. Cancel-safe.
+    async fn next(&self) -> io::Result<Place> {
+        let (seats, standing) = (Arc::clone(&self.seats), Arc::clone(&self.standing));
+        let (permit, standing) = tokio::select! {
+            biased;
+            seat = seats.acquire_owned() => (seat, false),
+            standing = standing.acquire_owned() => (standing, true),
+        };
+        let permit = permit.map_err(io::Error::other)?;
+        Ok(Place { permit, standing })
+    }
+
+    /// Another place for one who has come, if a better one was left meanwhile.
+    fn better(&self, place: Place) -> Place {
+        if place.standing
+            && let Ok(permit) = Arc::clone(&self.seats).try_acquire_owned()
+        {
+            return Place {
+                permit,
+                standing: false,
+            };
+        }
+        place
+    }
+}
+
+fn descriptors() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -39,43 +111,72 @@ pub(super) fn places() -> usize {
         maximum: limit.maximum,
     };
     let raised = setrlimit(Resource::Nofile, raised).map_or(limit.current, |()| limit.maximum);
-    let descriptors = raised.map_or(usize::MAX, |limit| {
+    raised.map_or(usize::MAX, |limit| {
         usize::try_from(limit).unwrap_or(usize::MAX)
-    });
-    let spare = SPARE_DESCRIPTORS.min(descriptors / 2);
-    CONNECTIONS.min(descriptors - spare)
+    })
 }
 
 /// Accepts until the service stops.
 pub(super) async fn accept(listener: Listener, entry: Entry) {
+    let mut beat = entry.pulse.beat(format!("the listener {listener}"));
+    while careful(accept_all(&listener, &entry, &mut beat))
+        .await
+        .is_none()
+    {
+        sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+async fn accept_all(listener: &Listener, entry: &Entry, beat: &mut Beat) {
     let mut stopping = entry.stopping.clone();
-    let mut complained: Option<Instant> = None;
+    let mut complaint = Complaint::default();
     loop {
-        let places = Arc::clone(&entry.places);
         let next = async {
-            // The place comes first: who finds none waits in the backlog.
-            let place = places.acquire_owned().await.map_err(io::Error::other)?;
+            // The place comes first: who finds none at all waits in the backlog.
+            let place = entry.places.next().await?;
             let (socket, door) = listener.accept().await?;
-            Ok::<_, io::Error>((Stream::new(socket, place), door))
+            Ok::<_, io::Error>((socket, door, entry.places.better(place)))
         };
         let accepted = tokio::select! {
-            accepted = next => accepted,
+            accepted = beat.during(next) => accepted,
             () = stopping.wait() => return,
         };
         match accepted {
-            Ok((stream, door)) => {
-                tokio::spawn(serve(stream, Arc::new(door), entry.clone()));
+            Ok((socket, door, place)) => {
+                if place.standing && complaint.is_due() {
+                    let most = entry.places.all;
+                    tracing::warn!(
+                        most,
+                        "as many connections as there may be: more are refused"
+                    );
+                }
+                let stream = Stream::new(socket, place.permit);
+                tokio::spawn(serve(stream, Arc::new(door), place.standing, entry.clone()));
             }
             // It went away between the handshake and us.
             Err(error) if gone(&error) => {}
             Err(error) => {
-                if complained.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
-                    complained = Some(Instant::now());
+                if complaint.is_due() {
                     tracing::warn!(%error, "cannot accept connections now");
                 }
                 sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+/// When something was complained of last.
+#[derive(Debug, Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    /// Whether it may be again.
+    fn is_due(&mut self) -> bool {
+        let due = self.0.is_none_or(|at| at.elapsed() > COMPLAINT_INTERVAL);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
     }
 }
 
@@ -92,18 +193,17 @@ fn gone(error: &io::Error) -> bool {
 }
 
 /// One connection: requests until it is closed, falls silent or becomes a WebSocket.
-async fn serve(stream: Stream, door: Arc<Door>, entry: Entry) {
+async fn serve(stream: Stream, door: Arc<Door>, full: bool, entry: Entry) {
     let Entry {
-        app,
-        mut stopping,
-        places: _,
+        app, mut stopping, ..
     } = entry;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (app, door) = (app.clone(), Arc::clone(&door));
-        async move { Ok::<_, Infallible>(app.respond(door, request.map(Body::new)).await) }
+        async move { Ok::<_, Infallible>(app.respond(door, full, request.map(Body::new)).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        .keep_alive(!full)
         // The same clock runs while a kept connection is idle.
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS)

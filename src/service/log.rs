@@ -37,6 +37,30 @@ pub fn start(form: Log) {
     };
 }
 
+/// Has panics told like everything else, once each, and counted. A task that panics ends alone; what it
+/// owned is dropped, by which its viewers are told to come again.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let message = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string);
+        let trace = std::backtrace::Backtrace::capture();
+        let trace = match trace.status() {
+            std::backtrace::BacktraceStatus::Captured => format!("\n{trace}"),
+            _ => String::new(),
+        };
+        metrics::counter!("muxview_panics_total").increment(1);
+        tracing::error!(
+            place,
+            "a part of muxview failed, which is a bug; the rest goes on: {message}{trace}"
+        );
+    }));
+}
+
 /// A line led by its priority as syslog numbers it; the journal has the time itself.
 struct Journald(Format<Compact, ()>);
 

@@ -8,7 +8,9 @@ mod notify;
 mod passed;
 mod secret;
 mod signals;
+mod status;
 mod url;
+mod watchdog;
 
 pub use secret::keep as keep_secret;
 pub use url::Urls;
@@ -17,20 +19,20 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::config::limits::{SHUTDOWN, TMUX_TIMEOUT};
 use crate::config::{Auth, Config, Place, Tmux};
 use crate::directory::{Address, Directory};
 use crate::hub::Hub;
+use crate::pulse::Pulse;
 use crate::terminal::Widths;
 use crate::tmux::{self, NewSession, SessionName, Status};
 use crate::web::access::Access;
 use crate::web::presence::Presence;
 use crate::web::stopping::{self, Stop};
 use crate::web::{App, Parts};
-use accept::Entry;
+use accept::{Entry, Places};
 use listen::Listener;
 use notify::Notify;
 
@@ -90,9 +92,9 @@ pub async fn serve(config: Config) -> Result<(), Error> {
             return Ok(());
         }
     };
+    service.report_to(&notify);
     // Nobody may be reading any more, which is no reason not to serve.
     let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
-    notify.ready();
     let signal = signals.stop().await;
     notify.stopping();
     tracing::info!(signal, "stopping; a second signal stops at once");
@@ -128,8 +130,9 @@ pub struct Service {
     urls: Urls,
     hub: Hub,
     presence: Presence,
-    places: Arc<Semaphore>,
-    all_places: u32,
+    directory: Directory,
+    pulse: Pulse,
+    places: Places,
     stop: Stop,
     loops: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -156,14 +159,20 @@ impl Service {
             Tmux::Name(name) => tmux::Socket::Name(name),
             Tmux::Path(path) => tmux::Socket::Path(path),
         });
-        let directory = Directory::start(server.clone());
+        let pulse = Pulse::default();
+        let directory = Directory::start(server.clone(), &pulse);
         let widths = timeout(TMUX_TIMEOUT, server.widths())
             .await
             .unwrap_or_else(|_| {
                 tracing::warn!("tmux did not say how wide it draws characters in time");
                 Widths::default()
             });
-        let hub = Hub::new(server.clone(), Arc::new(widths), config.size_policy);
+        let hub = Hub::new(
+            server.clone(),
+            Arc::new(widths),
+            config.size_policy,
+            pulse.clone(),
+        );
 
         let (stop, stopping) = stopping::channel();
         let presence = Presence::default();
@@ -178,12 +187,12 @@ impl Service {
             },
             config.base_path,
         );
-        let all_places = u32::try_from(accept::places()).unwrap_or(u32::MAX);
-        let places = Arc::new(Semaphore::new(all_places as usize));
+        let places = Places::new();
         let entry = Entry {
             app,
-            places: Arc::clone(&places),
+            places: places.clone(),
             stopping,
+            pulse: pulse.clone(),
         };
         let accept = |listener| tokio::spawn(accept::accept(listener, entry.clone()));
         let loops = listeners.into_iter().map(accept).collect();
@@ -197,8 +206,9 @@ impl Service {
             urls,
             hub,
             presence,
+            directory,
+            pulse,
             places,
-            all_places,
             stop,
             loops,
         })
@@ -208,6 +218,19 @@ impl Service {
     #[must_use]
     pub fn urls(&self) -> &Urls {
         &self.urls
+    }
+
+    /// Tells the service manager of readiness, and from then on how things stand.
+    fn report_to(&self, notify: &Notify) {
+        if !notify.is_heard() {
+            return;
+        }
+        notify.ready();
+        let (presence, listing) = (self.presence.clone(), self.directory.watch());
+        tokio::spawn(status::keep_current(notify.clone(), presence, listing));
+        if let Some(patience) = notify.watchdog() {
+            tokio::spawn(watchdog::feed(notify.clone(), self.pulse.clone(), patience));
+        }
     }
 
     /// Ends it: nothing new is accepted, requests are answered, what viewers typed is delivered
@@ -220,8 +243,10 @@ impl Service {
             let _ = accepting.await;
         }
         // A socket holds its place until its viewer has said goodbye and its input is delivered.
-        let all_gone = self.places.acquire_many(self.all_places);
-        if timeout(SHUTDOWN * 7 / 10, all_gone).await.is_err() {
+        if timeout(SHUTDOWN * 7 / 10, self.places.empty())
+            .await
+            .is_err()
+        {
             tracing::warn!("some connections did not end in time");
         }
         if timeout(SHUTDOWN / 5, self.hub.shutdown()).await.is_err() {

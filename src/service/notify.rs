@@ -18,7 +18,7 @@ pub(super) struct Notify {
     complained: Arc<AtomicBool>,
 }
 
-#[allow(dead_code)] // the watchdog and the handoff use the rest
+#[allow(dead_code)] // the handoff uses the rest
 impl Notify {
     /// As the environment says.
     pub(super) fn from_environment() -> Self {

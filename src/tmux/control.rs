@@ -17,6 +17,7 @@ use super::name::SessionId;
 use super::program::Program;
 use super::version::Version;
 use crate::config::limits::{RETRY, SERVER_POLL, TMUX_QUERIES, TMUX_TIMEOUT};
+use crate::pulse::careful;
 use std::sync::Arc;
 use std::time::Duration;
 use tmux_interface::{ListSessions, TmuxCommand};
@@ -56,7 +57,7 @@ impl Control {
         let (connected_in, connected) = watch::channel(false);
         let (events, _) = broadcast::channel(events_held);
         let hurry = Arc::new(Notify::new());
-        let task = Task {
+        let mut task = Task {
             program,
             inbox,
             status: status_in,
@@ -68,7 +69,13 @@ impl Control {
             version: None,
             nowhere: None,
         };
-        tokio::spawn(task.run());
+        // Whoever asks meanwhile does so by a process of its own.
+        tokio::spawn(async move {
+            while careful(task.run()).await.is_none() {
+                task.connected.send_replace(false);
+                tokio::time::sleep(SERVER_POLL).await;
+            }
+        });
         Self {
             queries,
             status,
@@ -144,7 +151,7 @@ enum Seat {
 }
 
 impl Task {
-    async fn run(mut self) {
+    async fn run(&mut self) {
         let mut pause = Duration::ZERO;
         loop {
             if !self.wait(pause).await {

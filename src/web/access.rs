@@ -275,6 +275,19 @@ pub enum Refusal {
     TooLarge,
 }
 
+impl Refusal {
+    /// In a word, for the count of refusals.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoHost | Self::Host(_) => "host",
+            Self::Origin(_) => "origin",
+            Self::CrossSite => "cross_site",
+            Self::MediaType => "media_type",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
 fn origin_sentence(origin: Option<&Origin>) -> String {
     match origin {
         Some(origin) => format!(

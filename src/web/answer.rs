@@ -14,6 +14,15 @@ pub(super) fn error(status: StatusCode, sentence: &str) -> Response {
     (status, Json(serde_json::json!({ "error": sentence }))).into_response()
 }
 
+/// There are as many connections as there may be.
+pub(super) fn full() -> Response {
+    let sentence = "muxview has as many connections as it can have; try again in a moment";
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    let soon = HeaderValue::from_static("5");
+    response.headers_mut().insert(header::RETRY_AFTER, soon);
+    response
+}
+
 /// No such URL.
 pub(super) async fn not_found(uri: Uri) -> Response {
     let kind = if uri.path().starts_with("/api/") {

@@ -13,6 +13,12 @@ use super::access::Caller;
 use super::{Shared, answer, sessions};
 use crate::tmux::Status;
 
+pub(super) const LIVE: &str = "/healthz";
+pub(super) const READY: &str = "/readyz";
+pub(super) const METRICS: &str = "/metrics";
+/// All of them: answered as long as anything is.
+pub(super) const PATHS: [&str; 3] = [LIVE, READY, METRICS];
+
 /// `GET /healthz`: the process answers.
 pub(super) async fn live() -> &'static str {
     "ok\n"
@@ -32,11 +38,11 @@ pub(super) async fn ready(State(parts): Shared) -> Response {
 }
 
 /// The recorder is one per process; a second service in it shares it.
-static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Starts counting. What is counted before is lost.
 pub(crate) fn record() {
-    METRICS.get_or_init(|| {
+    RECORDER.get_or_init(|| {
         let installed = PrometheusBuilder::new().install_recorder();
         installed
             .inspect_err(|error| tracing::warn!(%error, "there will be no metrics"))
@@ -49,7 +55,7 @@ pub(super) async fn metrics(Extension(caller): Extension<Caller>) -> Response {
     if !caller.rights.is_some_and(|rights| rights.manage) {
         return sessions::not_allowed(caller);
     }
-    match METRICS.get() {
+    match RECORDER.get() {
         Some(Some(metrics)) => (
             [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
             metrics.render(),

@@ -89,9 +89,9 @@ impl App {
             )
             .route("/api/events", get(sessions::events))
             .route("/assets/{*path}", get(assets::file))
-            .route("/healthz", get(health::live))
-            .route("/readyz", get(health::ready))
-            .route("/metrics", get(health::metrics))
+            .route(health::LIVE, get(health::live))
+            .route(health::READY, get(health::ready))
+            .route(health::METRICS, get(health::metrics))
             .fallback(answer::not_found)
             .method_not_allowed_fallback(answer::method_not_allowed)
             .layer(middleware::from_fn_with_state(Arc::clone(&parts), admit))
@@ -101,12 +101,17 @@ impl App {
         Self { router, base_path }
     }
 
-    /// Answers one request that came through `door`.
+    /// Answers one request that came through `door`. When the house is `full`, only those who
+    /// watch the service are told more than that.
     pub async fn respond(
         &self,
         door: Arc<Door>,
+        full: bool,
         mut request: axum::http::Request<Body>,
     ) -> Response {
+        if full {
+            request.extensions_mut().insert(Full);
+        }
         match below(self.base_path.as_str(), request.uri()) {
             Below::Same => {}
             Below::Uri(uri) => *request.uri_mut() = uri,
@@ -136,6 +141,11 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
         .unwrap_or_else(|| Arc::new(Door::Unix { uid: None }));
     match parts.access.admit(&door, &head) {
         Ok(caller) => {
+            let watched = health::PATHS.contains(&head.uri.path());
+            if head.extensions.get::<Full>().is_some() && !watched {
+                refused("full");
+                return answer::full();
+            }
             if let Some(Bare(to)) = head.extensions.get() {
                 return moved(to);
             }
@@ -144,10 +154,20 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
         }
         Err(refusal) => {
             tracing::info!(peer = %door, %refusal, "refused a request");
+            refused(refusal.reason());
             refusal.into_response()
         }
     }
 }
+
+/// Counts one who was turned away before any route.
+fn refused(reason: &'static str) {
+    metrics::counter!("muxview_refusals_total", "reason" => reason).increment(1);
+}
+
+/// Marks a request beyond the last place.
+#[derive(Debug, Clone, Copy)]
+struct Full;
 
 /// Marks a request for the base path without its slash.
 #[derive(Debug, Clone)]

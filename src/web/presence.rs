@@ -42,6 +42,13 @@ impl Presence {
         viewers.get(&session).copied().unwrap_or_default()
     }
 
+    /// Viewers of all sessions, and how many sessions they watch.
+    #[must_use]
+    pub fn all(&self) -> (u32, usize) {
+        let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        (viewers.values().sum(), viewers.len())
+    }
+
     /// Open sockets, and a wake-up whenever any count changed.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<usize> {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use muxview::bridge::handle::{Driver, Join, Seat, State};
 use muxview::config::SizePolicy;
 use muxview::hub::Hub;
+use muxview::pulse::Pulse;
 use muxview::terminal::{Generation, Screen, Size, Terminal, Widths};
 use muxview::tmux::{Server, Session, Socket, Status};
 use muxview::viewer::{End, Output, Viewer};
@@ -40,7 +41,7 @@ impl Bench {
         let ready = status.wait_for(|status| matches!(status, Status::Ready { .. }));
         timeout(PATIENCE, ready).await.unwrap().unwrap();
         let widths = Arc::new(Widths::default());
-        let hub = Hub::lingering(server.clone(), widths, policy, linger);
+        let hub = Hub::lingering(server.clone(), widths, policy, Pulse::default(), linger);
         Self { server, hub }
     }
 

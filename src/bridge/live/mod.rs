@@ -162,6 +162,7 @@ impl Live<'_> {
         let next = idle && self.acted.is_free() && !(orders.is_closed() && orders.is_empty());
         tokio::select! {
             biased;
+            () = self.bridge.beat.called() => Wake::Tick,
             session = self.session.done() => Wake::Session(session),
             event = event(&mut self.bridge.events) => Wake::Event(event),
             sized = self.sized.done() => Wake::Sized(sized),
