@@ -11,6 +11,7 @@ import { recall, remember } from './memory.js';
 import { hidePanel, showPanel } from './panel.js';
 import { Screen } from './screen.js';
 import * as settings from './settings.js';
+import { settingsButtons } from './settings-buttons.js';
 import { KEY_PREFIX, MESSAGE_BYTES, PROTOCOL, say } from './wire.js';
 
 /** How long a size must differ from the window's before taking it is offered, and how long after a
@@ -50,6 +51,7 @@ const screen = new Screen(box, {
   },
   onLayout: () => offerToFit(),
   device,
+  say: (sentence) => caption.mention(sentence),
 });
 
 const claim = new Claim(device);
@@ -172,6 +174,7 @@ const hear = {
     );
   },
   bell() {
+    if (!settings.get('bell')) return;
     caption.rang = document.hidden || !document.hasFocus();
     page.classList.remove('rings');
     void page.offsetWidth; // so that the flash starts again
@@ -228,6 +231,8 @@ addEventListener('hashchange', () => takeFromFragment() && connection.open());
 addEventListener('pageshow', ({ persisted }) => {
   if (persisted && connection.state === 'closed' && ['ended', 'no-session'].includes(connection.reason)) connection.open();
 });
+
+settingsButtons({ closed: () => screen.focus(), say: (sentence) => caption.mention(sentence) });
 
 takeFromFragment();
 showNames();

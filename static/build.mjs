@@ -11,9 +11,15 @@ const xterm = (path) => here(`node_modules/@xterm/${path}`);
 const ADDONS = Object.keys(JSON.parse(readFileSync(here('package.json'), 'utf8')).dependencies)
   .map((name) => name.replace('@xterm/', '')).filter((name) => name !== 'xterm');
 const OWN = readdirSync(here('.')).filter((name) => /\.(js|css|svg)$/.test(name));
+/** What a page may make a browser fetch before it can be used, compressed, in bytes. */
+const FIRST_LOAD = 150_000;
 const TYPES = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', txt: 'text/plain', html: 'text/html' };
 
-const sources = new Map(OWN.map((name) => [name, readFileSync(here(name), 'utf8')]));
+/** Our comments are for who reads the source: lines that are nothing else stay here. */
+const bare = (text) => text.replace(/^[ \t]*\/\/.*\n/gm, '').replace(/^[ \t]*\/\*[^]*?\*\/[ \t]*\n/gm, '');
+const own = (name) => (name.endsWith('.svg') ? (text) => text : bare)(readFileSync(here(name), 'utf8'));
+
+const sources = new Map(OWN.map((name) => [name, own(name)]));
 sources.set('xterm.mjs', readFileSync(xterm('xterm/lib/xterm.mjs'), 'utf8'));
 sources.set('xterm.css', readFileSync(xterm('xterm/css/xterm.css'), 'utf8'));
 for (const addon of ADDONS) sources.set(`${addon}.mjs`, readFileSync(xterm(`${addon}/lib/${addon}.mjs`), 'utf8'));
@@ -36,6 +42,11 @@ function write(path, text) {
   return file.split('/').pop();
 }
 
+/** What a file makes the browser load with it; what it imports by `import()` comes when it is wanted. */
+const IMPORTS = /(from '\.\/)([^']+)'/g;
+const LATER = /((?<!\{|typeof )import\('\.\/)([^']+)'/g;
+const LINKS = /(assets\/)([\w.-]+)/g;
+
 /** The hashed name of an asset; what it imports gets its name first, so a change changes all above it. */
 const names = new Map();
 function hashed(name) {
@@ -44,16 +55,33 @@ function hashed(name) {
     if (!sources.has(name)) throw new Error(`${name} is asked for but there is no such file`);
     names.set(name, null);
     const [stem, ending] = [name.slice(0, name.lastIndexOf('.')), name.slice(name.lastIndexOf('.'))];
-    const text = sources.get(name)
-      .replace(/((?:from |(?<!\{|typeof )import\()'\.\/)([^']+)'/g, (_, start, imported) => `${start}${hashed(imported)}'`)
+    const put = (_, start, imported) => `${start}${hashed(imported)}'`;
+    const text = sources.get(name).replace(IMPORTS, put).replace(LATER, put)
       .replace(/^\/\/# sourceMappingURL=.*$/m, '');
     names.set(name, write(`assets/${stem}.#${ending}`, text));
   }
   return names.get(name);
 }
 
-for (const page of ['index.html', 'session.html']) {
-  write(page, readFileSync(here(page), 'utf8').replace(/(assets\/)([\w.-]+)/g, (_, start, name) => start + hashed(name)));
+/** What a page fetches at once, in compressed bytes. */
+function firstLoad(page) {
+  const files = new Set();
+  const add = (name) => {
+    if (files.has(name) || name === 'licences.txt') return; // a link to read, not to load
+    files.add(name);
+    for (const [, , imported] of sources.get(name).matchAll(IMPORTS)) add(imported);
+  };
+  for (const [, , name] of page.matchAll(LINKS)) add(name);
+  const size = (text) => gzipSync(text, { level: 9 }).length;
+  return [...files].reduce((sum, name) => sum + size(sources.get(name)), size(page));
+}
+
+for (const name of ['index.html', 'session.html']) {
+  const page = readFileSync(here(name), 'utf8');
+  write(name, page.replace(LINKS, (_, start, asset) => start + hashed(asset)));
+  const bytes = firstLoad(page);
+  console.log(`${name}: ${(bytes / 1000).toFixed(1)} of ${FIRST_LOAD / 1000} kB on first load`);
+  if (bytes > FIRST_LOAD) throw new Error(`${name} makes a browser fetch ${bytes} bytes before it can be used; load what is rarely needed by import()`);
 }
 const unused = [...sources.keys()].filter((name) => !names.has(name));
 if (unused.length) throw new Error(`no page uses ${unused.join(', ')}`);

@@ -5,12 +5,10 @@ import { Terminal } from './xterm.mjs';
 import { FitAddon } from './addon-fit.mjs';
 import { Unicode11Addon } from './addon-unicode11.mjs';
 import { WebLinksAddon } from './addon-web-links.mjs';
+import { keepLook, look } from './look.js';
 import { keepSelection, whileSelecting } from './selection.js';
 import * as settings from './settings.js';
-import { themes } from './themes.js';
 
-const FONTS = 'ui-monospace, "SF Mono", SFMono-Regular, Menlo, "Cascadia Mono", "DejaVu Sans Mono", '
-  + '"Liberation Mono", Consolas, monospace';
 /** Font sizes in px: in a narrow window for whom none was chosen, and the least a large grid
     is shrunk to: all of it where there is a mouse (the person zooms in); where a finger moves
     the picture, only as long as it can be read: 80 columns on a phone 360 px wide. */
@@ -37,23 +35,20 @@ export class Screen {
   #onWanted = () => {};
 
   /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus.
-      `onLayout`: the grid or what the window would like is another. On a `device` other
-      than a desk what is larger than the window is moved by a finger. */
-  constructor(box, { onInput, onWanted, onLayout = () => {}, device = 'desk' }) {
+      `onLayout`: the grid or what the window would like is another. `say`: a sentence for the person.
+      On a `device` other than a desk what is larger than the window is moved by a finger. */
+  constructor(box, { onInput, onWanted, onLayout = () => {}, say = () => {}, device = 'desk' }) {
     this.#box = box;
     this.#device = device;
-    const light = matchMedia('(prefers-color-scheme: light)');
     this.term = new Terminal({
       allowProposedApi: true, // the version of Unicode is one
       cursorBlink: false,
-      fontFamily: FONTS,
       fontSize: this.#usualFont(),
       macOptionClickForcesSelection: true,
       scrollback: 0, // history is tmux's: the wheel goes there
-      ...themes(light.matches),
+      ...look(),
     });
     const { term } = this;
-    light.addEventListener('change', () => Object.assign(term.options, themes(light.matches)));
 
     term.loadAddon(this.#fit);
     term.loadAddon(new Unicode11Addon());
@@ -80,6 +75,7 @@ export class Screen {
     this.#arrange();
     this.#onLayout = onLayout;
     this.#onWanted = onWanted;
+    keepLook(term, { refit: () => this.#refit(), say });
     new ResizeObserver(() => {
       clearTimeout(this.#settle);
       // Not here but in a task: xterm repaints in the next frame what a new font has cleared.
@@ -181,6 +177,12 @@ export class Screen {
   /** Whether the grid is the one this window would like. */
   get fits() {
     return !this.wanted || (this.wanted.cols === this.term.cols && this.wanted.rows === this.term.rows);
+  }
+
+  /** A cell may have another size. */
+  #refit() {
+    this.#measure();
+    this.#arrange();
   }
 
   #usualFont() {

@@ -5,6 +5,7 @@ import { Refused, request, takeFromFragment } from './access.js';
 import { events } from './events.js';
 import { askToSignIn, el, showPanel } from './panel.js';
 import { delay } from './reconnect.js';
+import { settingsButtons } from './settings-buttons.js';
 
 /** How often “3 minutes ago” is written anew, in ms. */
 const REWRITE = 20_000;
@@ -202,6 +203,7 @@ function doubt() {
 document.addEventListener('visibilitychange', doubt);
 setInterval(doubt, SILENCE);
 
+settingsButtons({ say: (sentence) => { caption.textContent = sentence; } });
 addEventListener('hashchange', () => takeFromFragment() && follow());
 takeFromFragment();
 follow();
