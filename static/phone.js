@@ -57,7 +57,7 @@ export function equip(box, screen, { mention, copy, ready }) {
   };
 
   let arrows = recall(ARROWS) === true;
-  let told = 0;
+  let told = -TELL;
   new Touch(box, screen, pan, {
     arrows: () => arrows,
     nothingScrolls() {

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { hex, hexadecimal, phone as hold } from './hand.mjs';
 import { close, launch, Muxview, open, PROMPT, see, Tmux } from './support.mjs';
 
 let browser, muxview;
@@ -18,38 +19,10 @@ after(async () => {
   tmux.end();
 });
 
-const PHONE = { viewport: { width: 390, height: 760 }, screen: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-
-/** A phone that shows the session; `touch` is its only finger, or two. */
-async function phone(name, options = {}) {
-  const page = await open(browser, muxview.page(name), { ...PHONE, ...options });
-  await page.locator('#keybar').waitFor({ state: 'attached' });
-  page.cdp = await page.context().newCDPSession(page);
-  page.touch = (type, ...points) => page.cdp.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
-  /** One finger from place to place, in steps as a screen reports them. */
-  page.swipe = async (...places) => {
-    await page.touch('touchStart', places[0]);
-    for (let i = 1; i < places.length; i++) {
-      const [[x0, y0], [x1, y1]] = [places[i - 1], places[i]];
-      for (let step = 1; step <= 8; step++) await page.touch('touchMove', [x0 + ((x1 - x0) * step) / 8, y0 + ((y1 - y0) * step) / 8]);
-    }
-    await page.touch('touchEnd');
-  };
-  page.key = (key) => page.locator(`#keybar [data-key="${key}"]`);
-  return page;
-}
-
-/** A session that shows all bytes its program ever got, in hexadecimal. */
-function hexadecimal(name, start = '') {
-  const program = `let all = ''; process.stdout.write(${JSON.stringify(start)} + '\\x1b[H\\x1b[2Jready');
-    process.stdin.setRawMode(true).on('data', (bytes) => { all += bytes.toString('hex'); process.stdout.write('\\x1b[H\\x1b[2J' + all); })`;
-  tmux.start(name, process.execPath, '-e', program);
-  tmux.run('set-option', '-s', 'escape-time', '20');
-}
-const hex = (text) => Buffer.from(text).toString('hex');
+const phone = (name, options) => hold(browser, muxview.page(name), options);
 
 test('the keys of the bar arrive as typed', async () => {
-  hexadecimal('keys');
+  hexadecimal(tmux, 'keys');
   const page = await phone('keys');
   await see(page, /^ready$/);
   const taps = [['Tab', '\t'], ['ArrowUp', '\x1b[A'], ['ArrowLeft', '\x1b[D'], ['PageDown', '\x1b[6~'], ['Home', '\x1b[1~'], ['~', '~'], ['|', '|'], ['Escape', '\x1b']];
@@ -63,7 +36,7 @@ test('the keys of the bar arrive as typed', async () => {
 });
 
 test('Ctrl and Alt hold for the next key, of the bar or of the keyboard, and lock', async () => {
-  hexadecimal('sticky');
+  hexadecimal(tmux, 'sticky');
   const page = await phone('sticky');
   await see(page, /^ready$/);
   const [ctrl, alt] = ['ctrl', 'alt'].map(page.key);
@@ -108,11 +81,11 @@ test('the bar takes no focus, and with it no on-screen keyboard, away', async ()
 });
 
 test('an arrow that is held repeats itself', async () => {
-  hexadecimal('held');
+  hexadecimal(tmux, 'held');
   const page = await phone('held');
   await see(page, /^ready$/);
   const { x, y, width, height } = await page.key('ArrowDown').boundingBox();
-  await page.touch('touchStart', [x + width / 2, y + height / 2]);
+  await page.touch('touchStart', [[x + width / 2, y + height / 2]]);
   await see(page, /^(1b5b42){4,}$/);
   await page.touch('touchEnd');
   const times = await page.evaluate(() => window.muxview.term.buffer.active.getLine(0).translateToString(true).length / 6);
@@ -120,5 +93,175 @@ test('an arrow that is held repeats itself', async () => {
   await see(page, /^(1b5b42)+7c$/);
   const after = await page.evaluate(() => (window.muxview.term.buffer.active.getLine(0).translateToString(true).length - 2) / 6);
   assert.ok(after <= times + 2, `${after - times} more after the finger had left`);
+  await close(page);
+});
+
+const grid = (page) => page.evaluate(() => [window.muxview.term.cols, window.muxview.term.rows].join('x'));
+/** Whether the cell the cursor is in lies inside of what is seen. */
+const cursorSeen = (page) => page.waitForFunction(() => {
+  const { term } = window.muxview;
+  const [box, all] = ['#screen', '.xterm-screen'].map((name) => document.querySelector(name).getBoundingClientRect());
+  const { cursorX, cursorY } = term.buffer.active;
+  const [left, top] = [all.left + (cursorX * all.width) / term.cols, all.top + (cursorY * all.height) / term.rows];
+  return left >= box.left && left + all.width / term.cols <= box.right && top >= box.top && top + all.height / term.rows <= box.bottom;
+});
+
+test('a phone joins, types, turns and shows its keyboard without claiming the size; “Fit to me” claims it', async () => {
+  tmux.start('shared');
+  const desk = await open(browser, muxview.page('shared'), { viewport: { width: 1400, height: 800 } });
+  await see(desk, PROMPT);
+  const large = await grid(desk);
+  const page = await phone('shared');
+  await see(page, PROMPT);
+  assert.equal(await grid(page), large);
+  await page.touchscreen.tap(200, 300);
+  await page.keyboard.type('echo from the phone\n');
+  await see(desk, /^from the phone$/);
+  for (const viewport of [{ width: 390, height: 380 }, { width: 390, height: 760 }, { width: 844, height: 340 }, { width: 390, height: 760 }]) {
+    await page.setViewportSize(viewport);
+    await page.keyboard.type(`echo at-${viewport.height}-${viewport.width}\n`);
+    await see(desk, new RegExp(`^at-${viewport.height}-${viewport.width}$`));
+  }
+  assert.equal(await grid(desk), large);
+
+  await page.getByRole('button', { name: 'Fit to me' }).tap();
+  await page.waitForFunction(() => window.muxview.screen.fits);
+  const small = await grid(page);
+  assert.notEqual(small, large);
+  assert.equal(tmux.run('display-message', '-p', '-t', '=shared:', '#{window_width}').trim(), small.split('x')[0]);
+  await page.touchscreen.tap(200, 300);
+  await page.setViewportSize({ width: 390, height: 380 });
+  await page.keyboard.type('clear; echo covered\n');
+  await see(desk, /^covered$/);
+  assert.equal(await grid(desk), small, 'nor does the keyboard change what it has claimed');
+  await Promise.all([close(desk), close(page)]);
+});
+
+test('a large grid is shown in letters that can be read, and follows the cursor', async () => {
+  tmux.start('wide');
+  const desk = await open(browser, muxview.page('wide'), { viewport: { width: 1900, height: 1100 } });
+  await see(desk, PROMPT);
+  const page = await phone('wide');
+  await see(page, PROMPT);
+  assert.ok(await page.evaluate(() => window.muxview.term.options.fontSize >= 7));
+  await cursorSeen(page);
+  await page.touchscreen.tap(200, 300);
+  await page.keyboard.type('x'.repeat(150));
+  await page.waitForFunction(() => window.muxview.term.buffer.active.cursorX >= 150);
+  await cursorSeen(page);
+  assert.ok(await page.evaluate(() => document.getElementById('screen').scrollLeft > 200));
+  await page.key('ctrl').tap();
+  await page.keyboard.type('u');
+  await page.waitForFunction(() => window.muxview.term.buffer.active.cursorX < 10);
+  await cursorSeen(page);
+  // A finger looks elsewhere, and what is typed is seen again.
+  await page.swipe([350, 300], [20, 300]);
+  assert.ok(await page.evaluate(() => document.getElementById('screen').scrollLeft > 250));
+  await page.keyboard.type('y');
+  await cursorSeen(page);
+  await Promise.all([close(desk), close(page)]);
+});
+
+test('the on-screen keyboard never hides the cursor, nor changes the letters', async () => {
+  tmux.start('low');
+  const page = await phone('low');
+  await see(page, PROMPT);
+  await page.getByRole('button', { name: 'Fit to me' }).tap();
+  await page.waitForFunction(() => window.muxview.screen.fits);
+  await page.touchscreen.tap(200, 300);
+  await page.keyboard.type('clear; seq 100\n');
+  await see(page, /^100$/);
+  const font = () => page.evaluate(() => window.muxview.term.options.fontSize);
+  const before = [await font(), await grid(page)];
+  await page.setViewportSize({ width: 390, height: 400 });
+  await page.waitForFunction(() => document.getElementById('screen').clientHeight < 320);
+  await cursorSeen(page);
+  await page.keyboard.type('echo still-$((40+2))\n');
+  await see(page, /^still-42$/);
+  await cursorSeen(page);
+  await page.setViewportSize({ width: 390, height: 760 });
+  await page.waitForFunction(() => document.getElementById('screen').scrollTop === 0);
+  assert.deepEqual([await font(), await grid(page)], before);
+  await close(page);
+});
+
+test('where the browser does not resize the page for the keyboard, the page does', async () => {
+  const page = await phone('main');
+  await see(page, PROMPT);
+  /** As Safari: the window stays as it is, a part of it is seen. */
+  const cover = (height, offsetTop) => page.evaluate(([height, offsetTop]) => {
+    Object.defineProperties(visualViewport, { height: { value: height, configurable: true }, offsetTop: { value: offsetTop, configurable: true } });
+    visualViewport.dispatchEvent(new Event('resize'));
+  }, [height, offsetTop]);
+  const place = () => page.evaluate(() => {
+    const { top, bottom } = document.body.getBoundingClientRect();
+    return [top, bottom, document.getElementById('keybar').getBoundingClientRect().bottom];
+  });
+  await cover(400, 60);
+  assert.deepEqual(await place(), [60, 460, 460]);
+  await cursorSeen(page);
+  await cover(760, 0);
+  assert.deepEqual(await place(), [0, 760, 760]);
+  await close(page);
+});
+
+test('no field is so small that a browser would zoom into it', async () => {
+  const page = await phone('main');
+  await page.key('compose').tap();
+  const sizes = await page.evaluate(() => [...document.querySelectorAll('input, textarea')].map((field) => parseFloat(getComputedStyle(field).fontSize)));
+  assert.ok(sizes.length >= 2 && sizes.every((size) => size >= 16), sizes.join());
+  const helper = await page.evaluate(() => ['autocorrect', 'autocapitalize', 'spellcheck', 'autocomplete'].map((name) => window.muxview.term.textarea.getAttribute(name)));
+  assert.deepEqual(helper, ['off', 'off', 'false', 'off']);
+  const small = await page.evaluate(() => [...document.querySelectorAll('#keybar button, .compose button')]
+    .map((button) => button.getBoundingClientRect()).filter(({ width, height }) => width < 44 || height < 44).length);
+  assert.equal(small, 0, 'every button is large enough for a finger');
+  await close(page);
+});
+
+test('a text is composed, kept over a reload, and sent whole when asked to', async () => {
+  hexadecimal(tmux, 'composed');
+  const page = await phone('composed');
+  await see(page, /^ready$/);
+  await page.key('compose').tap();
+  const box = page.getByLabel('Text to send');
+  assert.deepEqual(await box.evaluate((field) => [field.autocapitalize, field.getAttribute('autocorrect'), field.spellcheck]), ['none', 'off', false]);
+  await box.fill('two words');
+  await page.reload();
+  await page.locator('#keybar').waitFor();
+  await see(page, /^ready$/);
+  assert.equal(await box.isVisible(), false);
+  await page.key('compose').tap();
+  assert.equal(await box.inputValue(), 'two words');
+  await page.getByLabel('Autocorrect').check();
+  assert.deepEqual(await box.evaluate((field) => [field.autocapitalize, field.getAttribute('autocorrect'), field.spellcheck]), ['sentences', 'on', true]);
+  await page.getByRole('button', { name: 'Send' }).tap();
+  await see(page, new RegExp(`^${hex('two words\r')}$`));
+  assert.equal(await box.inputValue(), '');
+  await page.getByLabel('then Enter').uncheck();
+  await box.fill('more');
+  await page.getByRole('button', { name: 'Send' }).tap();
+  await see(page, new RegExp(`^${hex('two words\rmore')}$`));
+  await page.getByRole('button', { name: 'Close' }).tap();
+  assert.equal(await box.isVisible(), false);
+  await close(page);
+});
+
+test('a composed text stays in its box while there is no connection', async () => {
+  const page = await phone('composed', { expected: /WebSocket|ERR_/ });
+  await see(page, /^[0-9a-f]+$/);
+  const shown = await page.evaluate(() => window.muxview.term.buffer.active.getLine(0).translateToString(true));
+  await page.key('compose').tap();
+  const box = page.getByLabel('Text to send');
+  await box.fill('later');
+  await page.evaluate(() => window.muxview.connection.close());
+  await page.getByRole('button', { name: 'Send' }).tap();
+  await page.getByText('Not connected: what you type is not sent.').waitFor();
+  assert.equal(await box.inputValue(), 'later');
+  await page.evaluate(() => window.muxview.connection.open());
+  await page.waitForFunction(() => window.muxview.connection.state === 'open');
+  await page.getByLabel('then Enter').uncheck();
+  await box.fill('now');
+  await page.getByRole('button', { name: 'Send' }).tap();
+  await see(page, new RegExp(`^${shown}${hex('now')}$`));
   await close(page);
 });
