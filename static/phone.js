@@ -2,7 +2,7 @@
 // the visible part of the window to the screen. In: the screen, and how to speak to the person. It must
 // not know the connection.
 
-import { Compose } from './compose.js';
+import { Composer } from './composer.js';
 import { KeyBar } from './keybar.js';
 import { recall, remember } from './memory.js';
 import { Pan } from './pan.js';
@@ -25,7 +25,7 @@ export function equip(box, screen, { mention, copy, ready }) {
   const pan = new Pan(box, term);
   const keyboard = matchMedia('(pointer: coarse)');
 
-  const compose = new Compose({
+  const composer = new Composer({
     async send(text, enter) {
       if (!ready()) return false;
       if (text && (await screen.paste(text)) === false) return false;
@@ -38,18 +38,20 @@ export function equip(box, screen, { mention, copy, ready }) {
     type: (text) => screen.type(text),
     modes: () => term.modes,
     wishes: {
-      compose: () => compose.toggle(),
+      compose: () => composer.toggle(),
       keyboard: () => (document.activeElement === term.textarea ? term.textarea.blur() : term.focus()),
       async paste() {
         try {
           screen.paste(await navigator.clipboard.readText());
         } catch {
-          compose.open('The browser does not give its clipboard away here: paste into this box.');
+          composer.open('The browser does not give its clipboard away here: paste into this box.');
         }
       },
     },
   });
-  main.after(compose.element, bar.element);
+  main.after(composer.element, bar.element);
+  // Android's keyboards hold a word back to correct it where they may suggest.
+  term.textarea.setAttribute('autocomplete', 'off');
 
   screen.rewrite = (text) => {
     pan.typed();

@@ -8,7 +8,7 @@ const [TEXT, CORRECT] = ['compose', 'compose-correct'];
 /** Kept over a reload, at most this many characters: the browser's storage is small. */
 const KEPT = 100_000;
 
-export class Compose {
+export class Composer {
   element;
   #text = el('textarea', { rows: 3, ariaLabel: 'Text to send', placeholder: 'Nothing is sent before you press Send.' });
   #enter = el('input', { type: 'checkbox', checked: true });
