@@ -5,6 +5,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -189,3 +190,24 @@ export async function see(page, pattern) {
 /** Waits until the connection is in this state. */
 export const state = (page, wanted) =>
   page.waitForFunction((wanted) => window.muxview?.connection.state === wanted, wanted);
+
+/**
+ * What most files of tests stand on, there before their first test and gone after the last: `tmux` with
+ * `sessions`, one `browser`, and a `muxview` (a test that ends it puts another in its place).
+ */
+export function stage(sessions = [], { browser = {}, muxview = {} } = {}) {
+  const on = { tmux: new Tmux(), browser: null, muxview: null };
+  before(async () => {
+    for (const name of sessions) on.tmux.start(name);
+    [on.browser, on.muxview] = await Promise.all([launch(browser), Muxview.start(on.tmux, muxview)]);
+  });
+  after(async () => {
+    await on.browser?.close();
+    await on.muxview?.end();
+    on.tmux.end();
+  });
+  return on;
+}
+
+/** What a browser's console says of a link that was broken on purpose. */
+export const BROKEN = /WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_INTERNET_DISCONNECTED/;
