@@ -22,7 +22,7 @@ const PALETTES = {
     + '3b4252 e3979f a3be8c ebcb8b 8fb2d3 c9a0c2 88c0d0 e5e9f0 9aa6bb eaa0a7 b5ce9f f2d9a3 a3c4e2 d8b4d2 9fd3d1 eceff4'],
   solarized: ['Solarized dark', 'dark', '002b36 b1c0c2 2aa8bd 0d4654 '
     + '073642 f2756f a0b300 d4a52a 4ba3e3 ee7fb5 39b3a8 eee8d5 83979c f08a5c b0c235 e0b54c 70b7ea 9c9ef0 5cc7bc fdf6e3'],
-  'solarized-light': ['Solarized light', 'light', 'fdf6e3 4a5f66 1a6aa8 ded5b8 '
+  'solarized-light': ['Solarized light', 'light', 'fdf6e3 2d4048 1a6aa8 ded5b8 '
     + '073642 bd2a27 5a6800 7d5e00 1a6aa8 b32a70 17716a eee8d5 576b72 b2420f 606e0a 835f00 1f70ad 5a5fb8 1b7770 fdf6e3'],
 };
 
