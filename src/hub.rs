@@ -5,7 +5,7 @@
 
 use crate::bridge::{
     self,
-    handle::{Handle, Join, Label, Refused, Seat},
+    handle::{Glance, Handle, Join, Label, Refused, Seat},
 };
 use crate::config::SizePolicy;
 use crate::config::limits::{LINGER, SHUTDOWN};
@@ -97,7 +97,24 @@ impl Hub {
     /// # Errors
     /// When the session is gone, there are too many viewers, or muxview stops.
     pub async fn join(&self, session: &Session, join: Join) -> Result<Seat, JoinError> {
-        let joined = self.inner.bridges().join(session.id, join);
+        self.enter(session, |handle| handle.join(join)).await
+    }
+
+    /// A look at the session from outside: as [`Hub::join`], but it counts neither as a viewer nor for
+    /// the size.
+    ///
+    /// # Errors
+    /// As [`Hub::join`].
+    pub async fn glance(&self, session: &Session) -> Result<Glance, JoinError> {
+        self.enter(session, Handle::glance).await
+    }
+
+    async fn enter<T>(
+        &self,
+        session: &Session,
+        enter: impl Fn(&Handle) -> Result<T, Refused>,
+    ) -> Result<T, JoinError> {
+        let joined = self.inner.bridges().enter(session.id, &enter);
         if let Some(joined) = joined {
             return joined;
         }
@@ -107,13 +124,17 @@ impl Hub {
             // Not knowing, the bridge finds out, and tells of the trouble.
             Ok(true) | Err(_) => {}
         }
-        self.start(session, join)
+        self.start(session, enter)
     }
 
     /// Joins the bridge that somebody else started meanwhile, or starts one.
-    fn start(&self, session: &Session, join: Join) -> Result<Seat, JoinError> {
+    fn start<T>(
+        &self,
+        session: &Session,
+        enter: impl Fn(&Handle) -> Result<T, Refused>,
+    ) -> Result<T, JoinError> {
         let mut bridges = self.inner.bridges();
-        if let Some(joined) = bridges.join(session.id, join) {
+        if let Some(joined) = bridges.enter(session.id, &enter) {
             return joined;
         }
         let label = Label {
@@ -130,7 +151,7 @@ impl Hub {
             label,
         );
         // Joined before it runs, so that its first attach has this viewer's size.
-        let seat = handle.join(join).map_err(|_| JoinError::TooManyViewers)?;
+        let seat = enter(&handle).map_err(|_| JoinError::TooManyViewers)?;
         bridges.started += 1;
         let number = bridges.started;
         let (hub, id) = (Arc::downgrade(inner), session.id);
@@ -184,11 +205,15 @@ impl Inner {
 
 impl Bridges {
     /// A seat at a running bridge; none if one has to be started.
-    fn join(&self, id: SessionId, join: Join) -> Option<Result<Seat, JoinError>> {
+    fn enter<T>(
+        &self,
+        id: SessionId,
+        enter: impl Fn(&Handle) -> Result<T, Refused>,
+    ) -> Option<Result<T, JoinError>> {
         if self.closing {
             return Some(Err(JoinError::ShuttingDown));
         }
-        match self.running.get(&id)?.handle.join(join) {
+        match enter(&self.running.get(&id)?.handle) {
             Ok(seat) => Some(Ok(seat)),
             Err(Refused::Full) => Some(Err(JoinError::TooManyViewers)),
             // It has ended but not yet gone.

@@ -208,6 +208,41 @@ async fn a_bridge_ends_a_while_after_its_last_viewer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_glance_sees_the_picture_and_is_nobody() {
+    let tmux = Tmux::start(80, 24);
+    let linger = Duration::from_millis(50);
+    let bench = Bench::with(&tmux, SizePolicy::Latest, linger).await;
+    let session = bench.session("main").await;
+    let mut glance = bench.hub.glance(&session).await.unwrap();
+    let pictured = glance.state().wait_for(|state| state.picture.is_some());
+    pictured.await.unwrap();
+    // It outlives the lingering of a bridge, and a viewer who comes and goes.
+    let mut watcher = bench.watch("main", driver(60, 20)).await;
+    watcher.shows("$").await;
+    let resized = glance.state().wait_for(|state| {
+        let picture = state.picture.as_ref();
+        picture.is_some_and(|picture| picture.screen.size.cols == 60) && state.drive == 1
+    });
+    assert_eq!(resized.await.unwrap().view, 0);
+    drop(watcher);
+    let alone = glance.state().wait_for(|state| state.drive == 0);
+    alone.await.unwrap();
+    tmux.enter("main", "echo st''ill");
+    let there = glance.state().wait_for(|state| {
+        let rows = &state.picture.as_ref().unwrap().screen.rows;
+        rows.iter().any(|row| row.text() == "still")
+    });
+    there.await.unwrap();
+    assert_eq!(tmux.clients().len(), 1);
+    drop(glance);
+    support::until("the client to leave", async || {
+        let clients = tmux.clients();
+        clients.is_empty().then_some(()).ok_or(clients.join(" "))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_would_die_without_us_is_not_left() {
     let tmux = Tmux::start(80, 24);
     tmux.session("doomed", 80, 24);

@@ -72,6 +72,8 @@ pub(super) struct Roster {
     pub(super) sizing: Sizing,
     pub(super) drive: u32,
     pub(super) view: u32,
+    /// Lists that show a miniature: they count for nothing but that somebody is here.
+    glances: u32,
     /// Since when nobody is here.
     pub(super) empty_since: Option<Instant>,
     /// Set by the bridge when it takes nobody any more.
@@ -85,9 +87,13 @@ impl Roster {
         self.drive as usize + self.view as usize
     }
 
+    const fn is_empty(&self) -> bool {
+        self.viewers() == 0 && self.glances == 0
+    }
+
     /// Takes nobody any more, unless somebody came.
     pub(super) const fn close_if_empty(&mut self) -> bool {
-        self.closed |= self.viewers() == 0;
+        self.closed |= self.is_empty();
         self.closed
     }
 
@@ -155,6 +161,7 @@ impl Handle {
                 sizing: Sizing::new(policy),
                 drive: 0,
                 view: 0,
+                glances: 0,
                 empty_since: Some(now),
                 closed: false,
                 stop: false,
@@ -218,6 +225,22 @@ impl Handle {
         })
     }
 
+    /// A look from outside.
+    pub(crate) fn glance(&self) -> Result<Glance, Refused> {
+        self.shared.change(|roster| {
+            if roster.closed || roster.stop {
+                return Err(Refused::Stopped);
+            }
+            roster.glances += 1;
+            roster.empty_since = None;
+            Ok(())
+        })?;
+        Ok(Glance {
+            shared: Arc::clone(&self.shared),
+            state: self.state.clone(),
+        })
+    }
+
     /// Asks the bridge to deliver what it has received and to end with [`End::ShuttingDown`].
     pub(crate) fn stop(&self) {
         self.shared.change(|roster| roster.stop = true);
@@ -272,7 +295,33 @@ impl Drop for Seat {
             } else {
                 roster.view -= 1;
             }
-            if roster.viewers() == 0 {
+            if roster.is_empty() {
+                roster.empty_since = Some(super::now());
+            }
+        });
+    }
+}
+
+/// A look at a session from outside: its state, and nothing else. It counts neither as a viewer nor
+/// for the size, and keeps the bridge running. Dropping it leaves.
+#[derive(Debug)]
+pub struct Glance {
+    shared: Arc<Shared>,
+    state: watch::Receiver<Arc<State>>,
+}
+
+impl Glance {
+    /// As [`Seat::state`].
+    pub const fn state(&mut self) -> &mut watch::Receiver<Arc<State>> {
+        &mut self.state
+    }
+}
+
+impl Drop for Glance {
+    fn drop(&mut self) {
+        self.shared.change(|roster| {
+            roster.glances -= 1;
+            if roster.is_empty() {
                 roster.empty_since = Some(super::now());
             }
         });

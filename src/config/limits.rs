@@ -172,6 +172,22 @@ pub const QUIET: Duration = Duration::from_millis(20);
 pub const EVENT_INTERVAL: Duration = Duration::from_millis(100);
 /// A comment on an idle event stream, so that proxies keep it.
 pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Columns and rows of a miniature; of a larger screen the part around the cursor is shown. A card is
+/// about 320 pixels wide.
+pub const MINIATURE_COLS: u16 = 240;
+/// As [`MINIATURE_COLS`].
+pub const MINIATURE_ROWS: u16 = 80;
+/// Bytes of one miniature; a longer one is made again with fewer colours. Text of 80x24 has 2 KiB.
+pub const MINIATURE_BYTES: usize = 32 * 1024;
+/// One session's miniatures: at most one in this time.
+pub const MINIATURE_INTERVAL: Duration = Duration::from_secs(1);
+/// Miniatures of one `/api/events` stream. The page's copy is in `static/session-list.js`.
+pub const MINIATURES: usize = 24;
+/// Sessions shown as miniatures on all streams together: each costs an attached client.
+pub const MINIATURES_ALL: usize = 64;
+/// How long a session waits for its miniature before it is tried again, when there was no room or it
+/// could not be attached to.
+pub const MINIATURE_RETRY: Duration = Duration::from_secs(5);
 /// Descriptors kept free of connections: for tmux clients, pipes and files.
 pub const SPARE_DESCRIPTORS: usize = 512;
 /// Descriptors below which people are told at start that few can connect.

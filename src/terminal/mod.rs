@@ -6,6 +6,7 @@
 
 mod brush;
 mod drawn;
+mod miniature;
 mod pen;
 mod pens;
 mod prepass;
@@ -16,6 +17,7 @@ mod scroll;
 mod width;
 mod width_table;
 
+pub use miniature::miniature;
 pub use pen::{Attributes, Color, Link, Pen, Underline};
 pub use repaint::repaint;
 pub use screen::{

@@ -38,8 +38,8 @@ pub enum Event {
         /// Which.
         window: WindowId,
     },
-    /// Some session's size, command, title or attached clients changed: all sessions as they are.
-    /// One copy serves every listener.
+    /// Some session's size, command, title, attached clients, alerts or activity changed: all sessions
+    /// as they are. One copy serves every listener.
     SessionState(Arc<[SessionState]>),
     /// A client shows another session (or its first).
     ClientSession {
@@ -83,6 +83,10 @@ const RECORD: char = '\x1e';
 /// What the subscription is called.
 pub(super) const SUBSCRIPTION: &str = "muxview";
 
+/// When the current window was last written to, in steps of 10 s: told so that a change of it is one,
+/// and not read here.
+const ACTIVITY: &str = "#{e|/|:#{window_activity},10}";
+
 /// The subscription's format: one record per session of the server.
 pub(super) fn subscription() -> String {
     let known = [
@@ -99,9 +103,8 @@ pub(super) fn subscription() -> String {
     let marks =
         "#{session_alerts} #{window_zoomed_flag} #{window_panes} #{status} #{status-position}";
     let said = ["pane_current_command", "pane_title"].map(harmless);
-    let record = [&known[..], &[marks.to_owned()], &said[..]]
-        .concat()
-        .join("\t");
+    let told = [marks.to_owned(), ACTIVITY.to_owned()];
+    let record = [&known[..], &told, &said[..]].concat().join("\t");
     format!("#{{S:{record}{RECORD}}}")
 }
 
@@ -177,18 +180,21 @@ pub(super) fn read(line: &str) -> Option<Event> {
 }
 
 fn state(record: &str) -> Option<SessionState> {
-    let mut fields = record.splitn(9, FIELD);
+    let mut fields = record.splitn(10, FIELD);
     let id = fields.next()?.parse().ok()?;
     let window = fields.next()?.parse().ok()?;
     let cols = fields.next()?.parse().ok()?;
     let rows: u64 = fields.next()?.parse().ok()?;
     let status = fields.next()?;
+    let attached = fields.next()?.parse().ok()?;
+    let marks = fields.next()?.to_owned();
+    let _activity = fields.next()?;
     Some(SessionState {
         id,
         window,
         size: Size::clamped(cols, with_status(rows, status)),
-        attached: fields.next()?.parse().ok()?,
-        marks: fields.next()?.to_owned(),
+        attached,
+        marks,
         command: fields.next()?.to_owned(),
         title: fields.next()?.to_owned(),
     })
@@ -256,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_subscription_tells_every_session_with_its_status_lines() {
-        let line = "%subscription-changed muxview $0 - - - : $0\t@0\t40\t6\ton\t1\t1! 0 1 on top\tcat\tvm\x1e$1\t@1\t80\t24\t2\t0\t 0 1 2 bottom\tvim\ta : b\x1e$2\t@2\t80\t24\toff\t0\t\tsh\t\x1e";
+        let line = "%subscription-changed muxview $0 - - - : $0\t@0\t40\t6\ton\t1\t1! 0 1 on top\t17\tcat\tvm\x1e$1\t@1\t80\t24\t2\t0\t 0 1 2 bottom\t17\tvim\ta : b\x1e$2\t@2\t80\t24\toff\t0\t\t\tsh\t\x1e";
         let Some(Event::SessionState(states)) = read(line) else {
             panic!("not read");
         };

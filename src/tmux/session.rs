@@ -29,8 +29,13 @@ pub struct Session {
     pub windows: u32,
     /// When it was created, in seconds since 1970.
     pub created: u64,
-    /// When something last happened in it, in seconds since 1970.
+    /// When a program in it last wrote something, in seconds since 1970. Not tmux's own idea of a
+    /// session's activity, which is when a client did something: ours attach without anybody there.
     pub activity: u64,
+    /// Whether a window of it rang while nobody looked at it.
+    pub bell: bool,
+    /// Whether it ends when its last client leaves (`destroy-unattached`).
+    pub fleeting: bool,
     /// How many clients other than ours are attached.
     pub attached: u32,
     /// The size of a pty that shows its current window whole, status lines included.
@@ -73,7 +78,7 @@ fn format() -> String {
     .map(harmless);
     let tab = FIELD;
     format!(
-        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{session_activity}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}#{{session_name}}"
+        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{W:#{{window_activity}} }}{tab}#{{session_alerts}}{tab}#{{destroy-unattached}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}#{{session_name}}"
     )
 }
 
@@ -108,12 +113,14 @@ pub(super) fn read_list(sessions: &str, clients: &str) -> Vec<Session> {
 }
 
 fn read(line: &str) -> Option<Session> {
-    let fields: Vec<&str> = line.splitn(13, FIELD).collect();
+    let fields: Vec<&str> = line.splitn(15, FIELD).collect();
     let &[
         id,
         windows,
         created,
         activity,
+        alerts,
+        fleeting,
         attached,
         cols,
         rows,
@@ -133,7 +140,10 @@ fn read(line: &str) -> Option<Session> {
         name: name.to_owned(),
         windows: windows.parse().ok()?,
         created: created.parse().unwrap_or_default(),
-        activity: activity.parse().unwrap_or_default(),
+        activity: latest(activity),
+        // "0!,2#": indexes of windows, each with its marks.
+        bell: alerts.contains('!'),
+        fleeting: !matches!(fleeting, "" | "0" | "off"),
         attached: attached.parse().unwrap_or_default(),
         size: size.map(|(cols, rows)| Size::clamped(cols, with_status(rows, status))),
         command: command.to_owned(),
@@ -141,6 +151,12 @@ fn read(line: &str) -> Option<Session> {
         cwd: cwd.to_owned(),
         title: title.to_owned(),
     })
+}
+
+/// The latest of these times.
+fn latest(times: &str) -> u64 {
+    let times = times.split(' ').filter_map(|time| time.parse().ok());
+    times.max().unwrap_or_default()
 }
 
 /// Creates a session, and a server outside our own service if there is none.
@@ -273,12 +289,13 @@ pub(super) async fn kill(program: &Program, id: SessionId) -> Result<(), Error> 
 impl Serialize for Session {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut fields = serializer.serialize_struct("Session", 12)?;
+        let mut fields = serializer.serialize_struct("Session", 13)?;
         fields.serialize_field("id", &self.id)?;
         fields.serialize_field("name", &self.name)?;
         fields.serialize_field("windows", &self.windows)?;
         fields.serialize_field("created", &self.created)?;
         fields.serialize_field("activity", &self.activity)?;
+        fields.serialize_field("bell", &self.bell)?;
         fields.serialize_field("attached", &self.attached)?;
         fields.serialize_field("cols", &self.size.map(|s| s.cols))?;
         fields.serialize_field("rows", &self.size.map(|s| s.rows))?;
@@ -296,11 +313,12 @@ mod tests {
 
     #[test]
     fn a_listed_session_is_read_with_its_name_whole() {
-        let line =
-            "$3\t2\t1700000000\t1700000001\t1\t80\t23\ton\tvim\tvim -R\t/home\tti tle\tna me\twith";
+        let line = "$3\t2\t1700000000\t1700000001 1700000003 \t0#,1!\t0\t1\t80\t23\ton\tvim\tvim -R\t/home\tti tle\tna me\twith";
         let session = read(line).unwrap();
         assert_eq!(session.id, SessionId(3));
         assert_eq!(session.size, Some(Size { cols: 80, rows: 24 }));
+        assert_eq!(session.activity, 1_700_000_003);
+        assert!(session.bell && !session.fleeting);
         assert_eq!(session.start, "vim -R");
         assert_eq!(session.title, "ti tle");
         assert_eq!(session.name, "na me\twith");
@@ -309,10 +327,11 @@ mod tests {
 
     #[test]
     fn clients_of_ours_do_not_count_as_attached() {
-        let line = "$3\t2\t0\t0\t2\t80\t23\ton\tvim\t\t/\tt\tn";
+        let line = "$3\t2\t0\t0 \t\t1\t2\t80\t23\ton\tvim\t\t/\tt\tn";
         let _ours = Ours::new(4_000_001);
         let listed = read_list(line, "4000001 $3\n4000002 $3\nx\n");
         assert_eq!(listed[0].attached, 1);
+        assert!(listed[0].fleeting && !listed[0].bell);
     }
 
     #[test]

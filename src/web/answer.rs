@@ -23,6 +23,12 @@ pub(super) fn full() -> Response {
     response
 }
 
+/// As [`error`], with the field of the request that is wrong.
+pub(super) fn error_in(status: StatusCode, field: &str, sentence: &str) -> Response {
+    let body = serde_json::json!({ "error": sentence, "field": field });
+    (status, Json(body)).into_response()
+}
+
 /// No such URL.
 pub(super) async fn not_found(uri: Uri) -> Response {
     let kind = if uri.path().starts_with("/api/") {

@@ -7,7 +7,10 @@
 pub mod access;
 mod answer;
 mod assets;
+mod bells;
 mod connection;
+mod events;
+mod gallery;
 mod handshake;
 mod health;
 mod input;
@@ -20,13 +23,13 @@ pub mod stream;
 mod tap;
 pub mod wire;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch};
+use axum::{Extension, Router};
 use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,6 +39,7 @@ use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::tmux;
 use access::Access;
+use gallery::Gallery;
 use presence::Presence;
 use stopping::Stopping;
 use stream::Door;
@@ -77,6 +81,7 @@ impl App {
     /// Every URL there is.
     #[must_use]
     pub fn new(parts: Parts, base_path: BasePath) -> Self {
+        let gallery = Gallery::open(&parts);
         let parts = Arc::new(parts);
         let router = Router::new()
             .route("/", get(page::list))
@@ -87,13 +92,14 @@ impl App {
                 "/api/sessions/{name}",
                 patch(sessions::rename).delete(sessions::kill),
             )
-            .route("/api/events", get(sessions::events))
+            .route("/api/events", get(events::stream))
             .route("/assets/{*path}", get(assets::file))
             .route(health::LIVE, get(health::live))
             .route(health::READY, get(health::ready))
             .route(health::METRICS, get(health::metrics))
             .fallback(answer::not_found)
             .method_not_allowed_fallback(answer::method_not_allowed)
+            .layer(Extension(gallery))
             .layer(middleware::from_fn_with_state(Arc::clone(&parts), admit))
             .layer(CatchPanicLayer::custom(answer::panicked))
             .layer(middleware::from_fn(answer::headers))

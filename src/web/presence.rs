@@ -1,4 +1,4 @@
-//! [`Presence`]: how many sockets are open and how many viewers each session has. In: guards taken
+//! [`Presence`]: how many sockets are open and how many drivers and spectators each session has. In: guards taken
 //! and dropped. Out: counts, and a signal when they change. It must not know what viewers see.
 
 use std::collections::HashMap;
@@ -7,11 +7,36 @@ use tokio::sync::watch;
 
 use crate::tmux::SessionId;
 
+/// Who watches a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Viewers {
+    /// Who may type.
+    pub drive: u32,
+    /// Who only watches.
+    pub view: u32,
+}
+
+impl Viewers {
+    /// All of them.
+    #[must_use]
+    pub const fn all(self) -> u32 {
+        self.drive + self.view
+    }
+
+    const fn of(&mut self, drives: bool) -> &mut u32 {
+        if drives {
+            &mut self.drive
+        } else {
+            &mut self.view
+        }
+    }
+}
+
 /// The counts; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Presence {
     // A std mutex: held for a few instructions and never across an await.
-    viewers: Arc<Mutex<HashMap<SessionId, u32>>>,
+    viewers: Arc<Mutex<HashMap<SessionId, Viewers>>>,
     /// Open sockets; sent with every change of `viewers` too.
     open: Arc<watch::Sender<usize>>,
 }
@@ -25,19 +50,20 @@ impl Presence {
         Open(self.clone())
     }
 
-    /// A viewer joined a session.
+    /// A viewer joined a session, as a driver or as a spectator.
     #[must_use]
-    pub fn join(&self, session: SessionId) -> Joined {
-        self.change(session, |count| count + 1);
+    pub fn join(&self, session: SessionId, drives: bool) -> Joined {
+        self.change(session, |viewers| *viewers.of(drives) += 1);
         Joined {
             presence: self.clone(),
             session,
+            drives,
         }
     }
 
     /// Viewers of a session.
     #[must_use]
-    pub fn viewers(&self, session: SessionId) -> u32 {
+    pub fn viewers(&self, session: SessionId) -> Viewers {
         let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
         viewers.get(&session).copied().unwrap_or_default()
     }
@@ -46,7 +72,10 @@ impl Presence {
     #[must_use]
     pub fn all(&self) -> (u32, usize) {
         let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
-        (viewers.values().sum(), viewers.len())
+        (
+            viewers.values().map(|viewers| viewers.all()).sum(),
+            viewers.len(),
+        )
     }
 
     /// Open sockets, and a wake-up whenever any count changed.
@@ -55,11 +84,11 @@ impl Presence {
         self.open.subscribe()
     }
 
-    fn change(&self, session: SessionId, new: impl FnOnce(u32) -> u32) {
+    fn change(&self, session: SessionId, change: impl FnOnce(&mut Viewers)) {
         let mut viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
         let count = viewers.entry(session).or_default();
-        *count = new(*count);
-        if *count == 0 {
+        change(count);
+        if count.all() == 0 {
             viewers.remove(&session);
         }
         drop(viewers);
@@ -83,11 +112,13 @@ impl Drop for Open {
 pub struct Joined {
     presence: Presence,
     session: SessionId,
+    drives: bool,
 }
 
 impl Drop for Joined {
     fn drop(&mut self) {
+        let drives = self.drives;
         self.presence
-            .change(self.session, |count| count.saturating_sub(1));
+            .change(self.session, |viewers| *viewers.of(drives) -= 1);
     }
 }

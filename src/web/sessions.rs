@@ -1,30 +1,29 @@
-//! The HTTP interface: list, create, rename and end sessions, and the stream of changes. In:
-//! requests with a [`Caller`]. Out: JSON. It must not know sockets.
+//! The HTTP interface: list, create, rename and end sessions. In: requests with a [`Caller`]. Out:
+//! JSON. It must not know sockets.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::access::{Caller, Rights};
-use super::presence::Presence;
-use super::stopping::Stopping;
+use super::bells::Bells;
+use super::gallery::Gallery;
+use super::presence::{Presence, Viewers};
 use super::{Parts, Shared, answer};
-use crate::config::limits::{BODY_BYTES, EVENT_INTERVAL, EVENT_KEEP_ALIVE, HEAD_TIMEOUT};
+use crate::config::limits::{BODY_BYTES, HEAD_TIMEOUT};
 use crate::directory::{Address, Listing};
 use crate::tmux::{self, NewSession, SessionName, Status};
 
 /// One session in the list.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+pub(super) struct Row<'a> {
     id: String,
     name: &'a str,
     windows: u32,
@@ -37,11 +36,16 @@ struct Row<'a> {
     cwd: &'a str,
     cols: Option<u16>,
     rows: Option<u16>,
+    /// It rang, and nobody has looked since.
+    bell: bool,
     viewers: u32,
+    drive: u32,
+    view: u32,
 }
 
-fn rows<'a>(listing: &'a Listing, presence: &Presence) -> Vec<Row<'a>> {
-    let row = |session: &'a tmux::Session| Row {
+/// The list as it is told.
+pub(super) fn rows<'a>(listing: &'a Listing, presence: &Presence, bells: &Bells) -> Vec<Row<'a>> {
+    let row = |session: &'a tmux::Session, viewers: Viewers| Row {
         id: session.id.to_string(),
         name: &session.name,
         windows: session.windows,
@@ -54,14 +58,20 @@ fn rows<'a>(listing: &'a Listing, presence: &Presence) -> Vec<Row<'a>> {
         cwd: &session.cwd,
         cols: session.size.map(|size| size.cols),
         rows: session.size.map(|size| size.rows),
-        viewers: presence.viewers(session.id),
+        bell: session.bell || bells.marked(session.id),
+        viewers: viewers.all(),
+        drive: viewers.drive,
+        view: viewers.view,
     };
-    listing.sessions.iter().map(row).collect()
+    let sessions = listing.sessions.iter();
+    sessions
+        .map(|session| row(session, presence.viewers(session.id)))
+        .collect()
 }
 
 /// How tmux is, for the page.
 #[derive(Debug, Serialize)]
-struct Tmux {
+pub(super) struct Tmux {
     state: &'static str,
     message: String,
 }
@@ -72,6 +82,7 @@ impl From<&Status> for Tmux {
             Status::Starting => "starting",
             Status::Ready { .. } => "ready",
             Status::NoServer => "no-server",
+            Status::Failed(tmux::Error::Missing) => "missing",
             Status::Failed(_) => "failed",
         };
         Self {
@@ -106,7 +117,7 @@ pub(super) fn not_allowed(caller: Caller) -> Response {
     response
 }
 
-fn allowed(caller: Caller, right: impl Fn(Rights) -> bool) -> Result<(), Response> {
+pub(super) fn allowed(caller: Caller, right: impl Fn(Rights) -> bool) -> Result<(), Response> {
     if caller.rights.is_some_and(right) {
         Ok(())
     } else {
@@ -118,13 +129,14 @@ fn allowed(caller: Caller, right: impl Fn(Rights) -> bool) -> Result<(), Respons
 pub(super) async fn list(
     State(parts): Shared,
     Extension(caller): Extension<Caller>,
+    Extension(gallery): Extension<Gallery>,
 ) -> Result<Response, Response> {
     allowed(caller, |rights| rights.view)?;
     let listing = Arc::clone(&parts.directory.watch().borrow());
-    Ok(listed(&listing, &parts.presence))
+    Ok(listed(&listing, &parts.presence, gallery.bells()))
 }
 
-fn listed(listing: &Listing, presence: &Presence) -> Response {
+fn listed(listing: &Listing, presence: &Presence, bells: &Bells) -> Response {
     match &listing.status {
         Status::Failed(error) => failed(error),
         // No sessions are known, which is not to know that there are none.
@@ -132,77 +144,8 @@ fn listed(listing: &Listing, presence: &Presence) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             &sentence(&Status::Starting),
         ),
-        Status::Ready { .. } | Status::NoServer => Json(rows(listing, presence)).into_response(),
-    }
-}
-
-/// `GET /api/events`: `sessions` with the whole list and `tmux` with how it is, at once and with
-/// every change of either.
-pub(super) async fn events(
-    State(parts): Shared,
-    Extension(caller): Extension<Caller>,
-) -> Result<Response, Response> {
-    allowed(caller, |rights| rights.view)?;
-    let follower = Follower {
-        listing: parts.directory.watch(),
-        presence: parts.presence.clone(),
-        counts: parts.presence.watch(),
-        stopping: parts.stopping.clone(),
-        told: [String::new(), String::new()],
-        due: Vec::new(),
-    };
-    drop(parts);
-    let stream = futures_util::stream::unfold(follower, |mut follower| async {
-        let event = follower.next().await?;
-        Some((Ok::<_, Infallible>(event), follower))
-    });
-    let keep_alive = KeepAlive::new().interval(EVENT_KEEP_ALIVE);
-    let mut response = Sse::new(stream).keep_alive(keep_alive).into_response();
-    // nginx would hold events back in its buffer.
-    let no = HeaderValue::from_static("no");
-    response.headers_mut().insert("x-accel-buffering", no);
-    Ok(response)
-}
-
-/// One page that follows the list.
-struct Follower {
-    listing: tokio::sync::watch::Receiver<Arc<Listing>>,
-    presence: Presence,
-    counts: tokio::sync::watch::Receiver<usize>,
-    stopping: Stopping,
-    /// What it knows: `sessions`, `tmux`.
-    told: [String; 2],
-    due: Vec<Event>,
-}
-
-impl Follower {
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.due.pop() {
-                return Some(event);
-            }
-            if !self.told[0].is_empty() {
-                sleep(EVENT_INTERVAL).await;
-                tokio::select! {
-                    changed = self.listing.changed() => changed.ok()?,
-                    changed = self.counts.changed() => changed.ok()?,
-                    () = self.stopping.wait() => return None,
-                }
-            }
-            let listing = Arc::clone(&self.listing.borrow_and_update());
-            self.counts.mark_unchanged();
-            let now = [
-                serde_json::to_string(&rows(&listing, &self.presence)).ok()?,
-                serde_json::to_string(&Tmux::from(&listing.status)).ok()?,
-            ];
-            // From the end, as they are taken from there: how tmux is comes first.
-            for (index, name) in [(0, "sessions"), (1, "tmux")] {
-                if now[index] != self.told[index] {
-                    self.due
-                        .push(Event::default().event(name).data(&now[index]));
-                }
-            }
-            self.told = now;
+        Status::Ready { .. } | Status::NoServer => {
+            Json(rows(listing, presence, bells)).into_response()
         }
     }
 }
@@ -366,7 +309,16 @@ fn failed(error: &tmux::Error) -> Response {
         E::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
-    answer::error(status, &error.to_string())
+    let field = match error {
+        E::Exists { .. } | E::BadName(_) => Some("name"),
+        E::BadDirectory { .. } => Some("cwd"),
+        E::BadCommand { .. } => Some("command"),
+        _ => None,
+    };
+    match field {
+        Some(field) => answer::error_in(status, field, &error.to_string()),
+        None => answer::error(status, &error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -380,7 +332,7 @@ mod tests {
                 sessions: vec![],
                 status,
             };
-            listed(&listing, &Presence::default()).status()
+            listed(&listing, &Presence::default(), &Bells::default()).status()
         };
         assert_eq!(listed(Status::Starting), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(listed(Status::NoServer), StatusCode::OK);

@@ -115,7 +115,7 @@ async fn take_seat(parts: &Parts, caller: Caller, wish: &Wish) -> Result<(Seat, 
         JoinError::TooManyViewers => Close::TOO_MANY,
         JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
     })?;
-    Ok((seat, parts.presence.join(session.id)))
+    Ok((seat, parts.presence.join(session.id, join.drive)))
 }
 
 fn found(found: Result<Option<tmux::Session>, tmux::Error>) -> Result<tmux::Session, Close> {

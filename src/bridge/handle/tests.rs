@@ -60,6 +60,25 @@ fn a_spectator_neither_types_nor_counts_for_the_size() {
 }
 
 #[test]
+fn a_glance_keeps_the_bridge_and_counts_for_nothing() {
+    let (handle, ends) = open();
+    let glance = handle.glance().expect("it runs");
+    assert_eq!(here(&ends), (0, 0, false));
+    assert!(!ends.shared.roster().close_if_empty(), "somebody is here");
+    assert_eq!(ends.shared.roster().sizing.leader(), None);
+    let seat = handle.join(DRIVER).expect("there is room");
+    drop(glance);
+    assert_eq!(here(&ends), (1, 0, false));
+    let glance = handle.glance().expect("it runs");
+    drop(seat);
+    assert_eq!(here(&ends), (0, 0, false));
+    drop(glance);
+    assert_eq!(here(&ends), (0, 0, true));
+    assert!(ends.shared.roster().close_if_empty());
+    assert_eq!(handle.glance().err(), Some(Refused::Stopped));
+}
+
+#[test]
 fn who_left_changes_no_size() {
     let (handle, ends) = open();
     let seat = handle.join(DRIVER).expect("there is room");

@@ -1,0 +1,301 @@
+//! `GET /api/events`: the stream of changes, for one page that shows the list. In: the list, who
+//! watches, bells, miniatures. Out: server-sent events, each the newest of its kind when it is taken:
+//! nothing queues for a slow reader. It must not know how a miniature is made.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::access::Caller;
+use super::bells::Marks;
+use super::gallery::{Gallery, Latest, Showing};
+use super::presence::Presence;
+use super::sessions::{Tmux, allowed, rows};
+use super::stopping::Stopping;
+use super::{Shared, answer};
+use crate::config::limits::{EVENT_INTERVAL, EVENT_KEEP_ALIVE, MINIATURES};
+use crate::directory::Listing;
+use crate::tmux::SessionId;
+
+/// Which sessions a page wants miniatures of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    /// Those in which something happened last.
+    Recent,
+    /// These, as far as they exist. No more than [`MINIATURES`].
+    These(Vec<SessionId>),
+}
+
+impl Wanted {
+    fn read(text: Option<&str>) -> Result<Self, Response> {
+        let these = match text.unwrap_or_default() {
+            "recent" => return Ok(Self::Recent),
+            "" => return Ok(Self::These(vec![])),
+            ids => ids
+                .split(',')
+                .map(str::parse)
+                .collect::<Result<Vec<_>, _>>(),
+        };
+        match these {
+            Ok(these) if these.len() <= MINIATURES => Ok(Self::These(these)),
+            _ => {
+                let sentence = format!(
+                    "miniatures is \"recent\", or the ids of at most {MINIATURES} sessions with commas between them"
+                );
+                Err(answer::error(StatusCode::BAD_REQUEST, &sentence))
+            }
+        }
+    }
+
+    /// The sessions to show of those there are; `shown` are already.
+    fn choose(&self, listing: &Listing, shown: &[SessionId]) -> Vec<SessionId> {
+        let there = |id: &SessionId| listing.sessions.iter().any(|session| session.id == *id);
+        match self {
+            Self::These(these) => these.iter().copied().filter(there).collect(),
+            Self::Recent => {
+                // Who is shown stays: attached clients must not come and go with every line.
+                let mut chosen: Vec<_> = shown.iter().copied().filter(there).collect();
+                let mut others: Vec<_> = listing.sessions.iter().collect();
+                others.retain(|session| !chosen.contains(&session.id));
+                others.sort_by_key(|session| std::cmp::Reverse(session.activity));
+                chosen.extend(others.iter().map(|session| session.id));
+                chosen.truncate(MINIATURES);
+                chosen
+            }
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wish {
+    miniatures: Option<String>,
+}
+
+/// `GET /api/events`: `sessions` with the whole list and `tmux` with how it is, at once and with
+/// every change of either; with `miniatures=recent` or `miniatures=$1,$2` also `miniature`.
+pub(super) async fn stream(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+    Extension(gallery): Extension<Gallery>,
+    Query(wish): Query<Wish>,
+) -> Result<Response, Response> {
+    allowed(caller, |rights| rights.view)?;
+    let follower = Follower {
+        wanted: Wanted::read(wish.miniatures.as_deref())?,
+        listing: parts.directory.watch(),
+        presence: parts.presence.clone(),
+        counts: parts.presence.watch(),
+        bells: gallery.bells().watch(),
+        miniatures: gallery.watch(),
+        gallery,
+        stopping: parts.stopping.clone(),
+        looked: None,
+        told: [String::new(), String::new()],
+        due: Vec::new(),
+        showing: VecDeque::new(),
+    };
+    drop(parts);
+    let stream = futures_util::stream::unfold(follower, |mut follower| async {
+        let event = follower.next().await?;
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    let keep_alive = KeepAlive::new().interval(EVENT_KEEP_ALIVE);
+    let mut response = Sse::new(stream).keep_alive(keep_alive).into_response();
+    // nginx would hold events back in its buffer.
+    let no = HeaderValue::from_static("no");
+    response.headers_mut().insert("x-accel-buffering", no);
+    Ok(response)
+}
+
+/// One page that follows the list.
+struct Follower {
+    wanted: Wanted,
+    listing: watch::Receiver<Arc<Listing>>,
+    presence: Presence,
+    counts: watch::Receiver<usize>,
+    bells: watch::Receiver<Marks>,
+    gallery: Gallery,
+    miniatures: watch::Receiver<()>,
+    stopping: Stopping,
+    /// When the list was looked at last.
+    looked: Option<Instant>,
+    /// What it knows: `sessions`, `tmux`.
+    told: [String; 2],
+    /// Of the list; taken from the end.
+    due: Vec<Event>,
+    /// What is shown, the one longest not told first.
+    showing: VecDeque<Shown>,
+}
+
+struct Shown {
+    id: SessionId,
+    latest: watch::Receiver<Latest>,
+    /// Held so that it is shown.
+    _showing: Arc<Showing>,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.due.pop() {
+                return Some(event);
+            }
+            if self.is_news() {
+                if let Some(looked) = self.looked {
+                    sleep_until(looked + EVENT_INTERVAL).await;
+                }
+                self.look()?;
+            } else if let Some(event) = self.miniature() {
+                return Some(event);
+            } else {
+                tokio::select! {
+                    changed = self.listing.changed() => { changed.ok()?; self.listing.mark_changed(); }
+                    changed = self.counts.changed() => { changed.ok()?; self.counts.mark_changed(); }
+                    changed = self.bells.changed() => { changed.ok()?; self.bells.mark_changed(); }
+                    changed = self.miniatures.changed() => { changed.ok()?; self.choose(); }
+                    () = self.stopping.wait() => return None,
+                }
+            }
+        }
+    }
+
+    /// Whether the list may have changed.
+    fn is_news(&self) -> bool {
+        let changed = |changed: Result<bool, _>| changed.is_ok_and(|changed| changed);
+        self.looked.is_none()
+            || changed(self.listing.has_changed())
+            || changed(self.counts.has_changed())
+            || changed(self.bells.has_changed())
+    }
+
+    fn look(&mut self) -> Option<()> {
+        self.looked = Some(Instant::now());
+        let listing = Arc::clone(&self.listing.borrow_and_update());
+        self.counts.mark_unchanged();
+        self.bells.mark_unchanged();
+        let now = [
+            serde_json::to_string(&rows(&listing, &self.presence, self.gallery.bells())).ok()?,
+            serde_json::to_string(&Tmux::from(&listing.status)).ok()?,
+        ];
+        // From the end, as they are taken from there: how tmux is comes first.
+        for (index, name) in [(0, "sessions"), (1, "tmux")] {
+            if now[index] != self.told[index] {
+                self.due
+                    .push(Event::default().event(name).data(&now[index]));
+            }
+        }
+        self.told = now;
+        self.choose();
+        Some(())
+    }
+
+    /// Shows what is wanted, as far as there is room.
+    fn choose(&mut self) {
+        let listing = Arc::clone(&self.listing.borrow());
+        let shown: Vec<_> = self.showing.iter().map(|shown| shown.id).collect();
+        let chosen = self.wanted.choose(&listing, &shown);
+        self.showing.retain(|shown| chosen.contains(&shown.id));
+        for id in chosen {
+            if shown.contains(&id) {
+                continue;
+            }
+            if let Some(showing) = self.gallery.show(id) {
+                let mut latest = showing.watch();
+                latest.mark_changed();
+                self.showing.push_back(Shown {
+                    id,
+                    latest,
+                    _showing: showing,
+                });
+            }
+        }
+    }
+
+    /// A miniature that is news, of the session that has waited longest.
+    fn miniature(&mut self) -> Option<Event> {
+        for _ in 0..self.showing.len() {
+            let mut shown = self.showing.pop_front()?;
+            let news = shown.latest.has_changed().is_ok_and(|changed| changed);
+            let latest = news.then(|| shown.latest.borrow_and_update().clone());
+            self.showing.push_back(shown);
+            if let Some(text) = latest.flatten() {
+                return Some(Event::default().event("miniature").data(&*text));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tmux::{Session, Status};
+
+    fn listing(activities: &[u64]) -> Listing {
+        let session = |(id, activity): (usize, &u64)| Session {
+            id: SessionId(id as u32),
+            name: format!("s{id}"),
+            windows: 1,
+            created: 0,
+            activity: *activity,
+            bell: false,
+            fleeting: false,
+            attached: 0,
+            size: None,
+            command: String::new(),
+            start: String::new(),
+            cwd: String::new(),
+            title: String::new(),
+        };
+        Listing {
+            sessions: activities.iter().enumerate().map(session).collect(),
+            status: Status::NoServer,
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_read() {
+        let ids = |ids: &[u32]| Wanted::These(ids.iter().map(|id| SessionId(*id)).collect());
+        let many = vec!["$1"; MINIATURES + 1].join(",");
+        for (text, wanted) in [
+            (None, Some(ids(&[]))),
+            (Some(""), Some(ids(&[]))),
+            (Some("recent"), Some(Wanted::Recent)),
+            (Some("$1,$20"), Some(ids(&[1, 20]))),
+            (Some("$1,"), None),
+            (Some("work"), None),
+            (Some(&*many), None),
+        ] {
+            assert_eq!(Wanted::read(text).ok(), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn recent_are_those_written_to_last_and_who_is_shown_stays() {
+        let mut activities = vec![0; MINIATURES + 2];
+        activities[3] = 9;
+        let chosen = Wanted::Recent.choose(&listing(&activities), &[]);
+        assert_eq!(chosen.len(), MINIATURES);
+        assert_eq!(chosen[0], SessionId(3));
+        let last = SessionId(MINIATURES as u32 + 1);
+        assert!(!chosen.contains(&last));
+        *activities.last_mut().expect("there are some") = 10;
+        let again = Wanted::Recent.choose(&listing(&activities), &chosen);
+        assert_eq!(again, chosen);
+        let gone = listing(&[0, 1]);
+        assert_eq!(
+            Wanted::Recent.choose(&gone, &chosen),
+            [SessionId(0), SessionId(1)]
+        );
+        let these = Wanted::These(vec![SessionId(7), SessionId(1)]);
+        assert_eq!(these.choose(&gone, &[]), [SessionId(1)]);
+    }
+}
