@@ -187,15 +187,18 @@ fn line(row: &Row, left: u16, cols: u16, detail: Detail, looks: &mut Looks) -> V
     let mut last: Option<(Look, u8)> = None;
     // Where the last thing to be seen ends.
     let (mut seen, mut seen_in_last) = (0, 0);
-    for col in left..left + cols {
+    let mut col = left;
+    while col < left + cols {
         let cell = row.cell(col);
-        if cell.columns == 0 && col > left {
-            continue;
-        }
-        // Half a wide character at either edge is none.
-        let whole = cell.columns > 0 && col + u16::from(cell.columns) <= left + cols;
-        let character = if whole { character(&cell) } else { ' ' };
-        let columns = if whole { cell.columns } else { 1 };
+        let character = character(&cell);
+        // Half a wide character at either edge is none, and a blank is blank column by column.
+        let wide = cell.columns == 2 && character != ' ' && col + 2 <= left + cols;
+        let (character, columns) = match cell.columns {
+            2 if wide => (character, 2),
+            1 => (character, 1),
+            _ => (' ', 1),
+        };
+        col += u16::from(columns);
         let mut look = Look::of(cell.pen, detail);
         let shows = character != ' ' || look.1.0 != Color::Default || look.2 & SHOWN_ON_BLANK != 0;
         if character == ' ' && look.2 & SHOWN_ON_BLANK == 0 {
@@ -504,7 +507,8 @@ mod tests {
                 for (col, cell) in row.cells().enumerate() {
                     let at = line.get(col).cloned().unwrap_or((' ', Value::Null));
                     let background = serde_json::to_value(Shade(coarser(cell.pen.background, 8))).expect("a colour");
-                    let wanted = if cell.columns == 0 { '\0' } else { character(&cell) };
+                    let secret = cell.pen.attributes.has(Attributes::CONCEAL);
+                    let wanted = if cell.columns == 0 && !secret { '\0' } else { character(&cell) };
                     prop_assert_eq!(at, (wanted, background), "row {} column {}", number, col);
                 }
             }
