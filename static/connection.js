@@ -64,7 +64,11 @@ export class Connection {
       listen: pageEvents,
     };
     this.#environment = { ...own, ...environment };
+    // What a page says of itself at once (hidden, offline) waits for what comes next: whoever makes us is
+    // not ready for hooks yet.
+    this.#busy = true;
     this.#environment.listen((type) => this.#tell({ type }));
+    this.#busy = false;
   }
 
   get state() { return this.#machine.phase; }

@@ -190,6 +190,16 @@ test('what a hook causes comes after what it was told', () => {
   assert.ok(w.last.closed);
 });
 
+test('a page that begins offline is told so once it is opened, not while it is made', () => {
+  let told = 0;
+  const connection = new Connection({ url: () => 'x', onChange: () => { told += 1; } },
+    { WebSocket: class {}, setTimeout: () => 1, clearTimeout: () => {}, listen: (tell) => tell('offline') });
+  assert.equal(told, 0);
+  connection.open();
+  assert.ok(told > 0 && connection.offline);
+  assert.equal(connection.state, 'connecting');
+});
+
 test('the page leads it: frozen, awake, offline, online', () => {
   const w = opened();
   w.page('freeze');
