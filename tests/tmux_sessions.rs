@@ -202,6 +202,22 @@ async fn sessions_of_others_are_listed_whatever_they_are_called() {
     assert!(listing.sessions.is_sorted_by_key(|s| s.name.clone()));
 }
 
+#[tokio::test]
+async fn a_server_that_stays_without_a_session_has_none_and_soon_has_one() {
+    let tmux = Tmux::started();
+    tmux.must(&["set-option", "-s", "exit-empty", "off"]);
+    tmux.must(&["kill-session", "-t", "a"]);
+    let server = tmux.ready().await;
+    assert_eq!(server.sessions().await, Ok(vec![]));
+    let directory = Directory::start(server.clone(), &Pulse::default());
+    tmux.must(&["new-session", "-d", "-s", "b", "cat"]);
+    until("the new session is known", || async {
+        let listing = directory.watch();
+        listing.borrow().find(&Address::parse("b")).is_some()
+    })
+    .await;
+}
+
 fn names(sessions: &[Session]) -> Vec<&str> {
     sessions.iter().map(|s| s.name.as_str()).collect()
 }

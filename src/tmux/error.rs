@@ -116,6 +116,8 @@ impl Error {
             || has("server exited")
             || has("lost server")
             || has("no sessions")
+            // A server that stays without one (`tmux -D`) says so of every target.
+            || has("no current target")
         {
             return Self::NoServer;
         }

@@ -128,9 +128,11 @@ impl Server {
     /// [`Error::NoServer`] when there is none, and whatever else keeps tmux from answering.
     pub async fn sessions(&self) -> Result<Vec<Session>, Error> {
         let sessions = self.ask("list the sessions", session::list()).await?;
-        let clients = self
-            .ask("list the clients", session::list_clients())
-            .await?;
+        let clients = match self.ask("list the clients", session::list_clients()).await {
+            // The server is there, as it listed its sessions: it has none, so nobody is attached.
+            Err(Error::NoServer) => String::new(),
+            answer => answer?,
+        };
         Ok(session::read_list(&sessions, &clients))
     }
 
