@@ -46,6 +46,16 @@ pictures: test-tools assets tests/node_modules/.stamp ## The pictures of the REA
 	$(CARGO) build --locked
 	cd tests && node --test browser/pictures.mjs
 
+# PREFIX, DESTDIR and BIN are explained in deploy/install.
+export BIN PREFIX DESTDIR SYSCONFDIR
+
+.PHONY: install uninstall
+install: ## Install what `make build` built: binary, man page, completions, units, user. As root, or for yourself
+	@deploy/install install
+
+uninstall: ## Take it away again; sessions, configuration and state stay
+	@deploy/install uninstall
+
 .PHONY: assets
 assets: static/dist/manifest.tsv ## The browser's files, which the binary embeds
 

@@ -120,10 +120,10 @@ function browserPath() {
 }
 
 /** One browser a test file; `--no-sandbox` because CI runs as root. */
-export const launch = (options = {}) => chromium.launch({
+export const launch = ({ args = [], ...options } = {}) => chromium.launch({
   ...options,
   executablePath: browserPath(),
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', ...args,
     // Pages that were put in by a test count as foreign to loopback.
     ...(PAGES ? ['--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets'] : [])],
 });

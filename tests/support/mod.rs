@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a failed step is a failed test
 
 pub mod attach;
+pub mod browser;
+pub mod machine;
 pub mod noise;
 pub mod picture;
 pub mod process;
@@ -17,6 +19,8 @@ pub mod viewer;
 pub mod xterm;
 
 pub use attach::BareAttach;
+pub use browser::Browser;
+pub use machine::Machine;
 pub use picture::Picture;
 pub use scene::Scene;
 pub use service::Service;
