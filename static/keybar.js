@@ -12,7 +12,7 @@ const REPEAT = 60;
 
 /** [what it does, its label, its name where the label is none]; what scrolls out of sight first stands last. */
 const KEYS = [
-  ['Escape', 'Esc', 'Escape'], ['Tab', 'Tab'], ['ctrl', 'Ctrl'], ['alt', 'Alt'],
+  ['Escape', 'Esc'], ['Tab', 'Tab'], ['ctrl', 'Ctrl'], ['alt', 'Alt'],
   ['ArrowLeft', '←', 'Left'], ['ArrowDown', '↓', 'Down'], ['ArrowUp', '↑', 'Up'], ['ArrowRight', '→', 'Right'],
   ['compose', 'Text', 'Write a text'], ['paste', 'Paste'], ['PageUp', 'PgUp', 'Page up'], ['PageDown', 'PgDn', 'Page down'],
   ['Home', 'Home'], ['End', 'End'], ['|', '|', 'Bar'], ['/', '/', 'Slash'], ['-', '-', 'Minus'], ['~', '~', 'Tilde'],

@@ -1,0 +1,97 @@
+// What axe finds on every page and in every state, dark and light, wide and narrow: nothing serious.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { BROKEN, close, Muxview, open, PROMPT, see, stage, state } from './support.mjs';
+
+const on = stage(['main', 'other']);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Nothing serious or critical may be found now; `where` says what was looked at. */
+async function sound(page, where) {
+  if (!await page.evaluate(() => 'axe' in window)) await page.evaluate(axe); // not a script of the page: its policy allows none
+  const { violations } = await page.evaluate(() => window.axe.run(document, {
+    resultTypes: ['violations'],
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  }));
+  const found = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .flatMap(({ id, help, nodes }) => nodes.map(({ html, failureSummary }) => `${where}: ${id}: ${help}\n${html}\n${failureSummary}`));
+  assert.deepEqual(found, []);
+}
+
+const LOOKS = {
+  'light, wide': { colorScheme: 'light' },
+  'dark, wide': { colorScheme: 'dark' },
+  'light, phone': { colorScheme: 'light', viewport: { width: 320, height: 640 }, hasTouch: true },
+  'dark, phone': { colorScheme: 'dark', viewport: { width: 320, height: 640 }, hasTouch: true },
+};
+
+test('axe finds what is wrong', async () => {
+  const page = await open(on.browser, on.muxview.url);
+  await page.getByRole('link', { name: 'main' }).waitFor();
+  await page.evaluate(() => document.querySelector('main').append(Object.assign(document.createElement('button'), { className: 'main' })));
+  await assert.rejects(sound(page, 'spoilt'), /button-name/);
+  await close(page);
+});
+
+for (const [look, options] of Object.entries(LOOKS)) {
+  test(`the list, its questions and its settings: ${look}`, async () => {
+    const page = await open(on.browser, on.muxview.url, options);
+    await page.getByRole('link', { name: 'main' }).waitFor();
+    await sound(page, 'list');
+    await page.getByRole('button', { name: 'End main' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).waitFor();
+    await sound(page, 'end a session');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor();
+    await sound(page, 'settings of the list');
+    await close(page);
+  });
+
+  test(`a session, open, lost, ended, and its settings: ${look}`, async () => {
+    const name = `axe-${look.replace(/\W+/g, '-')}`;
+    on.tmux.start(name);
+    on.tmux.run('new-window', '-d', '-t', `=${name}:`);
+    const page = await open(on.browser, on.muxview.page(name), { ...options, expected: BROKEN });
+    await see(page, PROMPT);
+    await state(page, 'open');
+    // Text in all its colours, as far as they are for text.
+    const colours = options.colorScheme === 'dark' ? '31 32 33 34 35 36 37 90 91 92 93 94 95 96 97' : '30 31 32 33 34 35 36 90 91 92 93 94 95 96';
+    on.tmux.run('send-keys', '-t', `=${name}:`, `clear; for c in ${colours}; do printf "\\033[\${c}mc$c "; done; echo; echo done-$((1+1))`, 'Enter');
+    await see(page, /^done-2/);
+    await sound(page, 'open');
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor();
+    await sound(page, 'settings');
+    await page.getByLabel('Screen reader mode').check();
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.locator('.xterm-accessibility').waitFor({ state: 'attached' });
+    await sound(page, 'screen reader mode');
+
+    const { address } = on.muxview;
+    await on.muxview.end('SIGKILL');
+    await page.getByRole('button', { name: 'Try now' }).waitFor();
+    await sound(page, 'reconnecting');
+    on.muxview = await Muxview.start(on.tmux, { listen: address });
+    await state(page, 'open');
+    on.tmux.run('kill-session', '-t', `=${name}`);
+    await page.getByRole('heading', { name: 'has ended' }).waitFor();
+    await sound(page, 'ended');
+    await close(page);
+  });
+
+  test(`signed out: ${look}`, async () => {
+    const own = await Muxview.start(on.tmux, { auth: 'token' });
+    const bare = Object.assign(own, { url: own.url.replace(/#.*/, '') });
+    for (const [where, url] of [['list', bare.url], ['session', bare.page('main')]]) {
+      const page = await open(on.browser, url, { ...options, expected: /status of 401|WebSocket/ });
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+      await sound(page, `signed out: ${where}`);
+      await close(page);
+    }
+    await own.end();
+  });
+}
