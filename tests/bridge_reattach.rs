@@ -6,6 +6,7 @@ mod support;
 #[path = "support/watcher.rs"]
 mod watcher;
 
+use muxview::config::limits::DETACHES;
 use muxview::viewer::{End, Output};
 use support::Tmux;
 use watcher::{Bench, SPECTATOR, Watcher, driver};
@@ -150,6 +151,33 @@ async fn a_client_that_is_thrown_out_again_and_again_is_noticed_but_not_hammered
         .await;
     tmux.cmd(&["set-hook", "-gu", "client-attached"]);
     watcher.shows("$").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_detached_again_and_again_is_backed_off_from_soon() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    watcher.shows("$").await;
+    // Long enough for a picture each time, which alone is no success.
+    let hook = "run-shell -b 'sleep 0.15; tmux detach-client -s main || :'";
+    tmux.cmd(&["set-hook", "-g", "client-attached", hook]);
+    let before = watcher.frames();
+    tmux.cmd(&["detach-client", "-s", "main"]);
+    watcher
+        .follow("a notice", |watcher| {
+            let told = |output: &Output| matches!(output, Output::Notice(text) if !text.is_empty());
+            watcher.outputs.iter().any(told)
+        })
+        .await;
+    let attaches = watcher.frames() - before;
+    assert!(
+        (DETACHES as usize..3 * DETACHES as usize).contains(&attaches),
+        "{attaches}"
+    );
+    tmux.cmd(&["set-hook", "-gu", "client-attached"]);
+    watcher.types("echo ba''ck\r").await;
+    watcher.shows("\nback").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,7 @@ use crate::terminal::{Generation, Size, Widths};
 use crate::tmux::{self, Event, Server, SessionId, Status};
 use handle::{End, Ends, Handle, Label, Shared, State};
 use presence::Presence;
-use reattach::{Alive, Reattach, Step};
+use reattach::{Alive, Loss, Reattach, Step};
 use sizing::Plan;
 use slot::Slot;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ use typing::Typing;
 enum Lost {
     /// The client ended, for whatever reason.
     Ended,
+    /// tmux detached it.
+    Detached,
     /// It shows another session, or did (which, if it is known), or tmux does not know it.
     Strayed(Option<SessionId>),
     /// The terminal could not take what tmux wrote.
@@ -177,14 +179,15 @@ impl Bridge {
                 Step::Attach => match self.attach(now).await {
                     Lost::Idle => break self.end(None),
                     Lost::Stopped => break self.end(Some(End::ShuttingDown)),
-                    Lost::Ended => self.lost(),
+                    Lost::Ended => self.lost(Loss::Other),
+                    Lost::Detached => self.lost(Loss::Detached),
                     Lost::Strayed(session) => {
                         self.strayed = session;
-                        self.lost();
+                        self.lost(Loss::Other);
                     }
                     Lost::Panicked => {
                         tracing::error!(session = %self.state.session.name, "the terminal failed on what tmux wrote; attaching anew");
-                        self.lost();
+                        self.lost(Loss::Other);
                     }
                 },
                 Step::Ask => {
@@ -202,14 +205,14 @@ impl Bridge {
                 },
                 Step::Over(end) => break self.end(Some(end)),
                 // Only an attach that is under way is stayed with, and that is awaited above.
-                Step::Stay => self.lost(),
+                Step::Stay => self.lost(Loss::Other),
             }
         }
     }
 
-    fn lost(&mut self) {
+    fn lost(&mut self, loss: Loss) {
         metrics::counter!("muxview_reattaches_total").increment(1);
-        self.reattach.ended(now(), jitter());
+        self.reattach.ended(loss, now(), jitter());
     }
 
     /// Attaches and stays until that is over.

@@ -4,7 +4,9 @@
 //! exist?", the time, jitter. Out: [`Step`], and whether people should be told. It must not know
 //! ptys, tasks, clocks or randomness. Only the end of the session (or of its server) is final.
 
-use crate::config::limits::{FAILURES_TOLD, LASTING, RETRY, SHORT_LIVES};
+use crate::config::limits::{
+    DETACHES, FAILURES_TOLD, LASTING, RETRY, SHORT_LIVES, SHORT_LIVES_RETRY,
+};
 use crate::viewer::End;
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,15 @@ pub enum Alive {
     Unknown,
 }
 
+/// How an attach ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// tmux detached it: somebody's key or command, or a hook that does so each time.
+    Detached,
+    /// Anything else.
+    Other,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// To attach at this time (none: at once).
@@ -60,6 +71,8 @@ pub struct Reattach {
     failures: u32,
     /// Attaches in a row that had a picture and did not last.
     short: u32,
+    /// Those of them in a row that tmux detached.
+    detached: u32,
     started: Option<Instant>,
 }
 
@@ -77,6 +90,7 @@ impl Reattach {
             phase: Phase::Due(None),
             failures: 0,
             short: 0,
+            detached: 0,
             started: None,
         }
     }
@@ -110,20 +124,23 @@ impl Reattach {
     }
 
     /// The attach ended, or could not be made. `jitter` is a draw from 0..1.
-    pub fn ended(&mut self, now: Instant, jitter: f64) {
+    pub fn ended(&mut self, loss: Loss, now: Instant, jitter: f64) {
         let started = self.started.unwrap_or(now);
+        let lasted = now.saturating_duration_since(started) >= LASTING;
         if self.phase != Phase::Live {
             self.failures = self.failures.saturating_add(1);
-        } else if now.saturating_duration_since(started) >= LASTING {
-            self.short = 0;
+        } else if lasted {
+            (self.short, self.detached) = (0, 0);
         } else {
             self.short = self.short.saturating_add(1);
         }
-        let attach = match self.strikes() {
-            // At once, but not in a busy loop.
-            0 => now.max(started + RETRY.0),
-            strikes => now + backoff(strikes, jitter),
-        };
+        if loss == Loss::Other {
+            self.detached = 0;
+        } else if !lasted {
+            self.detached = self.detached.saturating_add(1);
+        }
+        // At once, but not in a busy loop.
+        let attach = (now + self.wait(jitter)).max(started + RETRY.0);
         self.phase = Phase::Lost { ask: now, attach };
     }
 
@@ -138,7 +155,7 @@ impl Reattach {
             Alive::NoServer => Phase::Gone(End::ServerEnded),
             Alive::Unknown => {
                 self.failures = self.failures.saturating_add(1);
-                let again = now + backoff(self.strikes(), jitter);
+                let again = now + self.wait(jitter);
                 Phase::Lost {
                     ask: again,
                     attach: again,
@@ -151,18 +168,30 @@ impl Reattach {
     /// is nothing to tell.
     #[must_use]
     pub fn troubled(&self) -> bool {
-        self.phase != Phase::Live && self.strikes() >= FAILURES_TOLD
+        let (strikes, short) = self.strikes();
+        self.phase != Phase::Live && strikes.max(short) >= FAILURES_TOLD
     }
 
-    /// How often in a row it went wrong: a picture is not success yet, or a hook that throws every
-    /// client out would have us come back for ever.
-    fn strikes(&self) -> u32 {
-        self.failures.max(self.short.saturating_sub(SHORT_LIVES))
+    /// How often in a row it went wrong, and how many more attaches than may were short-lived: a
+    /// picture is not success yet, or a hook that throws every client out would have us come back
+    /// for ever.
+    fn strikes(&self) -> (u32, u32) {
+        let detached = self.detached.saturating_sub(DETACHES);
+        let short = self.short.saturating_sub(SHORT_LIVES);
+        (self.failures.max(detached), short)
+    }
+
+    fn wait(&self, jitter: f64) -> Duration {
+        let (strikes, short) = self.strikes();
+        backoff(strikes, jitter).max(backoff(short, jitter).min(SHORT_LIVES_RETRY))
     }
 }
 
 /// The wait after so many failures in a row: doubling, between half of it and all of it.
 fn backoff(failures: u32, jitter: f64) -> Duration {
+    if failures == 0 {
+        return Duration::ZERO;
+    }
     let doublings = failures.saturating_sub(1).min(16);
     let whole = RETRY.0.saturating_mul(1 << doublings).min(RETRY.1);
     whole.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
@@ -186,7 +215,7 @@ mod tests {
         assert_eq!(reattach.step(now), Step::Stay);
         assert!(!reattach.live());
         let killed = now + ms(1000);
-        reattach.ended(killed, 1.0);
+        reattach.ended(Loss::Other, killed, 1.0);
         assert_eq!(reattach.step(killed), Step::Ask);
         reattach.answered(Alive::Yes, killed, 1.0);
         assert_eq!(reattach.step(killed), Step::Attach);
@@ -198,18 +227,18 @@ mod tests {
         let mut reattach = Reattach::new();
         reattach.started(now);
         reattach.live();
-        reattach.ended(now + ms(5), 0.0);
+        reattach.ended(Loss::Other, now + ms(5), 0.0);
         reattach.answered(Alive::Yes, now + ms(6), 0.0);
         assert_eq!(reattach.step(now + ms(6)), Step::Wait(now + RETRY.0));
         assert_eq!(reattach.step(now + RETRY.0), Step::Attach);
     }
 
     /// One attach that has a picture and ends after `life`. Gives how long the next one waits.
-    fn lives(reattach: &mut Reattach, now: &mut Instant, life: Duration) -> Duration {
+    fn lives(reattach: &mut Reattach, loss: Loss, now: &mut Instant, life: Duration) -> Duration {
         reattach.started(*now);
         reattach.live();
         *now += life;
-        reattach.ended(*now, 1.0);
+        reattach.ended(loss, *now, 1.0);
         reattach.answered(Alive::Yes, *now, 1.0);
         let ended = *now;
         if let Step::Wait(until) = reattach.step(*now) {
@@ -220,22 +249,45 @@ mod tests {
 
     #[test]
     fn a_storm_of_short_lives_is_backed_off_from_and_told() {
+        for (loss, free, longest) in [
+            (Loss::Other, SHORT_LIVES, SHORT_LIVES_RETRY),
+            (Loss::Detached, DETACHES, RETRY.1),
+        ] {
+            let mut now = Instant::now();
+            let mut reattach = Reattach::new();
+            for _ in 0..free {
+                let wait = lives(&mut reattach, loss, &mut now, ms(150));
+                assert_eq!(wait, Duration::ZERO, "{loss:?}");
+            }
+            assert!(!reattach.troubled());
+            for strike in 0..20 {
+                let wait = lives(&mut reattach, loss, &mut now, ms(150));
+                assert_eq!(wait, longest.min(RETRY.0 * (1 << strike)), "{loss:?}");
+            }
+            assert!(reattach.troubled());
+            reattach.started(now);
+            reattach.live();
+            assert!(!reattach.troubled(), "there is a picture now");
+            for life in [LASTING, ms(150)] {
+                let wait = lives(&mut reattach, loss, &mut now, life);
+                assert_eq!(wait, Duration::ZERO, "{loss:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_kill_among_detaches_begins_the_count_anew() {
         let mut now = Instant::now();
         let mut reattach = Reattach::new();
-        for _ in 0..SHORT_LIVES {
-            assert_eq!(lives(&mut reattach, &mut now, ms(150)), Duration::ZERO);
+        for life in 0..4 * DETACHES {
+            let loss = if life % DETACHES == 0 {
+                Loss::Other
+            } else {
+                Loss::Detached
+            };
+            let wait = lives(&mut reattach, loss, &mut now, ms(150));
+            assert_eq!(wait, Duration::ZERO);
         }
-        assert!(!reattach.troubled());
-        for strike in 0..20 {
-            let wait = lives(&mut reattach, &mut now, ms(150));
-            assert_eq!(wait, RETRY.1.min(RETRY.0 * (1 << strike)));
-        }
-        assert!(reattach.troubled());
-        reattach.started(now);
-        reattach.live();
-        assert!(!reattach.troubled(), "there is a picture now");
-        assert_eq!(lives(&mut reattach, &mut now, LASTING), Duration::ZERO);
-        assert_eq!(lives(&mut reattach, &mut now, ms(150)), Duration::ZERO);
     }
 
     #[test]
@@ -248,7 +300,7 @@ mod tests {
             let mut reattach = Reattach::new();
             reattach.started(now);
             reattach.live();
-            reattach.ended(now, 0.0);
+            reattach.ended(Loss::Other, now, 0.0);
             reattach.answered(alive, now, 0.0);
             assert_eq!(reattach.step(now), Step::Over(end));
         }
@@ -261,7 +313,7 @@ mod tests {
         for failure in 1..=3 {
             assert!(!reattach.troubled());
             reattach.started(now);
-            reattach.ended(now, 1.0);
+            reattach.ended(Loss::Other, now, 1.0);
             assert_eq!(reattach.step(now), Step::Ask);
             reattach.answered(Alive::Yes, now, 1.0);
             let wait = RETRY.0 * (1 << (failure - 1));
@@ -281,7 +333,7 @@ mod tests {
         let mut reattach = Reattach::new();
         reattach.started(now);
         reattach.live();
-        reattach.ended(now, 1.0);
+        reattach.ended(Loss::Other, now, 1.0);
         reattach.answered(Alive::Unknown, now, 1.0);
         assert_eq!(reattach.step(now), Step::Wait(now + RETRY.0));
         assert_eq!(reattach.step(now + RETRY.0), Step::Ask);
@@ -289,7 +341,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_wait_stays_in_bounds(failures in 0u32..u32::MAX, jitter in -1.0f64..2.0) {
+        fn the_wait_stays_in_bounds(failures in 1u32..u32::MAX, jitter in -1.0f64..2.0) {
             let wait = backoff(failures, jitter);
             prop_assert!(wait >= RETRY.0 / 2 && wait <= RETRY.1);
         }

@@ -128,9 +128,13 @@ pub const RESIZE_TIMEOUT: Duration = Duration::from_millis(100);
 pub const RESIZE_INTERVAL: Duration = Duration::from_millis(100);
 /// How long an attach lives before the ones before it that did not are forgotten.
 pub const LASTING: Duration = Duration::from_secs(5);
-/// Attaches in a row that may live shorter and are replaced at once: a swarm of kills goes unnoticed,
-/// a hook that throws every client out is backed off from within a quarter of a minute.
+/// Attaches in a row that may live shorter and are replaced at once: a swarm of kills goes unnoticed.
 pub const SHORT_LIVES: u32 = 64;
+/// The longest wait after more of them: somebody would have to kill each one.
+pub const SHORT_LIVES_RETRY: Duration = Duration::from_millis(500);
+/// The same for attaches that tmux detaches: a hook that throws every client out is backed off from
+/// within a few seconds, and as far as from anything else that fails.
+pub const DETACHES: u32 = 8;
 /// Failed attempts to attach in a row before people are told.
 pub const FAILURES_TOLD: u32 = 3;
 

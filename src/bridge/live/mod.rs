@@ -348,6 +348,9 @@ impl Live<'_> {
             let ended = ended.unwrap_or_else(|_| Ended::Other("not in time".to_owned()));
             tracing::info!(session = %self.bridge.state.session.name, "{ended}");
             self.bridge.cause = Some(ended.to_string());
+            if ended == Ended::Detached {
+                return Lost::Detached;
+            }
         }
         lost
     }
