@@ -12,6 +12,7 @@ import { hidePanel, showPanel } from './panel.js';
 import { Screen } from './screen.js';
 import * as settings from './settings.js';
 import { settingsButtons } from './settings-buttons.js';
+import { Windows } from './windows.js';
 import { KEY_PREFIX, MESSAGE_BYTES, PROTOCOL, say } from './wire.js';
 
 /** How long a size must differ from the window's before taking it is offered, and how long after a
@@ -104,6 +105,10 @@ const connection = new Connection({
 });
 
 const caption = new Caption(connection);
+const windows = new Windows(document.getElementById('windows'), {
+  act: (what, id) => connection.send(say.window(what, id)) || caption.refuse(),
+  done: () => screen.focus(),
+});
 const ending = new Ending(join);
 
 /** Connects anew, to another address if one is given. */
@@ -125,6 +130,7 @@ const hear = {
     role = message.role;
     roleMark.hidden = role !== 'view';
     screen.typing = role !== 'view';
+    windows.drives = role !== 'view';
     hand?.then(({ show }) => show());
     hear.session(message.session);
     // What changed while the handshake was under way.
@@ -173,6 +179,10 @@ const hear = {
       }),
     );
   },
+  windows(message) {
+    windows.show(message);
+    screen.status = message.status;
+  },
   bell() {
     if (!settings.get('bell')) return;
     caption.rang = document.hidden || !document.hasFocus();
@@ -180,7 +190,7 @@ const hear = {
     void page.offsetWidth; // so that the flash starts again
     page.classList.add('rings');
   },
-  notice: ({ text }) => caption.notice(text ?? ''),
+  notice: ({ text = '', passing }) => (passing ? caption.mention(text) : caption.notice(text)),
 };
 
 async function copy(text) {

@@ -5,6 +5,7 @@ import { Terminal } from './xterm.mjs';
 import { FitAddon } from './addon-fit.mjs';
 import { Unicode11Addon } from './addon-unicode11.mjs';
 import { WebLinksAddon } from './addon-web-links.mjs';
+import { Crop } from './crop.js';
 import { keepLook, look } from './look.js';
 import { keepSelection, whileSelecting } from './selection.js';
 import * as settings from './settings.js';
@@ -23,6 +24,7 @@ export class Screen {
   term;
 
   #box;
+  #crop;
   #fit = new FitAddon();
   #next = null; // the grid of the next frame
   #due = null; // the grid of the frame that is being parsed
@@ -72,6 +74,7 @@ export class Screen {
     term.onBinary((text) => onInput(Uint8Array.from(text, (c) => c.charCodeAt(0)), false));
 
     whileSelecting(box, term, (selecting) => this.hold(selecting));
+    this.#crop = new Crop(term, () => this.#arrange());
     this.#arrange();
     this.#onLayout = onLayout;
     this.#onWanted = onWanted;
@@ -132,6 +135,11 @@ export class Screen {
     const due = this.#due;
     this.#due = null;
     if (due) this.term.resize(due.cols, due.rows);
+  }
+
+  /** Where tmux's status line is. */
+  set status(status) {
+    this.#crop.status = status;
   }
 
   /** Whether keys reach `onInput` at all. */
@@ -195,7 +203,8 @@ export class Screen {
     const { options } = this.term;
     const shown = options.fontSize;
     options.fontSize = this.#usualFont();
-    const { cols, rows } = this.#fit.proposeDimensions() ?? {};
+    const { cols, rows: shownRows } = this.#fit.proposeDimensions() ?? {};
+    const rows = shownRows + this.#crop.rows;
     options.fontSize = shown;
     if (!(cols > 0 && rows > 0 && this.#box.clientWidth > 0)) this.wanted = null;
     // The same object as long as it is the same size.
@@ -226,7 +235,7 @@ export class Screen {
   #ratio() {
     const grid = this.term.element.querySelector('.xterm-screen');
     const width = this.#box.clientWidth / grid.offsetWidth;
-    return this.#device !== 'desk' ? width : Math.min(width, this.#box.clientHeight / grid.offsetHeight);
+    return this.#device !== 'desk' ? width : Math.min(width, this.#box.clientHeight / (grid.offsetHeight * this.#crop.share));
   }
 }
 

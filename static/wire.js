@@ -49,6 +49,8 @@ export const say = Object.freeze({
   ack: (bytes) => JSON.stringify({ type: 'ack', bytes }),
   /** @param {boolean} visible */
   visible: (visible) => JSON.stringify({ type: 'visible', visible }),
+  /** @param {'select' | 'new' | 'close' | 'zoom'} what @param {string} [id] of the window */
+  window: (what, id) => JSON.stringify({ type: 'window', do: what, id }),
   repaint: () => JSON.stringify({ type: 'repaint' }),
   /** @param {number} id */
   ping: (id) => JSON.stringify({ type: 'ping', id }),
