@@ -14,7 +14,10 @@ const PURE: &[&str] = &[
     "src/bridge/sizing.rs",
     "src/bridge/windows.rs",
     "src/tmux/control_parser.rs",
+    "src/service/handoff/state.rs",
     "src/tmux/name.rs",
+    "src/web/carried.rs",
+    "src/web/tape.rs",
 ];
 
 const IMPURE: &[&str] = &[

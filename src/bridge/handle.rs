@@ -28,6 +28,19 @@ pub struct Join {
     pub visible: bool,
     /// It was here before: claims a size only if nobody else does.
     pub resume: bool,
+    /// Somebody outside decided the size when it was here: no driver claims one until one acts.
+    pub outvoted: bool,
+}
+
+/// Where a driver stands among the others, for whoever seats it next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The size it asks for.
+    pub size: Option<Size>,
+    /// When it acted last, counted in acts; 0: it did not.
+    pub acted: u64,
+    /// Somebody outside decides the size.
+    pub outvoted: bool,
 }
 
 /// The bridge is over; nothing more is delivered.
@@ -203,9 +216,13 @@ impl Handle {
                     size,
                     visible,
                     resume,
+                    outvoted,
                     ..
                 } = join;
                 roster.sizing.joined(id, size, visible, resume);
+                if outvoted {
+                    roster.sizing.outvoted();
+                }
             } else {
                 roster.view += 1;
             }
@@ -267,6 +284,12 @@ impl Seat {
     /// What to show. It ends (its sender is dropped) only after a state with `ended` set.
     pub const fn state(&mut self) -> &mut watch::Receiver<Arc<State>> {
         &mut self.state
+    }
+
+    /// Where it stands among the drivers.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.shared.roster().sizing.standing(self.id)
     }
 
     /// The way to type, if this viewer may.

@@ -225,7 +225,11 @@ impl Bridge {
             self.heard(event);
         }
         let id = self.state.session.id;
-        if self.ends.shared.roster().sizing.wish().is_none() {
+        let (wish, plan) = {
+            let sizing = &self.ends.shared.roster().sizing;
+            (sizing.wish(), sizing.plan())
+        };
+        if wish.is_none() || plan.is_none() {
             let size = self.server.window_size(id);
             match unless_stopped(&self.ends.shared, &mut self.beat, size).await {
                 Ok(Ok(size)) => self.ends.shared.roster().sizing.window(size),

@@ -6,6 +6,7 @@
 //!
 //! A size from tmux is always the *pty* size that shows the whole window (status lines included).
 
+use super::handle::Standing;
 use crate::config::SizePolicy;
 use crate::terminal::Size;
 use crate::viewer::ViewerId;
@@ -82,6 +83,27 @@ impl Sizing {
         if size.is_some() && visible && !resume {
             self.act(id);
         }
+    }
+
+    /// Somebody outside decides the size, as another process of ours found: nothing is claimed
+    /// until a driver acts.
+    pub fn outvoted(&mut self) {
+        if self.applied.is_none() && self.acts == 0 {
+            self.verdict = Verdict::Outvoted;
+        }
+    }
+
+    /// Where a driver stands.
+    #[must_use]
+    pub fn standing(&self, id: ViewerId) -> Standing {
+        let outvoted = matches!(self.verdict, Verdict::Outvoted | Verdict::Refused(_));
+        self.drivers
+            .get(&id)
+            .map_or_else(Standing::default, |ask| Standing {
+                size: ask.size,
+                acted: ask.acted,
+                outvoted,
+            })
     }
 
     /// A driver left.

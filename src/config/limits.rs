@@ -166,6 +166,9 @@ pub const ANSWER_BYTES: usize = 16 * 1024;
 /// Bytes of input a socket takes in while the session takes none; then it stops reading, and the
 /// viewer's own sending waits.
 pub const INPUT_AHEAD_BYTES: usize = 256 * 1024;
+/// Bytes kept of a message that is not whole yet, for a handoff: the largest one, and the headers of
+/// its parts.
+pub const TAPE_BYTES: usize = MESSAGE_BYTES + 256 * 1024;
 /// Answers to `ping` waiting for a viewer that does not read; older ones are dropped.
 pub const PONGS: usize = 16;
 /// How long a closed socket may take to say goodbye.
@@ -219,5 +222,20 @@ pub const NOTSENT_BYTES: u32 = 64 * 1024;
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Signs of life within the time the service manager allows: three may go missing.
 pub const PULSES: u32 = 4;
+/// Bytes carried for all viewers together in a handoff: what they have not taken yet, above all.
+/// Past it, viewers are closed and come back by themselves.
+pub const HANDOFF_BYTES: usize = 512 * 1024 * 1024;
+/// Bytes carried for one viewer: what may be on its way to it and from it, each once.
+pub const SEAT_BYTES: usize = 32 * 1024 * 1024;
+/// How long requests in progress may take to end before viewers are handed over.
+pub const REQUESTS_END: Duration = Duration::from_millis(1500);
+/// How long viewers may take to be frozen, the delivery of their input included.
+pub const FREEZE: Duration = Duration::from_millis(1500);
+/// How long `muxview check` of the next image may take.
+pub const CHECK: Duration = Duration::from_secs(10);
+/// How long the service manager may take to read what was sent to it.
+pub const STORED: Duration = Duration::from_millis(500);
+/// Descriptors in one message to the service manager; the kernel takes at most 253.
+pub const DESCRIPTORS_PER_MESSAGE: usize = 200;
 /// From SIGTERM to exit.
 pub const SHUTDOWN: Duration = Duration::from_secs(5);

@@ -73,8 +73,20 @@ impl Places {
 
     /// Waits until every connection that had a seat is gone.
     pub(super) async fn empty(&self) {
+        self.at_most(0).await;
+    }
+
+    /// Waits until no more connections have a seat than these. Cancel-safe.
+    pub(super) async fn at_most(&self, connections: usize) {
+        let connections = u32::try_from(connections).unwrap_or(u32::MAX);
+        let free = self.all.saturating_sub(connections);
         // Never closed, so an error cannot be.
-        let _ = self.seats.acquire_many(self.all).await;
+        let _ = self.seats.acquire_many(free).await;
+    }
+
+    /// A seat for one that another process accepted, if there is one.
+    pub(super) fn seat(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.seats).try_acquire_owned().ok()
     }
 
     /// The next place there is. Cancel-safe.
@@ -116,8 +128,8 @@ fn descriptors() -> usize {
     })
 }
 
-/// Accepts until the service stops.
-pub(super) async fn accept(listener: Listener, entry: Entry) {
+/// Accepts until the service stops; then gives the listener back, which may go on elsewhere.
+pub(super) async fn accept(listener: Listener, entry: Entry) -> Listener {
     let mut beat = entry.pulse.beat(format!("the listener {listener}"));
     while careful(accept_all(&listener, &entry, &mut beat))
         .await
@@ -125,6 +137,7 @@ pub(super) async fn accept(listener: Listener, entry: Entry) {
     {
         sleep(ACCEPT_PAUSE).await;
     }
+    listener
 }
 
 async fn accept_all(listener: &Listener, entry: &Entry, beat: &mut Beat) {

@@ -93,7 +93,7 @@ pub(super) enum Listener {
     Unix {
         listener: UnixListener,
         /// The file we made for it, which goes when it goes.
-        _made: Option<Made>,
+        made: Option<Made>,
     },
 }
 
@@ -116,6 +116,13 @@ impl Made {
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let found = std::fs::symlink_metadata(path)?;
     Ok((found.dev(), found.ino()))
+}
+
+impl Made {
+    /// Leaves the file to whoever listens there next.
+    fn keep(mut self) {
+        self.path.clear();
+    }
 }
 
 impl Drop for Made {
@@ -164,10 +171,23 @@ impl Listener {
             // Whoever made the file keeps it.
             return Ok(Self::Unix {
                 listener,
-                _made: None,
+                made: None,
             });
         }
         TcpListener::from_std(descriptor.into()).map(Self::Tcp)
+    }
+
+    /// Takes it out of this process's event loop; its file stays.
+    pub(super) fn into_descriptor(self) -> io::Result<OwnedFd> {
+        Ok(match self {
+            Self::Tcp(listener) => listener.into_std()?.into(),
+            Self::Unix { listener, made } => {
+                if let Some(made) = made {
+                    made.keep();
+                }
+                listener.into_std()?.into()
+            }
+        })
     }
 
     /// Where it really listens, for TCP.
@@ -241,7 +261,7 @@ fn bind_unix(listen: &Listen, unix: &UnixListen) -> Result<Listener, Error> {
     std::fs::set_permissions(path, permissions).map_err(other)?;
     Ok(Listener::Unix {
         listener: socket.listen(BACKLOG).map_err(other)?,
-        _made: Some(made),
+        made: Some(made),
     })
 }
 
@@ -325,14 +345,68 @@ fn failed(listen: &Listen, cause: io::Error) -> Error {
     }
 }
 
-/// What the service manager passed: what is served, and what an earlier process of ours had it
-/// keep, which is nothing to listen on.
-pub(super) fn passed() -> Result<(Vec<Listener>, Vec<Passed>), Error> {
-    let passed = passed::take().map_err(Error::Passing)?;
-    let (mut listeners, mut kept, mut useless) = (vec![], vec![], None);
+/// A listener and what it is called: by whoever passed it, or after where we opened it.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) listener: Listener,
+}
+
+/// What an open one of ours is called: all that its configuration says.
+fn called(listen: &Listen) -> String {
+    match listen {
+        Listen::Tcp { .. } => format!("{}{listen}", passed::OURS),
+        Listen::Unix(UnixListen { mode, group, .. }) => {
+            let group = group.as_deref().unwrap_or_default();
+            format!("{}{listen},mode={mode:o},group={group}", passed::OURS)
+        }
+    }
+}
+
+/// Listens where the configuration says; with what the image before this one had open there, so
+/// that nobody who connects meanwhile is refused.
+pub(super) async fn open(listen: &[Listen], left: Vec<Passed>) -> Result<Vec<Named>, Error> {
+    let mut left = left;
+    let mut listeners = vec![];
+    for listen in listen {
+        let name = called(listen);
+        let same = left.iter().position(|passed| passed.name == name);
+        let adopted = same.map(|at| Listener::adopt(left.remove(at).descriptor));
+        let listener = match (adopted, listen) {
+            (Some(Ok(Listener::Unix { listener, .. })), Listen::Unix(unix)) => Listener::Unix {
+                listener,
+                made: Made::at(&unix.path).ok(),
+            },
+            (Some(Ok(listener)), _) => listener,
+            _ => Listener::bind(listen).await?,
+        };
+        listeners.push(Named { name, listener });
+    }
+    Ok(listeners)
+}
+
+/// What was passed, by what it is for.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// The service manager's sockets.
+    pub(super) listeners: Vec<Named>,
+    /// Listeners of ours that the image before this one had open.
+    pub(super) ours: Vec<Passed>,
+    /// What an earlier process of ours left, which is nothing to listen on.
+    pub(super) kept: Vec<Passed>,
+}
+
+/// Sorts what was passed.
+pub(super) fn sort(passed: Vec<Passed>) -> Result<Sorted, Error> {
+    let mut sorted = Sorted::default();
+    let mut useless = None;
     for Passed { name, descriptor } in passed {
         if passed::KEPT.contains(&name.as_str()) {
-            kept.push(Passed { name, descriptor });
+            sorted.kept.push(Passed { name, descriptor });
+            continue;
+        }
+        if name.starts_with(passed::OURS) {
+            sorted.ours.push(Passed { name, descriptor });
             continue;
         }
         // What is called otherwise than it is should not be is served all the same: it was put
@@ -340,7 +414,7 @@ pub(super) fn passed() -> Result<(Vec<Listener>, Vec<Passed>), Error> {
         match Listener::adopt(descriptor) {
             Ok(listener) => {
                 tracing::info!(name, at = %listener, "listening on a socket that was passed");
-                listeners.push(listener);
+                sorted.listeners.push(Named { name, listener });
             }
             Err(cause) => {
                 let error = Error::Passed { name, cause };
@@ -351,8 +425,8 @@ pub(super) fn passed() -> Result<(Vec<Listener>, Vec<Passed>), Error> {
     }
     match useless {
         // Not what the administrator meant: listening elsewhere instead would hide it.
-        Some(error) if listeners.is_empty() => Err(error),
-        _ => Ok((listeners, kept)),
+        Some(error) if sorted.listeners.is_empty() => Err(error),
+        _ => Ok(sorted),
     }
 }
 

@@ -2,6 +2,7 @@
 //! running [`Service`]. It must not know what is asked of it over HTTP.
 
 mod accept;
+mod handoff;
 mod listen;
 pub mod log;
 mod notify;
@@ -19,9 +20,10 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::config::limits::{SHUTDOWN, TMUX_TIMEOUT};
+use crate::config::limits::{FREEZE, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT};
 use crate::config::{Auth, Config, Place, Tmux};
 use crate::directory::{Address, Directory};
 use crate::hub::Hub;
@@ -30,11 +32,17 @@ use crate::terminal::Widths;
 use crate::tmux::{self, NewSession, SessionName, Status};
 use crate::web::access::Access;
 use crate::web::presence::Presence;
+use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
 use crate::web::{App, Parts};
 use accept::{Entry, Places};
-use listen::Listener;
+use handoff::Inherited;
+use handoff::image::{self, Image};
+use handoff::store;
+use listen::{Listener, Named, Sorted};
 use notify::Notify;
+use passed::Passed;
+use signals::{Asked, Signals};
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -83,26 +91,71 @@ impl Error {
 
 /// Serves until a signal says otherwise. Prints one line with the URL once it is ready.
 pub async fn serve(config: Config) -> Result<(), Error> {
+    image::bury();
+    let image = Image::of_this_process();
     let notify = Notify::from_environment();
-    let mut signals = signals::Signals::new().map_err(Error::Signals)?;
-    let service = tokio::select! {
-        service = Service::start(config) => service?,
-        signal = signals.stop() => {
-            tracing::info!(signal, "stopped before it was ready");
-            return Ok(());
+    let mut signals = Signals::new().map_err(Error::Signals)?;
+    let mut passed = passed::take().map_err(listen::Error::Passing)?;
+    loop {
+        let mut service = tokio::select! {
+            service = Service::start(config.clone(), passed, &notify) => service?,
+            signal = signals.stop() => {
+                tracing::info!(signal, "stopped before it was ready");
+                return Ok(());
+            }
+        };
+        // Nobody may be reading any more, which is no reason not to serve.
+        let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
+        service.report_to(&notify);
+        let signal = match asked(&mut signals, &image, &notify).await {
+            Asked::Stop(signal) => signal,
+            Asked::Reload => {
+                let rest = service.leave().await;
+                passed = rest.pack();
+                if let Some(signal) = signals.stop_now() {
+                    tracing::info!(signal, "stopping; the next image is not started");
+                    let rest = Service::start(config, passed, &notify).await?;
+                    rest.stop(&notify).await;
+                    return Ok(());
+                }
+                tmux::end_clients();
+                let error = image.execute(&passed);
+                tracing::error!("cannot start {image}, so this process goes on: {error}");
+                continue;
+            }
+        };
+        notify.stopping();
+        tracing::info!(signal, "stopping; a second signal stops at once");
+        return tokio::select! {
+            () = service.stop(&notify) => Ok(()),
+            signal = signals.stop() => {
+                tracing::warn!(signal, "stopped at once");
+                std::process::exit(1);
+            }
+        };
+    }
+}
+
+/// Waits until the service is to end, in one way or the other. Another image is asked first whether
+/// it can go on: once it runs, there is no way back.
+async fn asked(signals: &mut Signals, image: &Image, notify: &Notify) -> Asked {
+    loop {
+        if let Asked::Stop(signal) = signals.asked().await {
+            return Asked::Stop(signal);
         }
-    };
-    service.report_to(&notify);
-    // Nobody may be reading any more, which is no reason not to serve.
-    let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
-    let signal = signals.stop().await;
-    notify.stopping();
-    tracing::info!(signal, "stopping; a second signal stops at once");
-    tokio::select! {
-        () = service.stop() => Ok(()),
-        signal = signals.stop() => {
-            tracing::warn!(signal, "stopped at once");
-            std::process::exit(1);
+        tracing::info!("asked to reload: checking {image}");
+        notify.reloading();
+        let checked = tokio::select! {
+            checked = image.check() => checked,
+            signal = signals.stop() => return Asked::Stop(signal),
+        };
+        match checked {
+            Ok(()) => return Asked::Reload,
+            Err(cause) => {
+                tracing::error!("not reloaded, this process goes on: {cause}");
+                notify.ready();
+                notify.status(&format!("Not reloaded: {cause}"));
+            }
         }
     }
 }
@@ -134,12 +187,28 @@ pub struct Service {
     pulse: Pulse,
     places: Places,
     stop: Stop,
-    loops: Vec<tokio::task::JoinHandle<()>>,
+    app: App,
+    /// The accept loops, by what their listeners are called.
+    loops: Vec<(String, JoinHandle<Listener>)>,
+    /// How many descriptors the service manager keeps for the next process.
+    stored: usize,
+    /// What the service manager is told while this runs.
+    reports: JoinSet<()>,
+}
+
+/// A service at rest: what the next process needs.
+#[derive(Debug)]
+struct Rest {
+    listeners: Vec<Passed>,
+    viewers: Vec<Frozen>,
+    app: App,
+    places: Places,
 }
 
 impl Service {
     /// Listens, asks tmux once, makes the sessions that must exist, and answers from then on.
-    pub async fn start(config: Config) -> Result<Self, Error> {
+    /// Goes on with the viewers another process left among what was passed.
+    async fn start(config: Config, passed: Vec<Passed>, notify: &Notify) -> Result<Self, Error> {
         let create = sessions_to_create(&config)?;
         crate::web::record();
         let secret = match config.auth {
@@ -147,12 +216,19 @@ impl Service {
             // `proxy` is refused by the configuration.
             Auth::None | Auth::Proxy => None,
         };
-        let listeners = listeners(&config).await?;
+        let Sorted {
+            listeners: given,
+            ours,
+            kept,
+        } = listen::sort(passed)?;
+        let stored = store::capacity(notify, !given.is_empty());
+        let listeners = listeners(&config, given, ours).await?;
         let urls = Urls::new(
             &config,
-            listeners.iter().map(Listener::address),
+            listeners.iter().map(|named| named.listener.address()),
             secret.clone(),
         );
+        let inherited = Inherited::read(kept);
 
         let server = tmux::Server::new(match config.tmux {
             Tmux::Default => tmux::Socket::Default,
@@ -188,13 +264,23 @@ impl Service {
             config.base_path,
         );
         let places = Places::new();
+        if !inherited.is_empty() {
+            // Before a byte is read or written: whoever takes them out of the store after that would
+            // find them elsewhere than they were left.
+            if notify.is_heard() {
+                store::forget(notify);
+            }
+            tokio::spawn(inherited.resume(app.clone(), places.clone()));
+        }
         let entry = Entry {
-            app,
+            app: app.clone(),
             places: places.clone(),
             stopping,
             pulse: pulse.clone(),
         };
-        let accept = |listener| tokio::spawn(accept::accept(listener, entry.clone()));
+        let accept = |Named { name, listener }| {
+            (name, tokio::spawn(accept::accept(listener, entry.clone())))
+        };
         let loops = listeners.into_iter().map(accept).collect();
 
         ask(&directory).await;
@@ -210,7 +296,10 @@ impl Service {
             pulse,
             places,
             stop,
+            app,
             loops,
+            stored,
+            reports: JoinSet::new(),
         })
     }
 
@@ -221,24 +310,103 @@ impl Service {
     }
 
     /// Tells the service manager of readiness, and from then on how things stand.
-    fn report_to(&self, notify: &Notify) {
+    fn report_to(&mut self, notify: &Notify) {
         if !notify.is_heard() {
             return;
         }
         notify.ready();
         let (presence, listing) = (self.presence.clone(), self.directory.watch());
-        tokio::spawn(status::keep_current(notify.clone(), presence, listing));
+        self.reports
+            .spawn(status::keep_current(notify.clone(), presence, listing));
         if let Some(patience) = notify.watchdog() {
-            tokio::spawn(watchdog::feed(notify.clone(), self.pulse.clone(), patience));
+            let pulse = self.pulse.clone();
+            self.reports
+                .spawn(watchdog::feed(notify.clone(), pulse, patience));
         }
     }
 
-    /// Ends it: nothing new is accepted, requests are answered, what viewers typed is delivered
-    /// and they are told when to come back.
-    pub async fn stop(self) {
+    /// Ends it. Viewers are left to the next process, if the service manager keeps them for it.
+    async fn stop(self, notify: &Notify) {
+        let viewers = *self.presence.watch().borrow();
+        // One for the state.
+        let room = self.stored.saturating_sub(1);
+        if viewers == 0 || room == 0 {
+            return self.end().await;
+        }
+        let mut rest = self.leave().await;
+        let too_many = rest.viewers.split_off(room.min(rest.viewers.len()));
+        let (app, places) = (rest.app.clone(), rest.places.clone());
+        let left = rest.viewers.len();
+        rest.listeners.clear();
+        let passed = rest.pack();
+        let stored = store::keep(notify, &passed);
+        match &stored {
+            Ok(()) => tracing::info!(viewers = left, "left the viewers to the next process"),
+            Err(error) => {
+                tracing::error!(%error, "the service manager does not keep the viewers: they are told to come again");
+                store::forget(notify);
+                Inherited::read(passed).dismiss(&app, &places).await;
+            }
+        }
+        handoff::dismiss(too_many, &app).await;
+        tracing::info!("stopped");
+    }
+
+    /// Brings everything to rest: nothing new is accepted, requests are answered, what viewers typed
+    /// is delivered, and from then on nobody reads or writes their sockets.
+    async fn leave(self) -> Rest {
+        let mut open = self.presence.watch();
+        self.stop.close();
+        let mut listeners = vec![];
+        for (name, accepting) in self.loops {
+            // One that panicked is opened anew.
+            let Ok(listener) = accepting.await else {
+                continue;
+            };
+            match listener.into_descriptor() {
+                Ok(descriptor) => listeners.push(Passed { name, descriptor }),
+                Err(error) => tracing::warn!(%error, name, "cannot hand a listener over"),
+            }
+        }
+        let requests_end = async {
+            loop {
+                let viewers = *open.borrow_and_update();
+                tokio::select! {
+                    () = self.places.at_most(viewers) => return,
+                    changed = open.changed() => if changed.is_err() { return },
+                }
+            }
+        };
+        if timeout(REQUESTS_END, requests_end).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+        let all = *open.borrow();
+        let mut frozen = self.stop.freeze(all);
+        if timeout(FREEZE, open.wait_for(|open| *open == 0))
+            .await
+            .is_err()
+        {
+            tracing::warn!("some viewers could not be frozen in time; they lose their connection");
+        }
+        let viewers: Vec<Frozen> = std::iter::from_fn(|| frozen.try_recv().ok()).collect();
+        if timeout(SHUTDOWN / 5, self.hub.shutdown()).await.is_err() {
+            tracing::warn!("tmux did not take all input in time");
+        }
+        tracing::info!(viewers = viewers.len(), of = all, "everything is at rest");
+        Rest {
+            listeners,
+            viewers,
+            app: self.app,
+            places: self.places,
+        }
+    }
+
+    /// Ends it for good: nothing new is accepted, requests are answered, what viewers typed is
+    /// delivered and they are told when to come back.
+    async fn end(self) {
         let viewers = *self.presence.watch().borrow();
         self.stop.stop(viewers);
-        for accepting in self.loops {
+        for (_, accepting) in self.loops {
             // It panicked or it ended: both are an end.
             let _ = accepting.await;
         }
@@ -256,10 +424,22 @@ impl Service {
     }
 }
 
-async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
-    let (passed, _kept) = listen::passed()?;
+impl Rest {
+    /// As the next process will find it.
+    fn pack(self) -> Vec<Passed> {
+        let mut passed = self.listeners;
+        passed.extend(handoff::pack(self.viewers));
+        passed
+    }
+}
+
+async fn listeners(
+    config: &Config,
+    passed: Vec<Named>,
+    ours: Vec<Passed>,
+) -> Result<Vec<Named>, Error> {
     if !passed.is_empty() {
-        let open = passed.iter().filter_map(Listener::address);
+        let open = passed.iter().filter_map(|named| named.listener.address());
         let open = open
             .into_iter()
             .find(|address| !address.ip().to_canonical().is_loopback());
@@ -271,11 +451,7 @@ async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
             _ => Ok(passed),
         };
     }
-    let mut listeners = Vec::new();
-    for listen in &config.listen {
-        listeners.push(Listener::bind(listen).await?);
-    }
-    Ok(listeners)
+    Ok(listen::open(&config.listen, ours).await?)
 }
 
 /// Ready means that tmux has been asked once; a tmux that does not answer is a state, not a reason

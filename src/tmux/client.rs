@@ -26,6 +26,18 @@ impl Ours {
     }
 }
 
+/// Ends all of them at once, because another image of the program takes this process's place. It
+/// has them buried.
+pub fn end_clients() {
+    let all = OURS.lock().unwrap_or_else(PoisonError::into_inner);
+    for pid in all.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
+        if let Some(pid) = Pid::from_raw(pid) {
+            // It fails for one that has ended, and is not yet forgotten.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
 impl Drop for Ours {
     fn drop(&mut self) {
         OURS.lock()

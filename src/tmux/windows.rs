@@ -4,6 +4,7 @@
 use super::event::{FIELD, harmless_within, status_lines};
 use super::{Error, Server, SessionId, WindowId};
 use crate::config::limits::{WINDOW_NAME_CHARS, WINDOWS};
+use serde::{Deserialize, Serialize};
 use tmux_interface::{KillWindow, ListWindows, NewWindow, ResizePane, SelectWindow, TmuxCommand};
 
 /// A session's windows at one moment.
@@ -48,7 +49,8 @@ pub struct Window {
 }
 
 /// What may be done with a session's windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum WindowAct {
     /// Makes it the session's current one, for everybody.
     Select(WindowId),

@@ -118,6 +118,12 @@ impl Viewer {
         }
     }
 
+    /// Whether anyone can see it.
+    #[must_use]
+    pub const fn is_visible(&self) -> bool {
+        self.visible
+    }
+
     /// The next thing to send, if any. Call until none after every wake-up, each time with the
     /// newest state; afterwards wait for a new state, an input, or [`Viewer::wake_at`].
     pub fn next(&mut self, state: &State, now: Instant) -> Option<Output> {

@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::answer;
@@ -47,6 +49,10 @@ impl Secret {
         &self.0
     }
 
+    fn stamp(&self) -> Stamp {
+        Stamp(Sha256::digest(&self.0).into())
+    }
+
     fn matches(&self, given: &str) -> bool {
         self.0.as_bytes().ct_eq(given.as_bytes()).into()
     }
@@ -57,6 +63,10 @@ impl std::fmt::Debug for Secret {
         f.write_str("Secret(…)")
     }
 }
+
+/// What a viewer signed in with, in a form that is good only to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stamp([u8; 32]);
 
 /// What someone may do. A drive right on one session is one on the whole tmux server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +94,8 @@ pub struct Caller {
     pub rights: Option<Rights>,
     /// A page of ours, or no page at all: may open a socket.
     pub may_upgrade: bool,
+    /// What the rights rest on.
+    pub stamp: Stamp,
 }
 
 /// The rules of this service.
@@ -130,7 +142,24 @@ impl Access {
         Ok(Caller {
             rights,
             may_upgrade,
+            stamp: self.stamp(),
         })
+    }
+
+    /// Judges one who was let in by a process before this one.
+    #[must_use]
+    pub fn readmit(&self, stamp: Stamp) -> Caller {
+        let good = self.secret.is_none() || stamp == self.stamp();
+        Caller {
+            rights: good.then_some(Rights::ALL),
+            may_upgrade: true,
+            stamp,
+        }
+    }
+
+    /// With one secret for all, whoever has rights has them by it.
+    fn stamp(&self) -> Stamp {
+        self.secret.as_ref().map(Secret::stamp).unwrap_or_default()
     }
 
     /// Whether the request is meant for us, and the origin pages of it have. Without this a
@@ -324,5 +353,17 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "Secret(…)");
         assert_eq!(Secret::parse("short"), None);
         assert_ne!(Secret::random().expect("randomness"), secret);
+    }
+
+    #[test]
+    fn who_was_let_in_comes_back_until_the_secret_changes() {
+        let secret = Secret::random().expect("the system has randomness");
+        let before = Access::new(Some(secret.clone()), vec![]);
+        let other = Access::new(Secret::random().ok(), vec![]);
+        let open = Access::new(None, vec![]);
+        let may = |access: &Access, stamp| access.readmit(stamp).rights.is_some();
+        assert!(may(&Access::new(Some(secret), vec![]), before.stamp()));
+        assert!(!may(&other, before.stamp()) && !may(&other, open.stamp()));
+        assert!(may(&open, before.stamp()) && may(&open, open.stamp()));
     }
 }

@@ -2,7 +2,7 @@
 //! what happened at the socket, one [`Turn`] at a time. It must not know what messages mean.
 
 use bytes::Bytes;
-use futures_util::{Sink, Stream as _};
+use futures_util::{FutureExt as _, Sink, Stream as _};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::stream::Stream;
-use super::tap::{Kind, Tap};
+use super::tap::{Held, Kind, Tap};
 use super::wire::Close;
 use crate::config::limits::{ANSWER_BYTES, FAREWELL, MESSAGE_BYTES, READ_BUFFER_BYTES};
 
@@ -83,6 +83,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Cancel-safe: nothing is lost when the future is dropped.
     pub(super) async fn turn(&mut self, reading: bool) -> Turn {
         poll_fn(|cx| self.poll_turn(cx, reading)).await
+    }
+
+    /// Stops the stream where it is. What was read before is to be taken by [`Connection::last`].
+    pub(super) fn freeze(&mut self) {
+        self.ws.get_mut().freeze();
+    }
+
+    /// The next message that was whole when the stream was frozen.
+    pub(super) fn last(&mut self) -> Option<Turn> {
+        self.turn(true).now_or_never()
+    }
+
+    /// Goes on after all.
+    pub(super) fn thaw(&mut self) {
+        self.ws.get_mut().thaw();
+    }
+
+    /// Bytes that would have to be carried; none if they could not be.
+    pub(super) fn weight(&self) -> Option<usize> {
+        self.ws.get_ref().weight()
+    }
+
+    /// Takes a frozen connection apart.
+    pub(super) fn into_held(self) -> Held<S> {
+        self.ws.into_inner().into_held()
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<Turn> {
@@ -192,7 +217,6 @@ fn gone(error: &Error) -> Gone {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::FutureExt as _;
 
     /// Takes nothing at some writes; gives what it has to read.
     struct Moody {

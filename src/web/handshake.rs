@@ -189,6 +189,7 @@ fn join(query: &[(String, String)]) -> Join {
             .map(|(cols, rows)| Size::clamped(cols, rows)),
         visible: value("visible") != Some("0"),
         resume: value("resume") == Some("1"),
+        outvoted: false,
     }
 }
 

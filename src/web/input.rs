@@ -3,6 +3,7 @@
 //! the window that was clicked. It must not know the socket.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -15,8 +16,12 @@ use crate::tmux::WindowAct;
 type Feeding = Pin<Box<dyn Future<Output = Result<(), Closed>> + Send>>;
 
 /// One message.
-enum Message {
-    Typed(Bytes),
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Message {
+    /// Bytes for the program.
+    Typed(#[serde(with = "super::carried::in_base64")] Bytes),
+    /// Something to be done with a window.
     Act(WindowAct),
 }
 
@@ -42,7 +47,8 @@ impl Message {
 pub(super) struct Input {
     waiting: VecDeque<Message>,
     bytes: usize,
-    feeding: Option<(usize, Feeding)>,
+    /// The message on its way, kept for when it does not get there.
+    feeding: Option<(Message, Feeding)>,
 }
 
 impl Input {
@@ -56,7 +62,8 @@ impl Input {
         self.take(Message::Act(act));
     }
 
-    fn take(&mut self, message: Message) {
+    /// Takes in a message.
+    pub(super) fn take(&mut self, message: Message) {
         self.bytes += message.len();
         self.waiting.push_back(message);
     }
@@ -73,12 +80,13 @@ impl Input {
             let (Some(driver), Some(message)) = (driver.cloned(), self.waiting.pop_front()) else {
                 return pending().await;
             };
-            self.feeding = Some((message.len(), Box::pin(message.deliver(driver))));
+            let sent = message.clone().deliver(driver);
+            self.feeding = Some((message, Box::pin(sent)));
         }
-        if let Some((len, feeding)) = &mut self.feeding {
+        if let Some((message, feeding)) = &mut self.feeding {
             // A bridge that takes no more says so in its state, which ends the viewing.
             let _ = feeding.await;
-            self.bytes -= *len;
+            self.bytes -= message.len();
             self.feeding = None;
         }
     }
@@ -91,5 +99,12 @@ impl Input {
             }
         };
         let _ = timeout(FAREWELL, all).await;
+    }
+
+    /// What the session has not taken.
+    pub(super) fn into_rest(self) -> Vec<Message> {
+        // Dropped before it was taken, a message on its way has not been.
+        let first = self.feeding.map(|(message, _)| message);
+        first.into_iter().chain(self.waiting).collect()
     }
 }

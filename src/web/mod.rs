@@ -8,19 +8,21 @@ pub mod access;
 mod answer;
 mod assets;
 mod bells;
+pub mod carried;
 mod connection;
 mod events;
 mod gallery;
 mod handshake;
 mod health;
-mod input;
+pub mod input;
 mod page;
 pub mod presence;
 mod sessions;
-mod socket;
+pub mod socket;
 pub mod stopping;
 pub mod stream;
 mod tap;
+mod tape;
 pub mod wire;
 
 use axum::body::Body;
@@ -30,6 +32,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch};
 use axum::{Extension, Router};
+use bytes::Bytes;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -39,10 +43,12 @@ use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::tmux;
 use access::Access;
+use carried::Carried;
 use gallery::Gallery;
-use presence::Presence;
+use presence::{Open, Presence};
 use stopping::Stopping;
-use stream::Door;
+use stream::{Door, Stream};
+use wire::Close;
 
 /// What requests are answered with.
 #[derive(Debug)]
@@ -75,6 +81,7 @@ type Shared = State<Arc<Parts>>;
 pub struct App {
     router: Router,
     base_path: BasePath,
+    parts: Arc<Parts>,
 }
 
 impl App {
@@ -103,8 +110,52 @@ impl App {
             .layer(middleware::from_fn_with_state(Arc::clone(&parts), admit))
             .layer(CatchPanicLayer::custom(answer::panicked))
             .layer(middleware::from_fn(answer::headers))
-            .with_state(parts);
-        Self { router, base_path }
+            .with_state(Arc::clone(&parts));
+        Self {
+            router,
+            base_path,
+            parts,
+        }
+    }
+
+    /// Goes on with viewers that another process served. Returns when each has its seat again or
+    /// has been told why not.
+    pub async fn resume(&self, mut viewers: Vec<(Stream, Carried)>) {
+        // The driver who acted last comes first: of those who come back, the first has the size.
+        viewers.sort_by_key(|(_, viewer)| std::cmp::Reverse(viewer.acted));
+        let mut sessions: HashMap<String, Vec<(Stream, Carried, Open)>> = HashMap::new();
+        for (stream, viewer) in viewers {
+            let session = sessions.entry(viewer.id.clone()).or_default();
+            session.push((stream, viewer, self.parts.presence.open()));
+        }
+        let mut seating = tokio::task::JoinSet::new();
+        for viewers in sessions.into_values() {
+            let parts = Arc::clone(&self.parts);
+            seating.spawn(async move {
+                for (mut stream, viewer, present) in viewers {
+                    stream.allow_stalls();
+                    let seated = socket::resume(&parts, stream, viewer).await;
+                    tokio::spawn(async move {
+                        seated.await;
+                        drop(present);
+                    });
+                }
+            });
+        }
+        seating.join_all().await;
+    }
+
+    /// Tells viewers nobody can go on with to come again. With what is still to be written to each,
+    /// if that is known.
+    pub async fn dismiss(&self, viewers: Vec<(Stream, Bytes)>) {
+        let close = Close::restart(stopping::spread(viewers.len()));
+        let mut goodbyes = tokio::task::JoinSet::new();
+        for (mut stream, unsent) in viewers {
+            let close = close.clone();
+            stream.allow_stalls();
+            goodbyes.spawn(async move { socket::dismiss(stream, unsent, &close).await });
+        }
+        goodbyes.join_all().await;
     }
 
     /// Answers one request that came through `door`. When the house is `full`, only those who

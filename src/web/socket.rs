@@ -7,28 +7,31 @@ use bytes::Bytes;
 use metrics::Counter;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Parts;
-use super::access::Caller;
+use super::access::{Caller, Stamp};
+use super::carried::Carried;
 use super::connection::{Connection, Gone, Turn};
 use super::handshake::Speech;
 use super::input::Input;
 use super::presence::Joined;
-use super::stopping::Stopping;
+use super::stopping::{Ending, Handover, Stopping};
 use super::stream::Stream;
 use super::tap::{Kind, Tap};
 use super::wire::{self, Close, Heard, Role, Say};
 use crate::bridge::handle::{Driver, Join, Seat};
-use crate::config::limits::{FAREWELL, PING_INTERVAL, PONGS, QUIET, SILENCE};
+use crate::config::limits::{FAREWELL, PING_INTERVAL, PONGS, QUIET, SEAT_BYTES, SILENCE};
 use crate::directory::Address;
 use crate::hub::JoinError;
+use crate::terminal::Size;
 use crate::tmux;
-use crate::viewer::{End, Label, Output, State, Viewer};
+use crate::viewer::{End, Label, Output, State, Viewer, Window};
 
 /// What a socket's URL and headers wished.
 #[derive(Debug)]
@@ -39,6 +42,17 @@ pub(super) struct Wish {
     pub(super) speech: Speech,
     /// For the log.
     pub(super) peer: String,
+}
+
+/// A viewer between two processes: nobody reads or writes its socket.
+#[derive(Debug)]
+pub struct Frozen {
+    /// Its socket.
+    pub stream: Stream,
+    /// All else.
+    pub carried: Carried,
+    /// Kept until nobody sizes windows any more: whoever leaves gives up its size.
+    _seat: Seat,
 }
 
 /// Random per process image: a page that finds another one knows that it was restarted.
@@ -69,21 +83,107 @@ pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap<
     let stopping = parts.stopping.clone();
     let (seat, joined) = match take_seat(&parts, caller, &wish).await {
         Ok(taken) => taken,
-        Err(close) => {
-            tracing::info!(
-                peer = wish.peer, session = wish.name, code = close.code, reason = %close.reason,
-                "a viewer was turned away",
-            );
-            count_close(close.code);
-            return connection.close(&close, drop).await;
-        }
+        Err(close) => return turn_away(&mut connection, &wish.peer, &wish.name, &close).await,
     };
     // What outlives the joining is only what a viewer needs.
     drop(parts);
-    Viewing::new(connection, seat, &wish, stopping)
-        .run(&wish.peer)
+    let viewer = Viewer::new(seat.viewer(), wish.join.visible);
+    Viewing::new(connection, seat, viewer, wish.speech, stopping)
+        .run(&wish.peer, caller.stamp)
         .await;
     drop(joined);
+}
+
+async fn turn_away(connection: &mut Connection, peer: &str, session: &str, close: &Close) {
+    tracing::info!(
+        peer, session, code = close.code, reason = %close.reason, "a viewer was turned away",
+    );
+    count_close(close.code);
+    connection.close(close, drop).await;
+}
+
+/// Seats a viewer that another process served. What it gives is to be run as a task of its own.
+pub(super) async fn resume(
+    parts: &Parts,
+    stream: Stream,
+    carried: Carried,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let Carried { unread, unsent, .. } = &carried;
+    let tap = Tap::carried(stream, unread.clone(), unsent.clone());
+    let mut connection = Connection::new(tap).await;
+    let (seat, joined) = match take_seat_again(parts, &carried).await {
+        Ok(taken) => taken,
+        Err(close) => {
+            return Box::pin(async move {
+                turn_away(&mut connection, &carried.peer, &carried.name, &close).await;
+            });
+        }
+    };
+    let window = Window::carried(carried.sent, carried.acked);
+    let viewer = Viewer::carried(seat.viewer(), carried.visible, window);
+    let speech = if carried.ours {
+        Speech::Ours
+    } else {
+        Speech::Raw
+    };
+    let mut viewing = Viewing::new(connection, seat, viewer, speech, parts.stopping.clone());
+    for message in carried.input {
+        viewing.input.take(message);
+    }
+    Box::pin(async move {
+        viewing.run(&carried.peer, carried.stamp).await;
+        drop(joined);
+    })
+}
+
+/// Ends a viewer's socket before it is anybody's.
+pub(super) async fn dismiss(stream: Stream, unsent: Bytes, close: &Close) {
+    let tap = Tap::carried(stream, Bytes::new(), unsent);
+    count_close(close.code);
+    Connection::new(tap).await.close(close, drop).await;
+}
+
+/// As [`take_seat`], for one who had a seat. Ids begin anew with another tmux server, so one that is
+/// called otherwise now is followed only if no session has the old name.
+async fn take_seat_again(parts: &Parts, carried: &Carried) -> Result<(Seat, Joined), Close> {
+    let rights = parts.access.readmit(carried.stamp).rights;
+    let rights = rights.ok_or(Close::SIGN_IN)?;
+    if !rights.view {
+        return Err(Close::FORBIDDEN);
+    }
+    let ended = || Close::ended("the session ended while muxview restarted");
+    let gone = |close: Close| {
+        if close == Close::NO_SESSION {
+            ended()
+        } else {
+            close
+        }
+    };
+    let name = Address::Name(carried.name.clone());
+    let id = Address::parse(&carried.id);
+    let mut session = match found(parts.directory.find(&id).await) {
+        Ok(session) if session.name == carried.name => session,
+        same_id => match found(parts.directory.ask(&name).await) {
+            Err(close) if close == Close::NO_SESSION => same_id.map_err(gone)?,
+            same_name => same_name?,
+        },
+    };
+    let join = Join {
+        drive: carried.drive && rights.drive,
+        size: carried
+            .size
+            .map(|(cols, rows)| Size::clamped(cols.into(), rows.into())),
+        visible: carried.visible,
+        resume: true,
+        outvoted: carried.outvoted,
+    };
+    let mut joined = parts.hub.join(&session, join).await;
+    if matches!(joined, Err(JoinError::NoSuchSession)) {
+        session = found(parts.directory.ask(&name).await).map_err(gone)?;
+        joined = parts.hub.join(&session, join).await;
+    }
+    let seat = joined.map_err(|error| gone(refused(error, parts)))?;
+    Ok((seat, parts.presence.join(session.id, join.drive)))
 }
 
 /// Sign-in, existence, room: in this order, so that a stranger learns nothing of sessions.
@@ -110,12 +210,16 @@ async fn take_seat(parts: &Parts, caller: Caller, wish: &Wish) -> Result<(Seat, 
         session = found(parts.directory.ask(&address).await)?;
         joined = parts.hub.join(&session, join).await;
     }
-    let seat = joined.map_err(|error| match error {
+    let seat = joined.map_err(|error| refused(error, parts))?;
+    Ok((seat, parts.presence.join(session.id, join.drive)))
+}
+
+fn refused(error: JoinError, parts: &Parts) -> Close {
+    match error {
         JoinError::NoSuchSession => Close::NO_SESSION,
         JoinError::TooManyViewers => Close::TOO_MANY,
         JoinError::ShuttingDown => Close::restart(parts.stopping.spread()),
-    })?;
-    Ok((seat, parts.presence.join(session.id, join.drive)))
+    }
 }
 
 fn found(found: Result<Option<tmux::Session>, tmux::Error>) -> Result<tmux::Session, Close> {
@@ -151,20 +255,27 @@ struct Viewing {
 enum Exit {
     Close(Close),
     Gone(Gone),
+    Handoff(Handover),
 }
 
 impl Viewing {
-    fn new(connection: Connection, mut seat: Seat, wish: &Wish, stopping: Stopping) -> Self {
+    fn new(
+        connection: Connection,
+        mut seat: Seat,
+        viewer: Viewer,
+        speech: Speech,
+        stopping: Stopping,
+    ) -> Self {
         let driver = seat.driver();
         Self {
             connection,
-            speech: wish.speech,
+            speech,
             role: if driver.is_some() {
                 Role::Drive
             } else {
                 Role::View
             },
-            viewer: Viewer::new(seat.viewer(), wish.join.visible),
+            viewer,
             states: seat.state().clone(),
             driver,
             seat,
@@ -175,13 +286,21 @@ impl Viewing {
         }
     }
 
-    async fn run(mut self, peer: &str) {
+    async fn run(mut self, peer: &str, stamp: Stamp) {
         let since = super::now();
         let label = self.states.borrow().session.clone();
         tracing::info!(
             peer, id = %label.id, session = label.name, role = ?self.role, "a viewer came",
         );
-        let exit = self.watch().await;
+        let mut exit = self.watch().await;
+        if let Exit::Handoff(handover) = exit {
+            self.connection.freeze();
+            exit = match self.pack(&handover).await {
+                Ok(()) => return self.leave_with(&handover, peer, stamp),
+                Err(exit) => exit,
+            };
+            self.connection.thaw();
+        }
         // Whatever ended it, what was received before is delivered: the viewer never sends it again.
         let code = match exit {
             Exit::Close(close) => {
@@ -204,7 +323,7 @@ impl Viewing {
                 );
                 Some(code.unwrap_or(1005))
             }
-            Exit::Gone(Gone::Lost) => {
+            Exit::Gone(Gone::Lost) | Exit::Handoff(_) => {
                 self.input.deliver(self.driver.as_ref()).await;
                 None
             }
@@ -274,9 +393,10 @@ impl Viewing {
                         ping_at = now + PING_INTERVAL;
                     }
                 }
-                () = self.stopping.wait() => {
-                    return Exit::Close(Close::restart(self.stopping.spread()));
-                }
+                ending = self.stopping.over() => return match ending {
+                    Ending::Restart(spread) => Exit::Close(Close::restart(spread)),
+                    Ending::Handoff(handover) => Exit::Handoff(handover),
+                },
             }
         }
     }
@@ -328,14 +448,67 @@ impl Viewing {
             };
             self.say(&say);
         }
-        while let Some(id) = self.pongs.pop_front() {
-            self.say(&Say::Pong { id });
-        }
+        self.tell_pongs();
         if std::mem::take(&mut self.ping_due) {
             self.say(&Say::Tick);
             self.connection.push(Kind::Ping, Bytes::new());
         }
         None
+    }
+
+    fn tell_pongs(&mut self) {
+        while let Some(id) = self.pongs.pop_front() {
+            self.say(&Say::Pong { id });
+        }
+    }
+
+    /// Deals with all that came whole before the connection was frozen. The rest can be carried,
+    /// or it ends otherwise.
+    async fn pack(&mut self, handover: &Handover) -> Result<(), Exit> {
+        while let Some(turn) = self.connection.last() {
+            match turn {
+                Turn::Gone(gone) => return Err(Exit::Gone(gone)),
+                turn => self.hear(turn),
+            }
+        }
+        self.tell_pongs();
+        self.input.deliver(self.driver.as_ref()).await;
+        let weight = self.connection.weight();
+        let fits = weight.is_some_and(|bytes| bytes <= SEAT_BYTES && handover.reserve(bytes));
+        if fits {
+            Ok(())
+        } else {
+            Err(Exit::Close(Close::restart(handover.spread())))
+        }
+    }
+
+    fn leave_with(self, handover: &Handover, peer: &str, stamp: Stamp) {
+        let label = self.states.borrow().session.clone();
+        let standing = self.seat.standing();
+        let held = self.connection.into_held();
+        let window = self.viewer.window();
+        let carried = Carried {
+            id: label.id.to_string(),
+            name: label.name,
+            peer: peer.to_owned(),
+            stamp,
+            drive: self.driver.is_some(),
+            ours: self.speech == Speech::Ours,
+            visible: self.viewer.is_visible(),
+            size: standing.size.map(|size| (size.cols, size.rows)),
+            acted: standing.acted,
+            outvoted: standing.outvoted,
+            sent: window.sent(),
+            acked: window.acked(),
+            unread: held.unread,
+            unsent: held.unsent,
+            input: self.input.into_rest(),
+        };
+        handover.give(Frozen {
+            stream: held.stream,
+            carried,
+            _seat: self.seat,
+        });
     }
 
     /// Says something to those who understand it.

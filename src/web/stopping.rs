@@ -1,46 +1,134 @@
-//! [`Stopping`]: how tasks learn that the service ends. In: the time over which viewers are to come
-//! back. Out: a wake-up. It must not know who waits.
+//! [`Stopping`]: how tasks learn that the service ends, and how. In: the steps of the end. Out: a
+//! wake-up. It must not know who waits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::config::limits::SPREAD;
+use super::socket::Frozen;
+use crate::config::limits::{HANDOFF_BYTES, SPREAD};
 
 /// The end, as those see it who must finish; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Stopping(watch::Receiver<Option<Duration>>);
+pub struct Stopping(watch::Receiver<Step>);
 
 /// The hand that ends it.
 #[derive(Debug)]
-pub struct Stop(watch::Sender<Option<Duration>>);
+pub struct Stop(watch::Sender<Step>);
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// It runs on.
+    Serving,
+    /// Nothing new is accepted and requests end; viewers stay.
+    Closing,
+    /// Viewers end, too.
+    Over(Ending),
+}
+
+/// How it ends for a viewer.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// It is told to come again, within this time.
+    Restart(Duration),
+    /// It is given to the next process.
+    Handoff(Handover),
+}
+
+/// Where frozen viewers are collected.
+#[derive(Debug, Clone)]
+pub struct Handover {
+    seats: mpsc::UnboundedSender<Frozen>,
+    /// Bytes that may still be carried.
+    room: Arc<AtomicUsize>,
+    spread: Duration,
+}
+
+impl Handover {
+    /// Makes room for so many bytes, if there is any.
+    pub(super) fn reserve(&self, bytes: usize) -> bool {
+        let take = |room: usize| room.checked_sub(bytes);
+        let (set, get) = (Ordering::AcqRel, Ordering::Acquire);
+        self.room.fetch_update(set, get, take).is_ok()
+    }
+
+    /// Hands over a viewer.
+    pub(super) fn give(&self, frozen: Frozen) {
+        // If nobody collects any more, the process ends this moment.
+        let _ = self.seats.send(frozen);
+    }
+
+    /// For those who cannot be handed over.
+    pub(super) fn spread(&self) -> Duration {
+        self.spread
+    }
+}
 
 /// A service that runs on.
 #[must_use]
 pub fn channel() -> (Stop, Stopping) {
-    let (stop, stopping) = watch::channel(None);
+    let (stop, stopping) = watch::channel(Step::Serving);
     (Stop(stop), Stopping(stopping))
 }
 
 impl Stop {
     /// Ends it for `viewers` open sockets: the more there are, the longer their return is spread.
     pub fn stop(&self, viewers: usize) {
-        let (each, least, most) = SPREAD;
-        let viewers = u32::try_from(viewers).unwrap_or(u32::MAX);
-        let spread = each.saturating_mul(viewers).clamp(least, most);
-        self.0.send_replace(Some(spread));
+        self.0
+            .send_replace(Step::Over(Ending::Restart(spread(viewers))));
+    }
+
+    /// Ends it for all but the viewers.
+    pub fn close(&self) {
+        self.0.send_replace(Step::Closing);
+    }
+
+    /// Has the viewers frozen, `viewers` open sockets, and gives them out as they are. No more than
+    /// so many come, and none once all are closed.
+    pub fn freeze(&self, viewers: usize) -> mpsc::UnboundedReceiver<Frozen> {
+        let (seats, frozen) = mpsc::unbounded_channel();
+        let handover = Handover {
+            seats,
+            room: Arc::new(AtomicUsize::new(HANDOFF_BYTES)),
+            spread: spread(viewers),
+        };
+        self.0.send_replace(Step::Over(Ending::Handoff(handover)));
+        frozen
     }
 }
 
+/// Over what time so many viewers are to come back.
+pub(super) fn spread(viewers: usize) -> Duration {
+    let (each, least, most) = SPREAD;
+    let viewers = u32::try_from(viewers).unwrap_or(u32::MAX);
+    each.saturating_mul(viewers).clamp(least, most)
+}
+
 impl Stopping {
-    /// Waits for the end, which has come too if nobody can bring it any more. Cancel-safe.
+    /// Waits for the beginning of the end, which has come too if nobody can bring it any more.
+    /// Cancel-safe.
     pub async fn wait(&mut self) {
-        let _ = self.0.wait_for(Option::is_some).await;
+        let _ = self.0.wait_for(|step| !matches!(step, Step::Serving)).await;
+    }
+
+    /// Waits for the end of viewers. Cancel-safe.
+    pub async fn over(&mut self) -> Ending {
+        let over = |step: &Step| matches!(step, Step::Over(_));
+        match self.0.wait_for(over).await.as_deref() {
+            Ok(Step::Over(ending)) => ending.clone(),
+            _ => Ending::Restart(SPREAD.1),
+        }
     }
 
     /// Over what time viewers are to come back.
     #[must_use]
     pub fn spread(&self) -> Duration {
-        self.0.borrow().unwrap_or(SPREAD.1)
+        match &*self.0.borrow() {
+            Step::Over(Ending::Restart(spread)) => *spread,
+            Step::Over(Ending::Handoff(handover)) => handover.spread,
+            Step::Serving | Step::Closing => SPREAD.1,
+        }
     }
 }
 
@@ -55,5 +143,24 @@ mod tests {
             stop.stop(viewers);
             assert_eq!(stopping.spread(), Duration::from_millis(milliseconds));
         }
+    }
+
+    #[tokio::test]
+    async fn requests_end_before_viewers() {
+        let (stop, mut stopping) = channel();
+        stop.close();
+        stopping.wait().await;
+        let mut viewer = stopping.clone();
+        tokio::select! {
+            biased;
+            ending = viewer.over() => panic!("{ending:?}"),
+            () = std::future::ready(()) => {}
+        }
+        let _frozen = stop.freeze(1);
+        let Ending::Handoff(handover) = stopping.over().await else {
+            panic!("a handoff was begun")
+        };
+        assert!(handover.reserve(HANDOFF_BYTES - 1) && !handover.reserve(2));
+        assert!(handover.reserve(1), "what was refused took nothing");
     }
 }

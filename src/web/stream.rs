@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,6 +32,23 @@ pub enum Socket {
     Tcp(TcpStream),
     /// From a unix listener.
     Unix(UnixStream),
+}
+
+impl Socket {
+    /// One that another process accepted.
+    pub fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
+        let socket = socket2::SockRef::from(&descriptor);
+        // A peer that went away meanwhile is found out by reading.
+        if socket.r#type()? != socket2::Type::STREAM {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let unix = socket.domain()? == socket2::Domain::UNIX;
+        socket.set_nonblocking(true)?;
+        if unix {
+            return UnixStream::from_std(descriptor.into()).map(Self::Unix);
+        }
+        TcpStream::from_std(descriptor.into()).map(Self::Tcp)
+    }
 }
 
 impl Stream {
@@ -66,6 +84,14 @@ impl Stream {
             .as_mut()
             .poll(cx)
             .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Takes it out of this process's event loop, and gives its place back.
+    pub fn into_descriptor(self) -> io::Result<OwnedFd> {
+        Ok(match self.socket {
+            Socket::Tcp(socket) => socket.into_std()?.into(),
+            Socket::Unix(socket) => socket.into_std()?.into(),
+        })
     }
 
     /// Makes the coming drop a reset: what the peer has not taken by now, the kernel shall not

@@ -1,8 +1,8 @@
 //! [`Tap`]: the IO under tungstenite. It reads first what came in behind the handshake, counts
 //! when the peer was last heard, and owns what is still to be written: frames of ours that share
 //! their payload with every other viewer, and the pongs and closes of tungstenite, in one order.
-//! It is also where a handoff will stop the stream between two messages. It must not know what a
-//! message means.
+//! It is also where a handoff stops the stream: frozen, it neither reads nor writes, and what it
+//! holds is all that another process needs to go on. It must not know what a message means.
 
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::tape::Tape;
 use crate::config::limits::ANSWER_BYTES;
 
 /// Slices of one write: a header and a payload for each of some frames.
@@ -37,6 +38,19 @@ pub(super) struct Tap<S> {
     /// pings and never reads holds up its own pongs, not our memory.
     answers: usize,
     heard: Instant,
+    /// What was read of a message that is not whole.
+    tape: Tape,
+    frozen: bool,
+}
+
+/// What a frozen tap held.
+#[derive(Debug)]
+pub(super) struct Held<S> {
+    pub(super) stream: S,
+    /// Bytes to be read before those of the stream.
+    pub(super) unread: Bytes,
+    /// Bytes to be written before anything else.
+    pub(super) unsent: Bytes,
 }
 
 impl<S> Tap<S> {
@@ -47,6 +61,46 @@ impl<S> Tap<S> {
             unsent: VecDeque::new(),
             answers: 0,
             heard: super::now(),
+            tape: Tape::default(),
+            frozen: false,
+        }
+    }
+
+    /// Goes on where another process stopped: reads `unread` and writes `unsent` first.
+    pub(super) fn carried(stream: S, unread: Bytes, unsent: Bytes) -> Self {
+        let mut tap = Self::new(stream, unread);
+        if !unsent.is_empty() {
+            tap.unsent.push_back(unsent);
+        }
+        tap
+    }
+
+    /// From now on nothing is read from the stream nor written to it. What was read before is
+    /// still given, what is written is kept.
+    pub(super) fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// Goes on after all.
+    pub(super) fn thaw(&mut self) {
+        self.frozen = false;
+    }
+
+    /// Bytes that would have to be carried; none if they could not be.
+    pub(super) fn weight(&self) -> Option<usize> {
+        let unsent: usize = self.unsent.iter().map(Bytes::len).sum();
+        Some(self.tape.rest()?.len() + self.early.len() + unsent)
+    }
+
+    /// Takes a frozen tap apart, once its reader has taken every message that was whole. What the
+    /// tape could not keep is missing: see [`Tap::weight`].
+    pub(super) fn into_held(self) -> Held<S> {
+        let rest = self.tape.rest().unwrap_or_default();
+        let unsent: Vec<u8> = self.unsent.iter().flatten().copied().collect();
+        Held {
+            unread: [rest, &self.early].concat().into(),
+            unsent: unsent.into(),
+            stream: self.stream,
         }
     }
 
@@ -77,6 +131,9 @@ impl<S> Tap<S> {
 impl<S: AsyncWrite + Unpin> Tap<S> {
     /// Writes until everything is written. Cancel-safe: what is not written stays.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.frozen {
+            return Poll::Pending;
+        }
         while !self.unsent.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             for (slice, bytes) in slices.iter_mut().zip(&self.unsent) {
@@ -130,6 +187,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         if self.early.is_empty() {
+            if self.frozen {
+                return Poll::Pending;
+            }
             ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         } else {
             let len = self.early.len().min(buf.remaining());
@@ -137,6 +197,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
         }
         if buf.filled().len() > before {
             self.heard = super::now();
+            self.tape.feed(&buf.filled()[before..]);
         }
         Poll::Ready(Ok(()))
     }
@@ -149,7 +210,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.answers >= ANSWER_BYTES {
+        if self.answers >= ANSWER_BYTES && !self.frozen {
             ready!(self.poll_drain(cx))?;
         }
         self.answers += buf.len();
@@ -158,6 +219,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.frozen {
+            return Poll::Ready(Ok(()));
+        }
         self.poll_drain(cx)
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Tmux, process};
 use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ pub struct Service {
     log: Arc<Mutex<String>>,
     state: Arc<TempDir>,
     args: Vec<String>,
+    program: PathBuf,
 }
 
 impl Service {
@@ -23,6 +25,11 @@ impl Service {
 
     /// With more arguments.
     pub fn start_with(tmux: &Tmux, args: &[&str]) -> Self {
+        Self::start_at(tmux, Path::new(env!("CARGO_BIN_EXE_muxview")), args)
+    }
+
+    /// Called by another path.
+    pub fn start_at(tmux: &Tmux, program: &Path, args: &[&str]) -> Self {
         let state = Arc::new(
             tempfile::Builder::new()
                 .prefix("muxview-state-")
@@ -31,14 +38,21 @@ impl Service {
         );
         Self::spawn(
             tmux,
+            program.to_owned(),
             args.iter().map(|arg| (*arg).to_owned()).collect(),
             state,
             0,
         )
     }
 
-    fn spawn(tmux: &Tmux, args: Vec<String>, state: Arc<TempDir>, port: u16) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_muxview"));
+    fn spawn(
+        tmux: &Tmux,
+        program: PathBuf,
+        args: Vec<String>,
+        state: Arc<TempDir>,
+        port: u16,
+    ) -> Self {
+        let mut command = Command::new(&program);
         tmux.clean(&mut command);
         command
             .args([
@@ -107,6 +121,7 @@ impl Service {
             log,
             state,
             args,
+            program,
         }
     }
 
@@ -158,7 +173,13 @@ impl Service {
     /// The same service again, on the same port and state, after it ended.
     pub fn restart(&mut self, tmux: &Tmux) {
         self.kill();
-        let again = Self::spawn(tmux, self.args.clone(), Arc::clone(&self.state), self.port);
+        let again = Self::spawn(
+            tmux,
+            self.program.clone(),
+            self.args.clone(),
+            Arc::clone(&self.state),
+            self.port,
+        );
         *self = again;
     }
 }

@@ -7,6 +7,7 @@ const DRIVER: Join = Join {
     size: Some(Size { cols: 80, rows: 24 }),
     visible: true,
     resume: false,
+    outvoted: false,
 };
 const SPECTATOR: Join = Join {
     drive: false,

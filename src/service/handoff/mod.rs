@@ -1,0 +1,206 @@
+//! The handoff: what this process leaves to the next, and what one before has left to it. In:
+//! frozen viewers, or descriptors that were passed. Out: descriptors to pass, or viewers to go on
+//! with. [`state`] is its pure core, [`image`] and [`store`] are the two ways it travels. It must
+//! not know what viewers see.
+
+pub(super) mod image;
+pub(super) mod state;
+pub(super) mod store;
+
+use bytes::Bytes;
+use rustix::fs::{MemfdFlags, fstat, memfd_create};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::accept::Places;
+use super::passed::{Passed, STATE, VIEWER};
+use crate::web::App;
+use crate::web::carried::Carried;
+use crate::web::socket::Frozen;
+use crate::web::stream::{Socket, Stream};
+use state::{Seat, State};
+
+/// A viewer that waits for somebody to go on with it.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    descriptor: OwnedFd,
+    viewer: Carried,
+}
+
+/// Viewers as an earlier process left them.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    viewers: Vec<Waiting>,
+    /// Sockets nothing is known of.
+    unknown: Vec<OwnedFd>,
+    /// When they were last served.
+    since: Option<SystemTime>,
+}
+
+/// Packs frozen viewers: their state and their sockets, as the next process will find them. Those
+/// whose state cannot be written are found without one, and told to come again.
+pub(super) fn pack(frozen: Vec<Frozen>) -> Vec<Passed> {
+    let mut passed = vec![];
+    let mut seats = vec![];
+    for Frozen {
+        stream, carried, ..
+    } in frozen
+    {
+        let packed = stream.into_descriptor().and_then(|descriptor| {
+            let inode = fstat(&descriptor)?.st_ino;
+            Ok((inode, descriptor))
+        });
+        match packed {
+            Ok((inode, descriptor)) => {
+                seats.push(Seat {
+                    inode,
+                    viewer: carried,
+                });
+                let name = VIEWER.to_owned();
+                passed.push(Passed { name, descriptor });
+            }
+            Err(error) => tracing::warn!(%error, peer = carried.peer, "cannot hand a viewer over"),
+        }
+    }
+    if seats.is_empty() {
+        return passed;
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    match file(&State { since, seats }.encode()) {
+        Ok(descriptor) => passed.push(Passed {
+            name: STATE.to_owned(),
+            descriptor,
+        }),
+        Err(error) => tracing::error!(%error, "cannot write down how viewers were left"),
+    }
+    passed
+}
+
+/// A file without a name.
+fn file(contents: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create("muxview handoff", MemfdFlags::CLOEXEC)?);
+    file.write_all(contents)?;
+    Ok(file.into())
+}
+
+/// Tells viewers who cannot be handed over to come again.
+pub(super) async fn dismiss(frozen: Vec<Frozen>, app: &App) {
+    let unsent = |frozen: Frozen| (frozen.stream, frozen.carried.unsent);
+    app.dismiss(frozen.into_iter().map(unsent).collect()).await;
+}
+
+impl Inherited {
+    /// Reads what was left. What cannot be understood is told and its viewers are sent away.
+    pub(super) fn read(kept: Vec<Passed>) -> Self {
+        let (states, sockets): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|passed| passed.name == STATE);
+        let inode =
+            |passed: Passed| Some((fstat(&passed.descriptor).ok()?.st_ino, passed.descriptor));
+        let mut sockets: HashMap<u64, OwnedFd> = sockets.into_iter().filter_map(inode).collect();
+        let mut inherited = Self::default();
+        for Passed { descriptor, .. } in states {
+            let read = contents(descriptor).map_err(|error| error.to_string());
+            let state =
+                read.and_then(|bytes| State::decode(&bytes).map_err(|refused| refused.to_string()));
+            match state {
+                Ok(State { since, seats }) => {
+                    inherited.since = Some(UNIX_EPOCH + Duration::from_millis(since));
+                    for Seat { inode, viewer } in seats {
+                        // A peer that hung up meanwhile may have been dropped by who kept it.
+                        if let Some(descriptor) = sockets.remove(&inode) {
+                            inherited.viewers.push(Waiting { descriptor, viewer });
+                        }
+                    }
+                }
+                Err(cause) => tracing::error!(
+                    "what the process before this one left of its viewers is of no use, so they are \
+                     told to come again: {cause}"
+                ),
+            }
+        }
+        inherited.unknown = sockets.into_values().collect();
+        inherited
+    }
+
+    /// Whether there is nobody.
+    pub(super) fn is_empty(&self) -> bool {
+        self.viewers.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Tells all of them to come again.
+    pub(super) async fn dismiss(self, app: &App, places: &Places) {
+        let viewers = self.viewers.into_iter();
+        let known = viewers.filter_map(|Waiting { descriptor, viewer }| {
+            Some((take(descriptor, places)?, viewer.unsent))
+        });
+        let unknown = self.unknown.into_iter();
+        let unknown =
+            unknown.filter_map(|descriptor| Some((take(descriptor, places)?, Bytes::new())));
+        app.dismiss(known.chain(unknown).collect()).await;
+    }
+
+    /// Goes on with all of them, each in a place of its own.
+    pub(super) async fn resume(self, app: App, places: Places) {
+        let all = self.viewers.len();
+        let viewers: Vec<(Stream, Carried)> = self
+            .viewers
+            .into_iter()
+            .filter_map(|waiting| Some((take(waiting.descriptor, &places)?, waiting.viewer)))
+            .collect();
+        let unknown: Vec<(Stream, Bytes)> = self
+            .unknown
+            .into_iter()
+            .filter_map(|descriptor| Some((take(descriptor, &places)?, Bytes::new())))
+            .collect();
+        let (taken, refused) = (viewers.len(), all - viewers.len() + unknown.len());
+        let dismissing = tokio::spawn({
+            let app = app.clone();
+            async move { app.dismiss(unknown).await }
+        });
+        app.resume(viewers).await;
+        let seconds = self
+            .since
+            .and_then(|since| since.elapsed().ok())
+            .unwrap_or_default()
+            .as_secs_f64();
+        count(taken, refused, seconds);
+        tracing::info!(
+            viewers = taken,
+            refused,
+            seconds,
+            "went on with the viewers of the process before"
+        );
+        // It has its own limit.
+        let _ = dismissing.await;
+    }
+}
+
+/// Takes a socket into this process's event loop, if there is a place for it.
+fn take(descriptor: OwnedFd, places: &Places) -> Option<Stream> {
+    let place = places.seat()?;
+    let socket = Socket::adopt(descriptor);
+    let socket = socket.inspect_err(|error| tracing::warn!(%error, "a viewer's socket is none"));
+    Some(Stream::new(socket.ok()?, place))
+}
+
+/// All of a file, from its beginning: whoever wrote it left its position at the end.
+fn contents(descriptor: OwnedFd) -> io::Result<Vec<u8>> {
+    let mut file = File::from(descriptor);
+    file.rewind()?;
+    let mut bytes = vec![];
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn count(taken: usize, refused: usize, seconds: f64) {
+    metrics::counter!("muxview_handoffs_total").increment(1);
+    metrics::counter!("muxview_handoff_viewers_total", "result" => "resumed")
+        .increment(taken as u64);
+    metrics::counter!("muxview_handoff_viewers_total", "result" => "refused")
+        .increment(refused as u64);
+    metrics::gauge!("muxview_handoff_seconds").set(seconds);
+}

@@ -1,0 +1,170 @@
+//! What one process leaves to the next: its viewers. PURE. In: viewers and the sockets they are at.
+//! Out: bytes, and from bytes the same, or why not. It must not know how the bytes travel.
+//!
+//! ```text
+//! "muxview handoff\n" | version, 4 bytes | SHA-256 of the rest, 32 bytes | JSON
+//! ```
+//!
+//! The version says what a reader must know. A build that knows it reads the JSON whether a field
+//! was added since or not; any other leaves it unread.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::web::carried::Carried;
+
+const MAGIC: &[u8; 16] = b"muxview handoff\n";
+/// Of the state this build writes, and the only one it reads.
+const VERSION: u32 = 1;
+const HEAD: usize = MAGIC.len() + 4 + 32;
+
+/// All that is left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    /// When viewers were last served, in milliseconds since 1970.
+    pub(super) since: u64,
+    pub(super) seats: Vec<Seat>,
+}
+
+/// One viewer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Seat {
+    /// Of its socket: the same in every process that has it open.
+    pub(super) inode: u64,
+    pub(super) viewer: Carried,
+}
+
+/// Why a state is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    /// Of another build.
+    #[error("it has version {0}, and this muxview reads version {VERSION}")]
+    Version(u32),
+    /// No state, or a broken one.
+    #[error("it is damaged")]
+    Damaged,
+}
+
+impl State {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let body = serde_json::to_vec(self).expect("strings and numbers always serialise");
+        let version = VERSION.to_be_bytes();
+        [&MAGIC[..], &version, &Sha256::digest(&body), &body].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Refused> {
+        let (head, body) = bytes.split_at_checked(HEAD).ok_or(Refused::Damaged)?;
+        let rest = head.strip_prefix(MAGIC).ok_or(Refused::Damaged)?;
+        let (version, sum) = rest.split_first_chunk().ok_or(Refused::Damaged)?;
+        let version = u32::from_be_bytes(*version);
+        if version != VERSION {
+            return Err(Refused::Version(version));
+        }
+        if sum != Sha256::digest(body).as_slice() {
+            return Err(Refused::Damaged);
+        }
+        serde_json::from_slice(body).map_err(|_| Refused::Damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::access::Stamp;
+    use crate::web::input::Message;
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    fn bytes() -> impl Strategy<Value = Bytes> {
+        prop::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from)
+    }
+
+    prop_compose! {
+        fn seat()(
+            names in (any::<String>(), any::<String>(), any::<String>()),
+            flags in any::<[bool; 4]>(),
+            size in any::<Option<(u16, u16)>>(),
+            counts in any::<(u64, u64, Option<u64>, u64)>(),
+            unread in bytes(),
+            unsent in bytes(),
+            input in prop::collection::vec(bytes().prop_map(Message::Typed), 0..3),
+        ) -> Seat {
+            let [drive, ours, visible, outvoted] = flags;
+            let (acted, sent, acked, inode) = counts;
+            let (id, name, peer) = names;
+            let stamp = Stamp::default();
+            let viewer = Carried {
+                id, name, peer, stamp, drive, ours, visible, size, acted, outvoted, sent, acked,
+                unread, unsent, input,
+            };
+            Seat { inode, viewer }
+        }
+    }
+
+    fn state() -> impl Strategy<Value = State> {
+        let seats = prop::collection::vec(seat(), 0..4);
+        (any::<u64>(), seats).prop_map(|(since, seats)| State { since, seats })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_is_found(state in state()) {
+            prop_assert_eq!(State::decode(&state.encode()), Ok(state));
+        }
+
+        #[test]
+        fn what_is_damaged_is_refused(
+            state in state(),
+            at in any::<prop::sample::Index>(),
+            bit in 0_u32..8,
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let good = state.encode();
+            let mut wrong = good.clone();
+            wrong[at.index(good.len())] ^= 1_u8 << bit;
+            prop_assert!(State::decode(&wrong).is_err());
+            prop_assert!(State::decode(&good[..cut.index(good.len())]).is_err());
+        }
+
+        #[test]
+        fn anything_is_answered(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(State::decode(&bytes).is_err());
+            let sum = Sha256::digest(&bytes);
+            let signed = [&MAGIC[..], &VERSION.to_be_bytes(), &sum, &bytes].concat();
+            prop_assert!(State::decode(&signed).is_err());
+        }
+    }
+
+    #[test]
+    fn another_version_is_told_apart_from_damage() {
+        let mut bytes = State {
+            since: 0,
+            seats: vec![],
+        }
+        .encode();
+        bytes[MAGIC.len() + 3] = 2;
+        assert_eq!(State::decode(&bytes), Err(Refused::Version(2)));
+        assert_eq!(State::decode(b""), Err(Refused::Damaged));
+    }
+
+    #[test]
+    fn a_field_more_or_less_is_no_other_version() {
+        let json = |field: &str| {
+            format!(
+                r#"{{"since":1,"new":[],"seats":[{{"inode":2,"viewer":{{"id":"$1","name":"a",
+                "peer":"p","stamp":{stamp},"drive":true,"ours":true,"visible":true,"size":[80,24],
+                "acted":1,"outvoted":false,"sent":5,"acked":null,"unread":"AA==","unsent":""{field}}}}}]}}"#,
+                stamp = serde_json::to_string(&Stamp::default()).expect("an array"),
+            )
+        };
+        let read = |body: String| {
+            let sum = Sha256::digest(&body);
+            let head = [&MAGIC[..], &VERSION.to_be_bytes(), &sum].concat();
+            State::decode(&[&head, body.as_bytes()].concat())
+        };
+        let seat = |field| read(json(field)).expect("readable").seats.remove(0);
+        assert_eq!(seat(""), seat(r#","later":{"x":1}"#));
+        assert_eq!(seat("").viewer.unread, Bytes::from_static(b"\0"));
+        assert_eq!(read("{}".to_owned()), Err(Refused::Damaged));
+    }
+}

@@ -1,0 +1,71 @@
+//! [`Carried`]: one viewer, as another process needs it to go on with. PURE. In: what its task knows
+//! when it is frozen. Out: the same, readable by builds that know a field more or less. It must not
+//! know how it is carried.
+
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::access::Stamp;
+use super::input::Message;
+
+/// A viewer and all that is on its way to and from it. A field a build does not know is ignored; one
+/// that is missing has its default, so a field whose default would be wrong needs a new version of
+/// the state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// The session's id, `$3`.
+    pub id: String,
+    /// Its name: ids begin anew with another tmux server.
+    pub name: String,
+    /// For the log.
+    pub peer: String,
+    /// What it signed in with.
+    pub stamp: Stamp,
+    /// It may type.
+    pub drive: bool,
+    /// It offered `muxview.v1`; else its text is input and it gets only binaries.
+    pub ours: bool,
+    /// Its page is shown.
+    pub visible: bool,
+    /// Columns and rows it asked for.
+    pub size: Option<(u16, u16)>,
+    /// When it acted last among the drivers of its session; 0: it did not.
+    pub acted: u64,
+    /// Somebody at a terminal decides the size: do not claim it.
+    pub outvoted: bool,
+    /// Binary bytes sent since open.
+    pub sent: u64,
+    /// Binary bytes it said it has parsed.
+    pub acked: Option<u64>,
+    /// Read and not yet a whole message.
+    #[serde(with = "in_base64")]
+    pub unread: Bytes,
+    /// To be written before anything else: may begin within a frame.
+    #[serde(with = "in_base64")]
+    pub unsent: Bytes,
+    /// Input the session has not taken.
+    #[serde(default)]
+    pub input: Vec<Message>,
+}
+
+/// Bytes in JSON.
+pub(super) mod in_base64 {
+    use super::{BASE64_STANDARD, Bytes, Deserialize, Deserializer, Serializer};
+    use base64::Engine as _;
+
+    pub(in crate::web) fn serialize<S: Serializer>(
+        bytes: &Bytes,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64_STANDARD.encode(bytes))
+    }
+
+    pub(in crate::web) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Bytes, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(from)?;
+        let bytes = BASE64_STANDARD.decode(text.as_bytes());
+        bytes.map(Bytes::from).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,481 @@
+//! SIGHUP: another image of the program takes over in place, and nobody who watches notices.
+
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use support::raw::{Got, Target, frame, input, openings, ping, say};
+use support::{Raw, Service, Tmux, process, soak, until};
+
+/// A session whose program writes down every line it is sent.
+fn listener(tmux: &Tmux, name: &str) -> PathBuf {
+    let file = tmux.dir().join(format!("{name}.typed"));
+    // Without echo: what is typed is not what this is about, and 200 typists paint a lot.
+    let command = format!("stty -echo; exec cat > {}", file.display());
+    tmux.session_running(name, 80, 24, &command);
+    file
+}
+
+/// The lines a program has got, whole ones only.
+fn lines(file: &Path) -> Vec<String> {
+    let typed = std::fs::read_to_string(file).unwrap_or_default();
+    let mut lines: Vec<String> = typed.split('\n').map(str::to_owned).collect();
+    lines.pop();
+    lines
+}
+
+/// Waits until the program has got `count` lines.
+async fn typed(file: &Path, count: usize) -> Vec<String> {
+    until("all lines to arrive", async || {
+        let lines = lines(file);
+        if lines.len() >= count {
+            Ok(lines)
+        } else {
+            Err(format!("{} of {count} lines", lines.len()))
+        }
+    })
+    .await
+}
+
+/// Small random numbers, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Types numbered lines, cut into messages, frames and writes anywhere, with pings in between, until
+/// told to stop; answers every number with its ping. Gives how many it typed and the longest silence.
+async fn typist(mut raw: Raw, name: usize, stop: Arc<AtomicBool>) -> (Raw, u64, Duration) {
+    let mut dice = Dice(name as u64 + 1);
+    let mut longest = Duration::ZERO;
+    let mut number = 0;
+    loop {
+        let line = format!(
+            "{name:03} {number} {}\n",
+            "x".repeat(dice.below(300) as usize)
+        );
+        let mut bytes = if dice.below(10) < 4 {
+            let at = dice.below(line.len() as u64) as usize;
+            let (one, two) = line.as_bytes().split_at(at);
+            [frame(0x02, one), frame(0x89, b"between"), frame(0x80, two)].concat()
+        } else {
+            input(line.as_bytes())
+        };
+        bytes.extend(ping(number));
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (some, more) = rest.split_at((dice.below(200) as usize + 1).min(rest.len()));
+            raw.write(some).await;
+            rest = more;
+        }
+        let asked = Instant::now();
+        raw.ponged(number).await;
+        longest = longest.max(asked.elapsed());
+        number += 1;
+        if stop.load(Ordering::Relaxed) {
+            return (raw, number, longest);
+        }
+    }
+}
+
+/// Sends SIGHUP and waits until every one of them has been opened by yet another instance.
+async fn reload(service: &Service, viewers: &[Raw], times: usize) {
+    process::signal(service.pid(), "HUP");
+    for viewer in viewers {
+        viewer.opened(times).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_typed_is_lost_doubled_or_reordered() {
+    let tmux = Tmux::without_server();
+    let file = listener(&tmux, "main");
+    let unix = tmux.dir().join("muxview");
+    let listen = format!("unix:{}", unix.display());
+    let started = Instant::now();
+    let mut service = Service::start_with(&tmux, &["--listen", &listen]);
+    let start_up = started.elapsed();
+    let targets = [Target::Tcp(service.port), Target::Unix(unix)];
+    let stop = Arc::new(AtomicBool::new(false));
+    let (viewers, times) = (soak(20, 200), soak(3, 10));
+    let mut typists = vec![];
+    for name in 0..viewers {
+        let raw = Raw::join(&targets[name % 2], "main", "cols=80&rows=24").await;
+        raw.opened(1).await;
+        typists.push(tokio::spawn(typist(raw, name, Arc::clone(&stop))));
+    }
+    let mut watchers = vec![];
+    for target in &targets {
+        watchers.push(Raw::join(target, "main", "role=view").await);
+    }
+    for watcher in &watchers {
+        watcher.opened(1).await;
+    }
+    for time in 0..times {
+        reload(&service, &watchers, time + 2).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let (mut sent, mut longest) = (BTreeMap::new(), Duration::ZERO);
+    for (name, typist) in typists.into_iter().enumerate() {
+        let (raw, count, silence) = typist.await.expect("no typist failed");
+        assert_eq!(openings(&raw.log()).len(), times + 1, "{}", raw.story());
+        longest = longest.max(silence);
+        sent.insert(name, count);
+    }
+    assert!(service.alive());
+    let all: u64 = sent.values().sum();
+    let mut got: BTreeMap<usize, u64> = BTreeMap::new();
+    for line in typed(&file, all as usize).await {
+        let mut words = line.split(' ');
+        let name: usize = words.next().unwrap().parse().expect("whole lines");
+        let number: u64 = words.next().unwrap().parse().expect("whole lines");
+        let next = got.entry(name).or_default();
+        assert_eq!(
+            number, *next,
+            "typist {name}: lost, doubled or out of order"
+        );
+        *next += 1;
+    }
+    assert_eq!(got, sent);
+    println!(
+        "{viewers} typists, {} restarts, {all} lines; the longest silence {longest:?} is {:.1} times the \
+         start-up ({start_up:?})",
+        times,
+        longest.as_secs_f64() / start_up.as_secs_f64()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_may_be_cut_anywhere() {
+    let tmux = Tmux::without_server();
+    let file = listener(&tmux, "main");
+    let service = Service::start(&tmux);
+    let target = Target::Tcp(service.port);
+    // The line in two fragments with a ping of each kind between, and a message right behind.
+    let message = |name: usize| {
+        let line = format!("{name:03} in two parts\n");
+        let (one, two) = line.as_bytes().split_at(7);
+        [
+            frame(0x02, one),
+            frame(0x89, b"between"),
+            frame(0x80, two),
+            input(format!("{name:03} behind\n").as_bytes()),
+            ping(9),
+        ]
+        .concat()
+    };
+    let whole = message(0).len();
+    let mut viewers = vec![];
+    for _ in 0..whole {
+        viewers.push(Raw::join(&target, "main", "").await);
+    }
+    for (at, viewer) in viewers.iter_mut().enumerate() {
+        viewer.opened(1).await;
+        // The pong says that what comes behind has been read with its ping: it was one write.
+        viewer
+            .write(&[&ping(1)[..], &message(at)[..at]].concat())
+            .await;
+        viewer.ponged(1).await;
+    }
+    reload(&service, &viewers, 2).await;
+    for (at, viewer) in viewers.iter_mut().enumerate() {
+        let further = (at + 5).min(whole);
+        viewer.write(&message(at)[at..further]).await;
+    }
+    reload(&service, &viewers, 3).await;
+    for (at, viewer) in viewers.iter_mut().enumerate() {
+        let further = (at + 5).min(whole);
+        viewer.write(&message(at)[further..]).await;
+        viewer.ponged(9).await;
+        let pongs = viewer.log().into_iter();
+        let pongs = pongs
+            .filter(|got| *got == Got::Pong(b"between".to_vec()))
+            .count();
+        assert_eq!(pongs, 1, "cut at {at}: {}", viewer.story());
+    }
+    let mut lines = typed(&file, 2 * whole).await;
+    lines.sort();
+    let wanted = (0..whole).flat_map(|name| {
+        [
+            format!("{name:03} behind"),
+            format!("{name:03} in two parts"),
+        ]
+    });
+    assert_eq!(lines, wanted.collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_read_misses_nothing_of_a_frame() {
+    let tmux = Tmux::without_server();
+    // So many colours that one repaint is larger than what the kernel keeps for a client.
+    let paint = "i=0; while [ $i -lt 40000 ]; do printf '\\033[38;5;%dm%d' $((i%256)) $((i%10)); i=$((i+1)); \
+                 done; printf '\\033[m'; tmux wait-for -S painted; exec cat";
+    tmux.session_running("main", 400, 101, paint);
+    tmux.wait_for("painted").await;
+    let unix = tmux.dir().join("muxview");
+    let listen = format!("unix:{}", unix.display());
+    let service = Service::start_with(&tmux, &["--listen", &listen]);
+    let mut lazy = vec![];
+    for target in [Target::Tcp(service.port), Target::Unix(unix)] {
+        let mut raw = Raw::join(&target, "main", "role=view").await;
+        raw.opened(1).await;
+        raw.pause(true);
+        for id in 0..4 {
+            raw.write(&say(&serde_json::json!({"type": "repaint"})))
+                .await;
+            raw.write(&ping(id)).await;
+        }
+        lazy.push(raw);
+    }
+    let awake = Raw::join(&Target::Tcp(service.port), "main", "role=view").await;
+    awake.opened(1).await;
+    let largest = awake.log().into_iter().filter_map(|got| match got {
+        Got::Binary(bytes) => Some(bytes.len()),
+        _ => None,
+    });
+    assert!(largest.max() > Some(300_000), "{}", awake.story());
+    let awake = [awake];
+    reload(&service, &awake, 2).await;
+    reload(&service, &awake, 3).await;
+    let fresh = Raw::join(&Target::Tcp(service.port), "main", "role=view").await;
+    fresh.opened(1).await;
+    let picture = |raw: &Raw| {
+        raw.log().into_iter().rev().find_map(|got| match got {
+            Got::Binary(bytes) => Some(bytes),
+            _ => None,
+        })
+    };
+    for raw in &mut lazy {
+        raw.pause(false);
+        let last = raw.wait("the last opening", |log| {
+            let hellos = log
+                .iter()
+                .filter(|got| matches!(got, Got::Text(text) if text["type"] == "hello"));
+            (hellos.count() == 3 && matches!(openings(log).len(), 2..)).then_some(())
+        });
+        last.await;
+        raw.write(&ping(77)).await;
+        raw.ponged(77).await;
+        assert_eq!(picture(raw), picture(&fresh), "{}", raw.story());
+    }
+}
+
+/// Puts a program where muxview is called by.
+fn install(at: &Path, script: &str) {
+    let new = at.with_extension("new");
+    let _ = std::fs::remove_file(&new);
+    if script.is_empty() {
+        symlink(env!("CARGO_BIN_EXE_muxview"), &new).unwrap();
+    } else {
+        std::fs::write(&new, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    std::fs::rename(&new, at).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_cannot_go_on_is_not_started() {
+    let tmux = Tmux::without_server();
+    let file = listener(&tmux, "main");
+    let program = tmux.dir().join("muxview");
+    install(&program, "");
+    let mut service = Service::start_at(&tmux, &program, &[]);
+    let mut viewers = [Raw::join(&Target::Tcp(service.port), "main", "").await];
+    viewers[0].opened(1).await;
+    let said = async |service: &Service, what: &str| {
+        until(what, async || {
+            let log = service.log();
+            if log.contains(what) { Ok(()) } else { Err(log) }
+        })
+        .await;
+    };
+
+    install(
+        &program,
+        "echo 'muxview: this option is no more' >&2; exit 2",
+    );
+    process::signal(service.pid(), "HUP");
+    said(&service, "this option is no more").await;
+    std::fs::remove_file(&program).unwrap();
+    process::signal(service.pid(), "HUP");
+    said(&service, "No such file").await;
+    viewers[0].write(&input(b"goes on\n")).await;
+    typed(&file, 1).await;
+    assert_eq!(
+        openings(&viewers[0].log()).len(),
+        1,
+        "{}",
+        viewers[0].story()
+    );
+
+    // It checks well and cannot be executed: the old one goes on with its own viewers.
+    let once = tmux.dir().join("once");
+    install(
+        &program,
+        &format!("rm {}; touch {}; exit 0", program.display(), once.display()),
+    );
+    process::signal(service.pid(), "HUP");
+    said(&service, "so this process goes on").await;
+    assert!(once.exists());
+    viewers[0]
+        .write(&[input(b"goes on and on\n"), ping(5)].concat())
+        .await;
+    viewers[0].ponged(5).await;
+    typed(&file, 2).await;
+    assert!(service.alive());
+
+    // The path counts, not the file this process was started from.
+    let log = tmux.dir().join("starts");
+    let real = env!("CARGO_BIN_EXE_muxview");
+    install(
+        &program,
+        &format!("echo \"$1\" >> {}; exec {real} \"$@\"", log.display()),
+    );
+    process::signal(service.pid(), "HUP");
+    viewers[0]
+        .wait("another instance", |log| {
+            let instance = |got: &Got| match got {
+                Got::Text(text) if text["type"] == "hello" => Some(text["instance"].clone()),
+                _ => None,
+            };
+            let mut instances: Vec<_> = log.iter().filter_map(instance).collect();
+            instances.dedup();
+            (instances.len() == 2).then_some(())
+        })
+        .await;
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "check\nserve\n");
+    assert!(service.alive());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_piles_up() {
+    let tmux = Tmux::without_server();
+    listener(&tmux, "main");
+    listener(&tmux, "other");
+    let unix = tmux.dir().join("muxview");
+    let listen = format!("unix:{}", unix.display());
+    let service = Service::start_with(&tmux, &["--listen", &listen]);
+    let target = Target::Tcp(service.port);
+    let viewers = [
+        Raw::join(&target, "main", "cols=80&rows=24").await,
+        Raw::join(&Target::Unix(unix.clone()), "main", "role=view").await,
+        Raw::join(&target, "other", "cols=80&rows=24").await,
+    ];
+    for viewer in &viewers {
+        viewer.opened(1).await;
+    }
+    let pid = service.pid();
+    // (descriptors, children, tmux clients)
+    let now = || {
+        (
+            process::descriptors(pid),
+            process::children(pid).len(),
+            tmux.clients().len(),
+        )
+    };
+    let mut first = None;
+    for time in 0..soak(20, 100) {
+        reload(&service, &viewers, time + 2).await;
+        if time == 0 {
+            first = Some(
+                until("rest", async || {
+                    let before = now();
+                    tokio::time::sleep(10 * support::LOOK_AGAIN).await;
+                    if before == now() && before.1 == 3 {
+                        Ok(before)
+                    } else {
+                        Err(format!("{before:?}"))
+                    }
+                })
+                .await,
+            );
+        }
+    }
+    until("nothing more than after the first time", async || {
+        if Some(now()) == first {
+            Ok(())
+        } else {
+            Err(format!("{:?}, first {first:?}", now()))
+        }
+    })
+    .await;
+    // The socket's file is still there, and goes with the process.
+    drop(Raw::join(&Target::Unix(unix.clone()), "main", "role=view").await);
+    let mut service = service;
+    assert_eq!(service.terminate().await, Some(0), "{}", service.log());
+    assert!(!unix.exists());
+    for viewer in &viewers {
+        assert_eq!(viewer.closed().await.0, 1012);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_had_the_size_keeps_it() {
+    let tmux = Tmux::without_server();
+    listener(&tmux, "main");
+    let service = Service::start(&tmux);
+    let target = Target::Tcp(service.port);
+    let mut viewers = vec![];
+    for query in ["cols=80&rows=24", "cols=100&rows=30", "cols=120&rows=40"] {
+        let viewer = Raw::join(&target, "main", query).await;
+        viewer.opened(1).await;
+        viewers.push(viewer);
+    }
+    viewers[1].write(&input(b"mine\n")).await;
+    let size = async |wanted: &str| {
+        until(wanted, async || {
+            let size = tmux.format("main", "#{window_width}x#{window_height}");
+            if size == wanted { Ok(()) } else { Err(size) }
+        })
+        .await;
+    };
+    size("100x29").await;
+    reload(&service, &viewers, 2).await;
+    size("100x29").await;
+    // Never another size in between: each viewer was told one size by each process since.
+    for viewer in &viewers {
+        let log = viewer.log();
+        let hello = |got: &Got| matches!(got, Got::Text(text) if text["type"] == "hello");
+        let last = log.iter().rposition(hello).unwrap();
+        let sizes: Vec<_> = log[last..]
+            .iter()
+            .filter_map(|got| match got {
+                Got::Text(text) if text["type"] == "size" => {
+                    Some((text["cols"].clone(), text["rows"].clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sizes, [(100.into(), 30.into())], "{}", viewer.story());
+    }
+    // Ack totals go on where they were: what was sent before counts.
+    let total: usize = viewers[0]
+        .log()
+        .iter()
+        .map(|got| match got {
+            Got::Binary(bytes) => bytes.len(),
+            _ => 0,
+        })
+        .sum();
+    viewers[0]
+        .write(&say(&serde_json::json!({"type": "ack", "bytes": total})))
+        .await;
+    viewers[0]
+        .write(&say(&serde_json::json!({"type": "repaint"})))
+        .await;
+    viewers[0].write(&ping(3)).await;
+    viewers[0].ponged(3).await;
+}
