@@ -3,12 +3,15 @@
 import { addressIn, addressOf } from './address.js';
 import { root, secret, takeFromFragment } from './access.js';
 import { Caption } from './caption.js';
+import { give } from './clipboard.js';
 import { Claim } from './claim.js';
 import { Connection } from './connection.js';
 import { device } from './device.js';
 import { Ending } from './ending.js';
+import { decide, platform } from './keyboard.js';
 import { recall, remember } from './memory.js';
-import { hidePanel, showPanel } from './panel.js';
+import { hidePanel } from './panel.js';
+import { Pasting } from './paste.js';
 import { Screen } from './screen.js';
 import * as settings from './settings.js';
 import { settingsButtons } from './settings-buttons.js';
@@ -40,7 +43,20 @@ function showNames() {
 
 // ── the screen and the connection ───────────────────────────────────────────────────────────
 
+const mention = (...remark) => caption.mention(...remark);
+const toClipboard = (text, done) => give(text, done, mention, () => screen.focus());
+
+const pasting = new Pasting({
+  state: () => ({ bracketed: screen.term.modes.bracketedPasteMode, open: connection.state === 'open', typing: role !== 'view' }),
+  send: (text) => screen.insert(text),
+  say: mention,
+});
+
 const screen = new Screen(box, {
+  say: mention,
+  onPaste: (text, from) => pasting.offer(text, from),
+  onCopy: (text) => (text ? toClipboard(text, 'Copied.') : mention('Nothing is selected.')),
+  onChord: { sheet: showKeys, leave: () => document.getElementById('reader').focus() },
   onInput(bytes, typed) {
     if (bytes.length > MESSAGE_BYTES) return caption.mention('That is more than 4 MB: too much for one paste.');
     const sent = connection.send(bytes);
@@ -52,7 +68,6 @@ const screen = new Screen(box, {
   },
   onLayout: () => offerToFit(),
   device,
-  say: (sentence) => caption.mention(sentence),
 });
 
 const claim = new Claim(device);
@@ -81,7 +96,7 @@ const connection = new Connection({
   onState(state, detail) {
     if (state === 'open') {
       lived = true;
-      if (hidePanel()) screen.focus();
+      if (hidePanel({ modal: false })) screen.focus();
       ending.connected();
     }
     if (state === 'closed') ending.explain(detail, { address, session, lived });
@@ -167,18 +182,7 @@ const hear = {
     viewers.textContent = others > 0 ? `${others + 1} here${view ? `, ${view} only watching` : ''}` : '';
     viewers.title = `${drive} may type, ${view} only watching`;
   },
-  clipboard({ text }) {
-    if (!navigator.clipboard) return caption.mention('tmux copied text, but browsers share the clipboard only with https and localhost.');
-    copy(text).then(
-      () => caption.mention('Copied to your clipboard.'),
-      () => showPanel({
-        title: 'Copy to your clipboard?',
-        text: `tmux copied ${text.length} characters; the browser wants a click before it takes them.`,
-        choices: [{ label: 'Copy', act: () => copy(text) }, { label: 'Not now' }],
-        modal: true,
-      }),
-    );
-  },
+  clipboard: ({ text }) => toClipboard(text, `tmux copied ${text.length === 1 ? 'a character' : `${text.length} characters`} to your clipboard.`),
   windows(message) {
     windows.show(message);
     screen.status = message.status;
@@ -193,10 +197,23 @@ const hear = {
   notice: ({ text = '', passing }) => (passing ? caption.mention(text) : caption.notice(text)),
 };
 
-async function copy(text) {
-  await navigator.clipboard.writeText(text);
-  screen.focus();
+// ── keys ────────────────────────────────────────────────────────────────────────────────────
+
+const keys = document.getElementById('keys');
+
+async function showKeys() {
+  try {
+    const { showSheet } = await import('./sheet.js');
+    showSheet(() => screen.focus());
+  } catch {
+    mention('The keys could not be loaded: muxview does not answer.');
+  }
 }
+
+keys.addEventListener('click', showKeys);
+addEventListener('keydown', (event) => !event.defaultPrevented && decide(event, platform())?.do === 'sheet' && showKeys());
+// Back from where Ctrl-Shift-F6 leads.
+document.querySelector('header').addEventListener('keydown', ({ key }) => key === 'Escape' && screen.focus());
 
 // ── the size ────────────────────────────────────────────────────────────────────────────────
 
@@ -224,8 +241,8 @@ let hand = null; // what phone.js gave
 async function equip() {
   if (hand || (device === 'desk' && !navigator.maxTouchPoints && settings.get('keyBar') !== 'on')) return;
   hand = import('./phone.js').then((phone) => phone.equip(box, screen, {
-    mention: (...remark) => caption.mention(...remark),
-    copy: (text) => copy(text).then(() => caption.mention('Copied.'), () => caption.mention('The browser does not let this page copy.')),
+    mention,
+    copy: (text) => toClipboard(text, 'Copied.'),
     ready: () => connection.state === 'open' || caption.refuse(),
   }));
 }
@@ -242,7 +259,7 @@ addEventListener('pageshow', ({ persisted }) => {
   if (persisted && connection.state === 'closed' && ['ended', 'no-session'].includes(connection.reason)) connection.open();
 });
 
-settingsButtons({ closed: () => screen.focus(), say: (sentence) => caption.mention(sentence) });
+settingsButtons({ closed: () => screen.focus(), say: mention });
 
 takeFromFragment();
 showNames();

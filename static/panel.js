@@ -13,26 +13,36 @@ export function el(tag, properties = {}, ...children) {
 const dialog = el('dialog', { className: 'panel' });
 document.body.append(dialog);
 
-/** Closes whatever is shown; true if something was. */
-export function hidePanel() {
+let left = null; // what the panel that is shown wants to know
+const leave = () => {
+  left?.();
+  left = null;
+};
+dialog.addEventListener('cancel', leave); // Escape
+
+/** Closes what is shown; true if something was. With `modal: false` a question somebody is at stays. */
+export function hidePanel({ modal = true } = {}) {
+  if (!modal && dialog.matches(':modal')) return false;
   const { open } = dialog;
   dialog.close();
+  leave();
   return open;
 }
 
 /**
- * Shows `title`, `text` and `choices` ({ label, act, danger, href }), the first being the
- * main one. `fields` stand between text and choices; Enter in one takes the main choice. `act`
- * may return a promise; a rejection is shown and the panel stays. `modal` can be cancelled.
+ * Shows `title`, `text` and `choices` ({ label, act, danger, href, first }), the first being the
+ * main one; `first` has the focus. `fields` stand between text and choices; Enter in one takes the main choice. `act`
+ * may return a promise; a rejection is shown and the panel stays. `modal` can be cancelled. `left` is called when
+ * the panel is gone, whatever the reason.
  */
-export function showPanel({ title, text, fields = [], choices, modal = false }) {
+export function showPanel({ title, text, fields = [], choices, modal = false, left: gone = null }) {
   const failure = el('p', { className: 'failure', role: 'alert', hidden: true });
   const form = el('form', { method: 'dialog' },
     el('h2', { id: 'panel-title' }, title), el('p', {}, text), ...fields, failure,
-    el('div', { className: 'choices' }, ...choices.map(({ label, href, danger }, index) =>
+    el('div', { className: 'choices' }, ...choices.map(({ label, href, danger, first }, index) =>
       href
         ? el('a', { className: 'button', href }, label)
-        : el('button', { className: danger ? 'danger' : index ? '' : 'main', value: String(index) }, label))));
+        : el('button', { className: danger ? 'danger' : index ? '' : 'main', value: String(index), autofocus: !!first }, label))));
   form.onsubmit = async (event) => {
     event.preventDefault();
     const choice = choices[Number(event.submitter?.value ?? 0)];
@@ -47,10 +57,12 @@ export function showPanel({ title, text, fields = [], choices, modal = false }) 
   dialog.replaceChildren(form);
   dialog.setAttribute('aria-labelledby', 'panel-title');
   dialog.close();
+  leave();
+  left = gone;
   if (modal) dialog.showModal();
   else dialog.show();
   // Enter on what just appeared must not end anything.
-  (form.querySelector('input:required') ?? form.querySelector('button:not(.danger)'))?.focus();
+  (form.querySelector('[autofocus], input:required') ?? form.querySelector('button:not(.danger)'))?.focus();
 }
 
 /** Asks for the link or the secret, then calls `then`. `why` is a sentence before the question. */

@@ -28,7 +28,7 @@ export function equip(box, screen, { mention, copy, ready }) {
   const composer = new Composer({
     async send(text, enter) {
       if (!ready()) return false;
-      if (text && (await screen.paste(text)) === false) return false;
+      if (text && !(await screen.paste(text, 'box'))) return false;
       if (enter) screen.type('\r');
       return true;
     },

@@ -4,10 +4,13 @@
 import { Terminal } from './xterm.mjs';
 import { FitAddon } from './addon-fit.mjs';
 import { Unicode11Addon } from './addon-unicode11.mjs';
-import { WebLinksAddon } from './addon-web-links.mjs';
+import { takeCompositions } from './compose.js';
 import { Crop } from './crop.js';
+import { takeKeys } from './keyboard.js';
+import { followLinks } from './links.js';
 import { keepLook, look } from './look.js';
-import { keepSelection, whileSelecting } from './selection.js';
+import { takePastes } from './paste.js';
+import { keepSelection, whileSelecting, yieldPointer } from './selection.js';
 import * as settings from './settings.js';
 
 /** Font sizes in px: in a narrow window for whom none was chosen, and the least a large grid
@@ -35,18 +38,27 @@ export class Screen {
   #rewrite = (text) => text;
   #onLayout = () => {};
   #onWanted = () => {};
+  #onPaste;
+  #onCopy;
 
   /** `onInput(bytes, typed)`: `typed` is false for reports of the mouse and of the focus.
-      `onLayout`: the grid or what the window would like is another. `say`: a sentence for the person.
-      On a `device` other than a desk what is larger than the window is moved by a finger. */
-  constructor(box, { onInput, onWanted, onLayout = () => {}, say = () => {}, device = 'desk' }) {
+      `onLayout`: the grid or what the window would like is another. `onPaste(text, from)`: text
+      to be judged before it is inserted. `onCopy(text)`: for the clipboard; '' if nothing is selected.
+      `onChord`: a function for each of the page's other chords. `say(sentence, label, act)`
+      tells the person. On a `device` other
+      than a desk what is larger than the window is moved by a finger. */
+  constructor(box, { onInput, onWanted, onPaste, onCopy, onChord, say = () => {}, onLayout = () => {}, device = 'desk' }) {
     this.#box = box;
+    this.#onPaste = onPaste;
+    this.#onCopy = onCopy;
     this.#device = device;
     this.term = new Terminal({
       allowProposedApi: true, // the version of Unicode is one
+      altClickMovesCursor: false, // by arrow keys, which would go to whatever pane is active
       cursorBlink: false,
       fontSize: this.#usualFont(),
       macOptionClickForcesSelection: true,
+      macOptionIsMeta: settings.get('optionIsMeta'),
       scrollback: 0, // history is tmux's: the wheel goes there
       ...look(),
     });
@@ -55,25 +67,33 @@ export class Screen {
     term.loadAddon(this.#fit);
     term.loadAddon(new Unicode11Addon());
     term.unicode.activeVersion = '11';
-    term.loadAddon(new WebLinksAddon());
     ignoreQueries(term.parser);
     term.parser.registerEscHandler({ final: 'c' }, () => {
       this.#resize();
       return false; // and reset
     });
-    term.attachCustomKeyEventHandler((event) => !copies(term, event));
+    settings.on('optionIsMeta', (meta) => { term.options.macOptionIsMeta = meta; });
+    takeKeys(term, () => settings.get('optionIsMeta'), { ...onChord, copy: () => this.copy() });
     term.open(box);
+    takeCompositions(term, (text) => this.type(text));
+    followLinks(box, term, say);
+    takePastes(box, { offer: onPaste, mute: () => term.modes.mouseTrackingMode !== 'none', say });
 
     const encoder = new TextEncoder();
     // eslint-disable-next-line no-control-regex
     const report = /^\x1b\[(<|M|[IO]$)/;
     term.onData((text) => {
+      if (!text) return; // a composition that is over
       const typed = !report.test(text);
       onInput(encoder.encode(typed ? this.#rewrite(text) : text), typed);
     });
     term.onBinary((text) => onInput(Uint8Array.from(text, (c) => c.charCodeAt(0)), false));
 
-    whileSelecting(box, term, (selecting) => this.hold(selecting));
+    whileSelecting(box, term, (selecting) => {
+      this.hold(selecting);
+      if (!selecting && settings.get('copyOnSelect') && term.hasSelection()) this.copy();
+    });
+    yieldPointer(box, term, say);
     this.#crop = new Crop(term, () => this.#arrange());
     this.#arrange();
     this.#onLayout = onLayout;
@@ -172,9 +192,19 @@ export class Screen {
     this.term.input(text, true);
   }
 
-  /** Pastes `text`, as if it had come from the clipboard. */
-  paste(text) {
+  /** Pastes `text`, once it is judged; resolves to whether it was. `from`: as in paste.js. */
+  async paste(text, from = 'paste') {
+    return this.#onPaste(text, from);
+  }
+
+  /** Sends `text` as a paste that needs no more judging. */
+  insert(text) {
     this.term.paste(text);
+  }
+
+  /** Copies what is selected. */
+  copy() {
+    this.#onCopy(this.term.getSelection());
   }
 
   /** How many frames wait until the pointer has selected. */
@@ -251,14 +281,4 @@ function ignoreQueries(parser) {
   for (const colour of [4, 10, 11, 12]) {
     parser.registerOscHandler(colour, (text) => text.includes('?'));
   }
-}
-
-/** Ctrl-Shift-C copies what is selected. */
-function copies(term, event) {
-  if (!(event.ctrlKey && event.shiftKey && event.code === 'KeyC')) return false;
-  event.preventDefault();
-  if (event.type === 'keydown' && term.hasSelection()) {
-    navigator.clipboard?.writeText(term.getSelection()).catch(() => {});
-  }
-  return true;
 }

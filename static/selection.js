@@ -1,5 +1,15 @@
-// A person's selection and a picture that changes under it. In: an xterm.js terminal. Out: when
-// something is being selected, and the selection again after a repaint. It must not know frames.
+// What a person selects with the pointer. In: an xterm.js terminal. Out: when something is being
+// selected, and the selection again after a repaint. It must not know frames.
+
+import { platform } from './keyboard.js';
+
+/** How far the pointer goes before a click is a drag, in px. */
+const DRAG = 12;
+
+const { mac } = platform();
+
+/** Whether the pointer is a program's: then only Shift (Option on a Mac) selects. */
+const taken = (term, event) => term.modes.mouseTrackingMode !== 'none' && !(mac ? event.altKey : event.shiftKey);
 
 /** Tells `selecting(true)` while the pointer selects in `box`, and `selecting(false)` when it has. */
 export function whileSelecting(box, term, selecting) {
@@ -11,9 +21,7 @@ export function whileSelecting(box, term, selecting) {
     selecting(false);
   };
   box.addEventListener('pointerdown', (event) => {
-    // With the mouse in a program's hands only Shift (Option on a Mac) selects.
-    const own = term.modes.mouseTrackingMode === 'none' || event.shiftKey || event.altKey;
-    if (event.button !== 0 || event.pointerType === 'touch' || !own) return;
+    if (event.button !== 0 || event.pointerType === 'touch' || taken(term, event)) return;
     stop();
     active = new AbortController();
     const { signal } = active;
@@ -22,6 +30,26 @@ export function whileSelecting(box, term, selecting) {
     addEventListener('pointermove', ({ buttons }) => (buttons & 1) === 0 && stop(), { signal });
     document.addEventListener('visibilitychange', stop, { signal });
     selecting(true);
+  }, { capture: true });
+}
+
+/** Says once how to select, when somebody drags and a program gets it; and keeps the browser's menu from
+    covering the program's own (with Shift, or on a selection, it comes all the same). */
+export function yieldPointer(box, term, say) {
+  let from = null;
+  box.addEventListener('pointerdown', (event) => {
+    from = event.button === 0 && event.pointerType === 'mouse' && taken(term, event) ? event : null;
+  }, { capture: true });
+  const told = new AbortController();
+  addEventListener('pointerup', (event) => {
+    if (!from || Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) < DRAG) return;
+    told.abort();
+    say(`A program has the mouse: hold ${mac ? 'Option (⌥)' : 'Shift'} while you drag to select.`);
+  }, { signal: told.signal });
+  box.addEventListener('contextmenu', (event) => {
+    if (event.pointerType === 'touch' || event.shiftKey || !taken(term, event) || term.hasSelection()) return;
+    event.preventDefault();
+    event.stopPropagation();
   }, { capture: true });
 }
 

@@ -1,6 +1,5 @@
-// What leads to the settings: the button in the header, the one that turns screen reader mode on
-// before anything must be seen, and the keys that lead there from the terminal, which keeps Tab for
-// itself. In: clicks and keys. Out: the dialog, loaded when it is first wanted.
+// What leads to the settings: the button in the header, and the one that turns screen reader mode on
+// before anything must be seen. In: clicks. Out: the dialog, loaded when it is first wanted.
 
 import * as settings from './settings.js';
 
@@ -16,17 +15,8 @@ export function settingsButtons({ closed = () => {}, say }) {
   };
   const reader = document.getElementById('reader');
   if (!reader) return;
-  addEventListener('keydown', (event) => {
-    if (!leaves(event)) return;
-    event.preventDefault();
-    event.stopPropagation(); // no program gets these
-    reader.focus();
-  }, { capture: true });
   const show = (on) => { reader.ariaPressed = String(on); };
   reader.onclick = () => settings.set('screenReader', !settings.get('screenReader'));
   settings.on('screenReader', show);
   show(settings.get('screenReader'));
 }
-
-/** Ctrl+Shift+F6 leaves the terminal: to where the next Tab finds everything else. */
-const leaves = ({ key, ctrlKey, shiftKey, altKey, metaKey }) => key === 'F6' && ctrlKey && shiftKey && !altKey && !metaKey;

@@ -159,28 +159,6 @@ test('a spectator types nothing and knows it', async () => {
   await close(page);
 });
 
-test('the clipboard of tmux becomes that of the browser', async () => {
-  const { page, far } = await watchOpen({ permissions: ['clipboard-read', 'clipboard-write'] });
-  far.say({ type: 'clipboard', text: 'copied ü' });
-  await page.getByText('Copied to your clipboard.').waitFor();
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'copied ü');
-
-  // A browser that wants a click first gets one.
-  await page.evaluate(() => {
-    const write = navigator.clipboard.writeText.bind(navigator.clipboard);
-    let refused = false;
-    navigator.clipboard.writeText = (text) => {
-      if (refused) return write(text);
-      refused = true;
-      return Promise.reject(new Error('no'));
-    };
-  });
-  far.say({ type: 'clipboard', text: 'again' });
-  await page.getByRole('button', { name: 'Copy' }).click();
-  await page.waitForFunction(async () => (await navigator.clipboard.readText()) === 'again');
-  await close(page);
-});
-
 test('a switch to another session is followed to its own URL', async () => {
   const { page, far } = await watchOpen();
   far.say({ type: 'moved', session: { id: '$7', name: 'other' } });

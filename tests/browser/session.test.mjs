@@ -137,7 +137,7 @@ test('what tmux does besides drawing reaches the page: title, bell, clipboard, a
   await page.waitForFunction(() => document.title === 'title of signals · signals');
 
   await page.keyboard.type('tmux set-buffer -w "copied by tmux"\n');
-  await page.getByText('Copied to your clipboard.').waitFor();
+  await page.getByText(/tmux copied \d+ characters to your clipboard/).waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'copied by tmux');
 
   await page.evaluate(() => { document.hasFocus = () => false; });
