@@ -20,11 +20,13 @@
 //! | [`directory`] | the known sessions | HTTP |
 //! | [`web`] | all that talks to browsers | pty bytes |
 //! | [`pulse`] | whether the tasks that must go on do | what they do |
+//! | [`doctor`] | what commonly breaks, and how it is mended | the running service |
 //! | [`service`] | listeners, signals, life cycle | tmux |
 
 pub mod bridge;
 pub mod config;
 pub mod directory;
+pub mod doctor;
 pub mod hub;
 pub mod pulse;
 pub mod service;

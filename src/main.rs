@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 use clap::Parser;
 use muxview::config::{self, Auth, Cli, Command, Config, Loaded};
+use muxview::doctor::{self, Level};
 use muxview::service::{self, Urls};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -39,12 +40,29 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     for warning in warnings {
         let _ = writeln!(std::io::stderr(), "muxview: warning: {warning}");
     }
-    if let Command::Url { name } = command {
-        println!("{}", url(&config, name.as_deref())?);
-    } else {
-        println!("OK");
+    match command {
+        Command::Url { name } => println!("{}", url(&config, name.as_deref())?),
+        Command::Doctor { url } => return examine(&config, url.as_deref()),
+        _ => println!("OK"),
     }
     Ok(())
+}
+
+fn examine(config: &Config, url: Option<&str>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Runtime(anyhow!(error).context("cannot start")))?;
+    let found = runtime
+        .block_on(doctor::examine(config, url))
+        .map_err(|error| Failure::Usage(error.into()))?;
+    for finding in &found {
+        println!("{finding}");
+    }
+    match found.iter().filter(|f| f.level == Level::Fail).count() {
+        0 => Ok(()),
+        bad => Err(Failure::Runtime(anyhow!("{bad} to mend"))),
+    }
 }
 
 fn failure(error: service::Error) -> Failure {

@@ -38,9 +38,13 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// Not built yet.
-    #[command(hide = true, override_help = HELP)]
-    Doctor,
+    /// Check what commonly breaks, and say how to mend it.
+    #[command(override_help = HELP)]
+    Doctor {
+        /// Look at the proxy that serves this URL, too.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// Not built yet.
     #[command(hide = true, override_help = HELP)]
     Completions {
@@ -57,9 +61,8 @@ impl Command {
     #[must_use]
     pub fn unbuilt(&self) -> Option<&'static str> {
         match self {
-            Self::Serve | Self::Url { .. } | Self::Check => None,
+            Self::Serve | Self::Url { .. } | Self::Check | Self::Doctor { .. } => None,
             Self::Share { .. } => Some("share"),
-            Self::Doctor => Some("doctor"),
             Self::Completions { .. } => Some("completions"),
             Self::Man => Some("man"),
         }
@@ -73,6 +76,7 @@ muxview shows tmux sessions live in the browser, one URL per session.
 Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
        muxview url [NAME] [OPTIONS]  print the URL; give it serve's options
        muxview check [OPTIONS]       check the configuration
+       muxview doctor [--url URL]    check tmux, systemd and the proxy at URL
 
   --listen ADDR            HOST:PORT or unix:PATH, repeatable [127.0.0.1:7681]
   --auth HOW               token or none [token]

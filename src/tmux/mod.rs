@@ -41,6 +41,7 @@ pub use event::{Event, SessionState};
 pub use name::{SessionId, SessionName, WindowId};
 pub use program::{Socket, exclusively};
 pub use session::{NewSession, Session};
+pub use terminfo::described as terminal_described;
 pub use version::Version;
 pub use whereabouts::Whereabouts;
 pub use windows::{StatusLine, Window, WindowAct, Windows};

@@ -19,6 +19,16 @@ const USUAL: [&str; 6] = [
 
 /// The value for `TERM`.
 pub(super) fn term() -> Result<&'static str, Error> {
+    first(&directories())
+}
+
+/// Whether this machine describes a terminal of that name.
+#[must_use]
+pub fn described(name: &str) -> bool {
+    directories().iter().any(|d| describes(d, name))
+}
+
+fn directories() -> Vec<PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let mut directories: Vec<PathBuf> = Vec::new();
     directories.extend(variable("TERMINFO"));
@@ -27,7 +37,7 @@ pub(super) fn term() -> Result<&'static str, Error> {
         directories.extend(std::env::split_paths(&list));
     }
     directories.extend(USUAL.map(PathBuf::from));
-    first(&directories)
+    directories
 }
 
 fn first(directories: &[PathBuf]) -> Result<&'static str, Error> {
@@ -38,8 +48,11 @@ fn first(directories: &[PathBuf]) -> Result<&'static str, Error> {
 
 /// Entries lie below their first letter, or below its code on systems that ignore case.
 fn describes(directory: &Path, name: &str) -> bool {
-    let letter = &name[..1];
-    let code = format!("{:x}", name.as_bytes()[0]);
+    let Some(letter) = name.chars().next().filter(|_| !name.contains('/')) else {
+        return false;
+    };
+    let code = format!("{:x}", u32::from(letter));
+    let letter = letter.to_string();
     directory.join(letter).join(name).is_file() || directory.join(code).join(name).is_file()
 }
 

@@ -1,0 +1,61 @@
+//! Checks of what the system grants: descriptors and ptys. In: numbers. Out: findings. Pure.
+
+use super::finding::Finding;
+use super::unit::Running;
+
+/// Descriptors below which a handful of viewers meets the limit: a viewer takes one, a session some.
+const FEW_FILES: u64 = 1024;
+
+pub(super) fn files(own: Option<u64>, running: &[Running]) -> Finding {
+    let what = "open files";
+    let least = running
+        .iter()
+        .filter_map(|muxview| muxview.open_files)
+        .min();
+    match least.or(own) {
+        Some(limit) if limit < FEW_FILES => Finding::warn(
+            what,
+            format!("at most {limit}, one for each viewer: more are turned away"),
+            "systemctl edit muxview: LimitNOFILE=16384 under [Service], or ulimit -n 16384 in the shell that starts it",
+        ),
+        Some(limit) => Finding::ok(what, format!("at most {limit}")),
+        None => Finding::ok(what, "no limit"),
+    }
+}
+
+/// Every pane and every watched session has a pty.
+pub(super) fn ptys(used: u64, most: u64) -> Finding {
+    if used.saturating_mul(10) >= most.saturating_mul(9) {
+        Finding::warn(
+            "ptys",
+            format!("{used} of {most} are in use: soon no pane can be opened"),
+            format!("sysctl kernel.pty.max={}", most.saturating_mul(2)),
+        )
+    } else {
+        Finding::ok("ptys", format!("{used} of {most} in use"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Level;
+    use super::*;
+
+    #[test]
+    fn little_is_told() {
+        assert_eq!(files(Some(256), &[]).level, Level::Warn);
+        assert_eq!(files(Some(65_536), &[]).level, Level::Ok);
+        assert_eq!(files(None, &[]).level, Level::Ok);
+        let running = Running {
+            pid: 1,
+            root: false,
+            cgroup: None,
+            replaced: false,
+            open_files: Some(64),
+            kept: None,
+        };
+        assert_eq!(files(Some(65_536), &[running]).level, Level::Warn);
+        assert_eq!(ptys(90, 100).level, Level::Warn);
+        assert_eq!(ptys(1, 4096).level, Level::Ok);
+    }
+}
