@@ -28,6 +28,14 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), Failure> {
     let command = cli.command.as_ref().unwrap_or(&Command::Serve);
+    match command {
+        Command::Man => {
+            let page = config::man().map_err(|error| Failure::Runtime(error.into()))?;
+            return print(&page);
+        }
+        Command::Completions { shell } => return print(&config::completions(*shell)),
+        _ => {}
+    }
     if let Some(name) = command.unbuilt() {
         return Err(Failure::Usage(anyhow!("`muxview {name}` is not built yet")));
     }
@@ -41,11 +49,29 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         let _ = writeln!(std::io::stderr(), "muxview: warning: {warning}");
     }
     match command {
-        Command::Url { name } => println!("{}", url(&config, name.as_deref())?),
-        Command::Doctor { url } => return examine(&config, url.as_deref()),
-        _ => println!("OK"),
+        Command::Url { name } => {
+            let url = url(&config, name.as_deref())? + "\n";
+            print(url.as_bytes())
+        }
+        Command::Doctor { url } => examine(&config, url.as_deref()),
+        _ => {
+            let checked = runtime()?.block_on(service::check(&config));
+            for warning in checked.map_err(failure)? {
+                let _ = writeln!(std::io::stderr(), "muxview: warning: {warning}");
+            }
+            print(b"OK\n")
+        }
     }
-    Ok(())
+}
+
+/// To stdout, which may be closed early (`| head`).
+fn print(text: &[u8]) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Runtime(anyhow!(error).context("cannot write")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn examine(config: &Config, url: Option<&str>) -> Result<(), Failure> {
@@ -88,6 +114,13 @@ fn url(config: &Config, name: Option<&str>) -> Result<String, Failure> {
     Ok(urls.first(name))
 }
 
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Runtime(anyhow!(error).context("cannot start threads")))
+}
+
 fn serve(config: Config, warnings: Vec<String>) -> Result<(), Failure> {
     service::log::start(config.log);
     service::log::tell_panics();
@@ -97,10 +130,7 @@ fn serve(config: Config, warnings: Vec<String>) -> Result<(), Failure> {
     if rustix::process::geteuid().is_root() {
         tracing::warn!("running as root: whoever may type here is root");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Runtime(anyhow!(error).context("cannot start threads")))?;
+    let runtime = runtime()?;
     let served = runtime.block_on(service::serve(config));
     // Tasks are dropped, and with them our tmux clients ended: a control client left behind would stay
     // attached for ever. But a thread that waits for a tmux that never answers must not keep us.

@@ -163,7 +163,7 @@ impl Layers<'_> {
                 .map(|given| path(&given))
                 .transpose()?
                 .or_else(|| system.state_dir()),
-            log: self.parsed("log")?.unwrap_or_default(),
+            log: self.parsed("log")?,
         })
     }
 

@@ -86,7 +86,7 @@ fn the_command_line_wins_then_the_environment_then_the_file() {
     let config = read(&[], &environment).expect("right").config;
     assert_eq!(
         (config.log, config.size_policy),
-        (Log::Json, SizePolicy::Largest)
+        (Some(Log::Json), SizePolicy::Largest)
     );
     assert_eq!(
         config.listen,
@@ -102,7 +102,7 @@ fn the_command_line_wins_then_the_environment_then_the_file() {
     let config = read(&line, &environment).expect("right").config;
     assert_eq!(
         (config.log, config.size_policy),
-        (Log::Json, SizePolicy::Observe)
+        (Some(Log::Json), SizePolicy::Observe)
     );
     assert_eq!(
         config.listen,

@@ -4,11 +4,13 @@
 pub mod limits;
 mod listen;
 mod load;
+mod manual;
 mod options;
 mod origin;
 
 pub use listen::{Listen, UnixListen};
 pub use load::{Error, Loaded, load};
+pub use manual::{completions, man};
 pub use options::{Cli, Command, Given, Place};
 pub use origin::Origin;
 
@@ -34,8 +36,8 @@ pub struct Config {
     pub public_origins: Vec<Origin>,
     /// Where the secret is kept; `None` when the system names no place.
     pub state_dir: Option<PathBuf>,
-    /// The form of the log on stderr.
-    pub log: Log,
+    /// The form of the log on stderr; if none is said, as whoever reads it likes it.
+    pub log: Option<Log>,
 }
 
 /// `--auth`.
@@ -132,6 +134,11 @@ impl FromStr for BasePath {
 /// A value that is one of a few words; the table is what messages offer, but for what is `unoffered`.
 macro_rules! words {
     ($kind:ty { $($word:literal => $value:expr),+ $(,)? } $(unoffered $hidden:literal => $other:expr)?) => {
+        impl $kind {
+            /// What may be written.
+            const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+
         impl FromStr for $kind {
             type Err = &'static str;
 

@@ -6,7 +6,13 @@ use std::path::PathBuf;
 /// The command line as clap reads it. Values are checked later, beside those of the environment
 /// and the file, so that all three are named alike.
 #[derive(Debug, clap::Parser)]
-#[command(name = "muxview", version, override_help = HELP, disable_help_subcommand = true)]
+#[command(
+    name = "muxview",
+    version,
+    about = "tmux sessions live in the browser, one URL per session",
+    override_help = HELP,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What is to be done; `serve` if nothing is said.
     #[command(subcommand)]
@@ -19,16 +25,16 @@ pub struct Cli {
 /// What is to be done.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Serve the sessions.
+    /// Serve the sessions, and print the URL to open. The default.
     #[command(override_help = HELP)]
     Serve,
-    /// Print the URL to open.
+    /// Print the URL to open, given the options the service was started with.
     #[command(override_help = HELP)]
     Url {
-        /// A session's name.
+        /// A session's name: its URL rather than that of the list.
         name: Option<String>,
     },
-    /// Check the configuration.
+    /// Check whatever `serve` would refuse at start, changing nothing.
     #[command(override_help = HELP)]
     Check,
     /// Not built yet.
@@ -45,14 +51,14 @@ pub enum Command {
         #[arg(long, value_name = "URL")]
         url: Option<String>,
     },
-    /// Not built yet.
-    #[command(hide = true, override_help = HELP)]
+    /// Print completions for a shell.
+    #[command(override_help = HELP)]
     Completions {
-        /// Taken and ignored.
-        shell: Option<String>,
+        /// The shell.
+        shell: clap_complete::Shell,
     },
-    /// Not built yet.
-    #[command(hide = true, override_help = HELP)]
+    /// Print the manual page.
+    #[command(override_help = HELP)]
     Man,
 }
 
@@ -61,10 +67,13 @@ impl Command {
     #[must_use]
     pub fn unbuilt(&self) -> Option<&'static str> {
         match self {
-            Self::Serve | Self::Url { .. } | Self::Check | Self::Doctor { .. } => None,
+            Self::Serve
+            | Self::Url { .. }
+            | Self::Check
+            | Self::Doctor { .. }
+            | Self::Completions { .. }
+            | Self::Man => None,
             Self::Share { .. } => Some("share"),
-            Self::Completions { .. } => Some("completions"),
-            Self::Man => Some("man"),
         }
     }
 }
@@ -75,10 +84,13 @@ muxview shows tmux sessions live in the browser, one URL per session.
 
 Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
        muxview url [NAME] [OPTIONS]  print the URL; give it serve's options
-       muxview check [OPTIONS]       check the configuration
+       muxview check [OPTIONS]       check whatever serve would refuse at start
        muxview doctor [--url URL]    check tmux, systemd and the proxy at URL
+       muxview man                   the manual: muxview man | man -l -
+       muxview completions SHELL     for bash, zsh, fish, elvish or powershell
 
-  --listen ADDR            HOST:PORT or unix:PATH, repeatable [127.0.0.1:7681]
+  --listen ADDR            HOST:PORT or unix:PATH[,mode=MODE][,group=GROUP],
+                           repeatable [127.0.0.1:7681]
   --auth HOW               token or none [token]
   --tmux-socket-name NAME  the tmux server, as tmux -L [the user's default]
   --tmux-socket-path PATH  the tmux server, as tmux -S
@@ -88,7 +100,7 @@ Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
   --public-origin URL      how browsers reach it through a proxy, repeatable
   --state-dir DIR          where the secret is kept [~/.local/state/muxview]
   --config FILE            read options from a TOML file
-  --log FORM               text, json or journald [text]
+  --log FORM               text, json or journald [text; journald for the journal]
   -h, --help               this
   -V, --version            the version
 
@@ -100,26 +112,42 @@ environment. Exit codes: 0 good, 1 could not go on, 2 wrong usage.
 /// The options as written. Each name here is in [`KEYS`].
 #[derive(Debug, Default, clap::Args)]
 pub struct Options {
+    /// Where to listen: HOST:PORT, or unix:PATH, whose file has mode 0600 and our group unless
+    /// `,mode=MODE` and `,group=GROUP` say otherwise. Repeatable. Sockets passed by systemd win
+    /// [default: 127.0.0.1:7681]
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Vec<String>,
+    /// Who may use it: `token`, whoever opened the printed URL; or `none`, everyone who can
+    /// connect, which needs a loopback address or a unix socket [default: token]
     #[arg(long, global = true, value_name = "HOW")]
     auth: Option<String>,
+    /// The tmux server, as `tmux -L` [default: the user's default server]
     #[arg(long, global = true, value_name = "NAME")]
     tmux_socket_name: Option<String>,
-    #[arg(long, global = true, value_name = "PATH")]
+    /// The tmux server, as `tmux -S`
+    #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     tmux_socket_path: Option<String>,
+    /// Make sure this session exists at start, running COMMAND or the shell. Repeatable
     #[arg(long, global = true, value_name = "NAME[=COMMAND]")]
     create: Vec<String>,
+    /// Who decides a session's size, as tmux's `window-size`; `observe` never claims one
+    /// [default: latest]
     #[arg(long, global = true, value_name = "WHO")]
     size_policy: Option<String>,
+    /// What stands before every path, for proxies that do not strip it [default: /]
     #[arg(long, global = true, value_name = "PATH")]
     base_path: Option<String>,
+    /// How browsers reach it through a proxy, as in https://term.example.org. Repeatable
     #[arg(long, global = true, value_name = "URL")]
     public_origin: Vec<String>,
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Where the secret is kept [default: $STATE_DIRECTORY, else ~/.local/state/muxview]
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     state_dir: Option<String>,
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Read options from a TOML file
+    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: Option<String>,
+    /// The form of the log on stderr: `journald` is led by priorities and has no time
+    /// [default: journald if the journal reads it, else text]
     #[arg(long, global = true, value_name = "FORM")]
     log: Option<String>,
 }
@@ -262,7 +290,7 @@ mod tests {
     #[test]
     fn the_help_fits_a_screen_and_names_every_option() {
         Cli::command().debug_assert();
-        assert!(HELP.lines().count() <= 30);
+        assert!(HELP.lines().count() <= 32);
         assert!(HELP.lines().all(|line| line.chars().count() <= 80));
         for key in KEYS {
             assert!(HELP.contains(&format!("--{} ", key.name)), "{}", key.name);

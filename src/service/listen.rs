@@ -86,6 +86,31 @@ pub enum Error {
     },
 }
 
+/// Whether listening there would go well, changing nothing. `Ok(false)`: somebody is there now,
+/// which may well be the muxview that runs.
+pub(super) async fn check(listen: &Listen) -> Result<bool, Error> {
+    let checked = match listen {
+        Listen::Tcp { host, port } => bind_tcp(host, *port, |_| Ok(()))
+            .await
+            .map_err(|cause| failed(listen, cause)),
+        Listen::Unix(unix) => check_unix(listen, unix),
+    };
+    match checked {
+        Ok(()) => Ok(true),
+        Err(Error::InUse(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn check_unix(listen: &Listen, unix: &UnixListen) -> Result<(), Error> {
+    use rustix::fs::{Access, access};
+    group(listen, unix)?;
+    hold(&unix.path)?;
+    find(listen, &unix.path)?;
+    access(directory(&unix.path), Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|cause| failed(listen, cause.into()))
+}
+
 /// Something that accepts.
 #[derive(Debug)]
 pub(super) enum Listener {
@@ -155,7 +180,9 @@ impl Listener {
     pub(super) async fn bind(listen: &Listen) -> Result<Self, Error> {
         let bound = match listen {
             Listen::Unix(unix) => return bind_unix(listen, unix),
-            Listen::Tcp { host, port } => bind_tcp(host, *port).await,
+            Listen::Tcp { host, port } => {
+                bind_tcp(host, *port, |socket| socket.listen(BACKLOG)).await
+            }
         };
         bound.map(Self::Tcp).map_err(|cause| failed(listen, cause))
     }
@@ -219,7 +246,11 @@ impl Listener {
     }
 }
 
-async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
+async fn bind_tcp<T>(
+    host: &str,
+    port: u16,
+    then: impl Fn(TcpSocket) -> io::Result<T>,
+) -> io::Result<T> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in tokio::net::lookup_host((host, port)).await? {
         let bound = match address {
@@ -230,7 +261,7 @@ async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
             // A restart must not wait for the last process's connections to be forgotten.
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
-            socket.listen(BACKLOG)
+            then(socket)
         });
         match bound {
             Ok(listener) => return Ok(listener),
@@ -286,13 +317,16 @@ fn group(listen: &Listen, unix: &UnixListen) -> Result<Option<(String, u32)>, Er
     Ok(Some((name.clone(), gid)))
 }
 
+fn directory(path: &Path) -> &Path {
+    let parent = path.parent();
+    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
 /// Keeps others of us from the directory while a socket in it is looked at and replaced: two that
 /// start together would each take the other's new one for a stale one.
 fn hold(path: &Path) -> Result<Option<OwnedFd>, Error> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
+    let parent = directory(path);
     if !parent.is_dir() {
         return Err(Error::NoDirectory(parent.to_owned()));
     }

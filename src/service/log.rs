@@ -11,8 +11,16 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Log;
 
-/// Starts the log. Only the first start in a process counts.
-pub fn start(form: Log) {
+/// Starts the log, in the form the journal takes if it reads stderr and no other is asked for. Only
+/// the first start in a process counts.
+pub fn start(form: Option<Log>) {
+    let form = form.unwrap_or_else(|| {
+        let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+        match rustix::fs::fstat(std::io::stderr()) {
+            Ok(stderr) if stream == format!("{}:{}", stderr.st_dev, stderr.st_ino) => Log::Journald,
+            _ => Log::Text,
+        }
+    });
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let base = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -95,7 +103,11 @@ where
             Level::INFO => 6,
             Level::DEBUG | Level::TRACE => 7,
         };
-        write!(writer, "<{priority}>")?;
-        self.0.format_event(context, writer, event)
+        let mut text = String::new();
+        self.0
+            .format_event(context, Writer::new(&mut text), event)?;
+        // The journal takes each line for a message of its own.
+        text.lines()
+            .try_for_each(|line| writeln!(writer, "<{priority}>{line}"))
     }
 }

@@ -160,6 +160,28 @@ async fn asked(signals: &mut Signals, image: &Image, notify: &Notify) -> Asked {
     }
 }
 
+/// Finds whatever [`serve`] would refuse at start, changing nothing. Gives what is no reason not to
+/// start but may be one by then.
+pub async fn check(config: &Config) -> Result<Vec<String>, Error> {
+    sessions_to_create(config)?;
+    if config.auth == Auth::Token {
+        secret::check(config.state_dir.as_deref())?;
+    }
+    let mut warnings = vec![];
+    if std::env::var_os("LISTEN_FDS").is_some_and(|count| count != "0") {
+        // Then the addresses are not used, and may well be none this user or unit may use.
+        return Ok(warnings);
+    }
+    for listen in &config.listen {
+        if !listen::check(listen).await? {
+            warnings.push(format!(
+                "{listen} is in use now, maybe by the muxview that runs"
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
 /// What `--create` wants, with names tmux may have.
 pub fn sessions_to_create(config: &Config) -> Result<Vec<NewSession>, Error> {
     let new = |create: &crate::config::Create| {

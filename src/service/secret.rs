@@ -40,6 +40,24 @@ pub enum Error {
     Random(getrandom::Error),
 }
 
+/// Whether [`keep`] would go well, changing nothing.
+pub(super) fn check(state_dir: Option<&Path>) -> Result<(), Error> {
+    use rustix::fs::{Access, access};
+    let dir = state_dir.ok_or(Error::NoPlace)?;
+    let path = dir.join(FILE);
+    if read(&path)?.is_some() {
+        return Ok(());
+    }
+    // What of the way to it is there must let us make the rest.
+    let there = dir.ancestors().find(|dir| dir.exists());
+    let there = there.filter(|dir| !dir.as_os_str().is_empty());
+    let may = Access::WRITE_OK | Access::EXEC_OK;
+    access(there.unwrap_or(Path::new(".")), may).map_err(|cause| Error::Io {
+        path,
+        cause: cause.into(),
+    })
+}
+
 /// The secret of this state directory; made now if there was none.
 pub fn keep(state_dir: Option<&Path>) -> Result<Secret, Error> {
     let dir = state_dir.ok_or(Error::NoPlace)?;
