@@ -40,6 +40,7 @@ bench: tools assets ## Costs of parsing and drawing
 .PHONY: soak
 soak: test-tools assets tests/node_modules/.stamp ## The tests of `make test`, each many times longer
 	MUXVIEW_SOAK=1 $(CARGO) test --locked --release
+	cd tests && MUXVIEW_SOAK=1 MUXVIEW_BIN=../target/release/muxview node --test browser
 
 .PHONY: pictures
 pictures: test-tools assets tests/node_modules/.stamp ## The pictures of the README, taken anew

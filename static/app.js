@@ -60,7 +60,10 @@ const screen = new Screen(box, {
   onInput(bytes, typed) {
     if (bytes.length > MESSAGE_BYTES) return caption.mention('That is more than 4 MB: too much for one paste.');
     const sent = connection.send(bytes);
-    if (typed && sent) unanswered = true;
+    if (typed && sent) {
+      unanswered = true;
+      caption.typed();
+    }
     if (typed && !sent) caption.refuse();
   },
   onWanted(size) {

@@ -7,6 +7,8 @@ const REMARK = 5_000;
 const UNNOTICED = 400;
 /** Between two measurements of the round trip, in ms. */
 const MEASURE = 5_000;
+/** Between two that what is typed calls for, in ms. */
+const SOON = 1_000;
 /** A round trip, and a wait for an answer, worth mentioning, in ms. */
 const SLOW = 400;
 const WAITING = 2_000;
@@ -31,6 +33,7 @@ export class Caption {
   #rang = false;
   #plainIcon = icon.href;
   #drawing = null; // the icon's SVG, once it was needed
+  #asked = 0; // when what was typed called for a measurement
 
   constructor(connection) {
     this.#connection = connection;
@@ -74,6 +77,14 @@ export class Caption {
     caption.classList.remove('refuses');
     void caption.offsetWidth; // so that it starts again
     caption.classList.add('refuses');
+  }
+
+  /** Something is on its way: whether it gets an answer is asked now, not with the next measurement. */
+  typed() {
+    const { lag, now } = this.#connection;
+    if (lag.waiting > 0 || Math.abs(now - this.#asked) < SOON) return;
+    this.#asked = now;
+    this.#connection.ping();
   }
 
   /** What the server wants known until it says otherwise. */

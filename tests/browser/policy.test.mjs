@@ -97,9 +97,14 @@ for (const [kind, options] of [['desk', {}], ['phone', { viewport: { width: 390,
     await dialog.getByLabel('Font', { exact: true }).fill('Hack');
     await dialog.getByRole('button', { name: 'Reset all' }).click();
     await dialog.getByRole('button', { name: 'Done' }).click();
-    // Whatever else the header and the edges offer.
-    for (const button of await page.locator('header button.sign:visible, nav button:visible').all()) {
-      await button.click();
+    for (const tab of await page.locator('nav button:visible').all()) {
+      await tab.click();
+      await page.keyboard.press('Escape');
+    }
+    const keys = page.locator('#keys:visible');
+    if (await keys.count()) {
+      await keys.click();
+      await page.locator('dialog[open]').waitFor();
       await page.keyboard.press('Escape');
     }
     const { address } = on.muxview;

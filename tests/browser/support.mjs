@@ -210,4 +210,4 @@ export function stage(sessions = [], { browser = {}, muxview = {} } = {}) {
 }
 
 /** What a browser's console says of a link that was broken on purpose. */
-export const BROKEN = /WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_INTERNET_DISCONNECTED/;
+export const BROKEN = /WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED/;
