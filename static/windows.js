@@ -5,7 +5,7 @@ import { el, hidePanel, showPanel } from './panel.js';
 import { closing, furniture } from './tabs.js';
 
 /** Where tabs get a row of their own below the header. */
-const OWN_ROW = matchMedia('(max-width: 40rem), (pointer: coarse)');
+const OWN_ROW = matchMedia('(max-width: 44rem), (pointer: coarse)');
 
 export class Windows {
   #nav;

@@ -58,6 +58,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
     const page = await open(on.browser, on.muxview.page(name), { ...options, expected: BROKEN });
     await see(page, PROMPT);
     await state(page, 'open');
+    await page.locator('#windows .tab').first().waitFor();
     // Text in all its colours, as far as they are for text.
     const colours = options.colorScheme === 'dark' ? '31 32 33 34 35 36 37 90 91 92 93 94 95 96 97' : '30 31 32 33 34 35 36 90 91 92 93 94 95 96';
     on.tmux.run('send-keys', '-t', `=${name}:`, `clear; for c in ${colours}; do printf "\\033[\${c}mc$c "; done; echo; echo done-$((1+1))`, 'Enter');
