@@ -110,6 +110,7 @@ const connection = new Connection({
   onChange: () => caption.show(),
   onText(message) {
     unanswered = false;
+    if (message.type === 'windows') fullScreen = message.windows?.find(({ active }) => active)?.alternate ?? false;
     Object.hasOwn(hear, message.type) && hear[message.type](message);
   },
   onBytes(bytes, parsed) {
@@ -239,6 +240,7 @@ fit.addEventListener('click', () => {
 // ── fingers ─────────────────────────────────────────────────────────────────────────────────
 
 let hand = null; // what phone.js gave
+let fullScreen = false; // a program has the whole of the active pane
 
 /** What a desk never needs is not loaded there. */
 async function equip() {
@@ -247,6 +249,8 @@ async function equip() {
     mention,
     copy: (text) => toClipboard(text, 'Copied.'),
     ready: () => connection.state === 'open' || caption.refuse(),
+    fullScreen: () => fullScreen,
+    scroll: (lines) => connection.send(say.scroll(lines)),
   }));
 }
 settings.on('keyBar', equip);

@@ -11,15 +11,15 @@ import { Touch } from './touch.js';
 import { followViewport } from './viewport.js';
 
 const ZOOM = 'zoom';
-const ARROWS = 'swipe-arrows';
-/** Between two remarks that there is nothing to scroll, in ms. */
-const TELL = 5_000;
+/** Lines of history are asked for in bundles: a bundle in this time, in ms. */
+const BUNDLE = 60;
 
 /**
  * Equips the page. `mention(text, label, act)` says something in passing; `copy(text)` puts it on the
- * clipboard; `ready()`: whether what is typed arrives, saying so if not.
+ * clipboard; `ready()`: whether what is typed arrives, saying so if not; `fullScreen()`: whether a program has
+ * the whole pane; `scroll(lines)` scrolls tmux's history.
  */
-export function equip(box, screen, { mention, copy, ready }) {
+export function equip(box, screen, { mention, copy, ready, fullScreen, scroll }) {
   const { term } = screen;
   const main = box.parentElement;
   const pan = new Pan(box, term);
@@ -58,18 +58,20 @@ export function equip(box, screen, { mention, copy, ready }) {
     return bar.rewrite(text);
   };
 
-  let arrows = recall(ARROWS) === true;
-  let told = -TELL;
+  let lines = 0;
+  let bundle = null;
+  let told = false;
   new Touch(box, screen, pan, {
-    arrows: () => arrows,
-    nothingScrolls() {
-      // Once for a swipe, not for each of its movements.
-      if (performance.now() - told < TELL) return;
-      told = performance.now();
-      mention('Nothing to scroll: tmux’s “mouse” option is off.', 'Swipe as arrow keys', () => {
-        arrows = true;
-        remember(ARROWS, true);
-      });
+    fullScreen,
+    history(more) {
+      lines += more;
+      bundle ??= setTimeout(() => {
+        if (lines) scroll(lines);
+        if (lines < 0 && !told) mention('This is tmux’s history: to type again, swipe back to its end or press q.');
+        told ||= lines < 0;
+        lines = 0;
+        bundle = null;
+      }, BUNDLE);
     },
     copy,
     zoomed: (size) => remember(ZOOM, size),

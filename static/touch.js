@@ -31,8 +31,8 @@ export class Touch {
   #anchor = null; // the cells that a press selected
   #copy;
 
-  /** `hooks`: `nothingScrolls()`: there is nothing a finger could scroll; `arrows()`: whether arrow keys
-      scroll here; `copy(text)`; `zoomed(size)`: the font the person chose, null for the usual one. */
+  /** `hooks`: `fullScreen()`: whether a program has the whole pane; `history(lines)`: scroll tmux's, back if
+      negative; `copy(text)`; `zoomed(size)`: the font the person chose, null for the usual one. */
   constructor(box, screen, pan, hooks) {
     [this.#box, this.#screen, this.#term, this.#pan, this.#hooks] = [box, screen, screen.term, pan, hooks];
     this.#copy = el('button', { type: 'button', className: 'copy', hidden: true, onclick: () => this.#copies() }, 'Copy');
@@ -136,13 +136,14 @@ export class Touch {
     if (rest && this.#screen.typing) this.#scroll(rest, at);
   }
 
+  /** As a wheel would: for who has the mouse a wheel, for a program that has the pane arrow keys, as xterm
+      makes them of a wheel; else tmux's history. */
   #scroll(dy, { x, y }) {
     const { height } = this.#cellSize;
     const mouse = !['none', 'x10'].includes(this.#term.modes.mouseTrackingMode);
-    if (!mouse && !this.#hooks.arrows()) return this.#hooks.nothingScrolls();
     const steps = this.#steps.take(dy, mouse ? NOTCH * height : height);
-    const wheel = { deltaY: steps > 0 ? -1 : 1, deltaMode: WheelEvent.DOM_DELTA_LINE, clientX: x, clientY: y, bubbles: true, cancelable: true };
-    // Without a mouse xterm makes an arrow key of each.
+    if (!mouse && !this.#hooks.fullScreen()) return steps && this.#hooks.history(-steps);
+    const wheel = { deltaY: -Math.sign(steps), deltaMode: WheelEvent.DOM_DELTA_LINE, clientX: x, clientY: y, bubbles: true, cancelable: true };
     for (let left = Math.min(Math.abs(steps), BURST); left > 0; left--) this.#grid.dispatchEvent(new WheelEvent('wheel', wheel));
   }
 

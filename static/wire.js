@@ -52,6 +52,8 @@ export const say = Object.freeze({
   /** @param {'select' | 'new' | 'close' | 'zoom'} what @param {string} [id] of the window */
   window: (what, id) => JSON.stringify({ type: 'window', do: what, id }),
   repaint: () => JSON.stringify({ type: 'repaint' }),
+  /** Scrolls tmux's history; back if negative. @param {number} lines */
+  scroll: (lines) => JSON.stringify({ type: 'window', do: 'scroll', lines }),
   /** @param {number} id */
   ping: (id) => JSON.stringify({ type: 'ping', id }),
 });

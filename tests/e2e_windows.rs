@@ -301,3 +301,62 @@ async fn hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too
     let made = until("the count", count).await - 301;
     assert!((1..150).contains(&made), "{made} of 200");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_is_scrolled_without_a_mouse_and_left_at_its_end() {
+    let tmux = Tmux::start(80, 24);
+    let run = |program: &str| tmux.cmd(&["respawn-window", "-k", "-t", "main:", program]);
+    run("seq 100; exec cat -v");
+    let service = Service::start(&tmux);
+    let spectator = Join {
+        spectator: true,
+        ..Join::driver(80, 24)
+    };
+    let spectator = Viewer::listen(&service, "main", spectator).await;
+    let viewer = driver(&service, "main").await;
+    let scroll = |viewer: &Viewer, lines: i64| {
+        viewer.say(&json!({"type": "window", "do": "scroll", "lines": lines}));
+    };
+    let stands = async |wanted: &str| {
+        until(wanted, async || {
+            let at = tmux.format(
+                "main:",
+                "#{history_size} #{pane_in_mode} #{scroll_position}",
+            );
+            if at.trim() == wanted { Ok(()) } else { Err(at) }
+        })
+        .await;
+    };
+    stands("78 0").await;
+    scroll(&viewer, 5);
+    scroll(&spectator, -7);
+    scroll(&viewer, -10);
+    stands("78 1 10").await;
+    scroll(&viewer, -3);
+    stands("78 1 13").await;
+    scroll(&viewer, 20);
+    stands("78 0").await;
+    // Further down there is nothing, and the program got no key of all this.
+    scroll(&viewer, 20);
+    viewer.input("typed\r");
+    until("what was typed", async || {
+        let shown = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
+        if shown.trim_end().ends_with("\n100\ntyped\ntyped") {
+            Ok(())
+        } else {
+            Err(shown)
+        }
+    })
+    .await;
+
+    run("printf '\\033[?1049h'; exec cat");
+    windows(&viewer, "a full-screen program", |told| {
+        all(told)[0]["alternate"] == true
+    })
+    .await;
+    run("exec cat");
+    windows(&viewer, "none", |told| {
+        all(told)[0].get("alternate").is_none()
+    })
+    .await;
+}

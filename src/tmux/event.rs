@@ -100,8 +100,7 @@ pub(super) fn subscription() -> String {
     let known = known.map(|name| format!("#{{{name}}}"));
     // Short also for a thousand windows, since it is worked out every second. What it leaves out is
     // the zoom and the panes of a window that is not the current one.
-    let marks =
-        "#{session_alerts} #{window_zoomed_flag} #{window_panes} #{status} #{status-position}";
+    let marks = "#{session_alerts} #{window_zoomed_flag} #{window_panes} #{alternate_on}#{pane_in_mode} #{status} #{status-position}";
     let said = ["pane_current_command", "pane_title"].map(harmless);
     let told = [marks.to_owned(), ACTIVITY.to_owned()];
     let record = [&known[..], &told, &said[..]].concat().join("\t");

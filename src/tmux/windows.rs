@@ -5,7 +5,9 @@ use super::event::{FIELD, harmless_within, status_lines};
 use super::{Error, Server, SessionId, WindowId};
 use crate::config::limits::{WINDOW_NAME_CHARS, WINDOWS};
 use serde::{Deserialize, Serialize};
-use tmux_interface::{KillWindow, ListWindows, NewWindow, ResizePane, SelectWindow, TmuxCommand};
+use tmux_interface::{
+    IfShell, KillWindow, ListWindows, NewWindow, ResizePane, SelectWindow, TmuxCommand,
+};
 
 /// A session's windows at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Window {
     pub zoomed: bool,
     /// How many panes it has.
     pub panes: u32,
+    /// A full-screen program has its active pane, which then has no history to scroll.
+    pub alternate: bool,
 }
 
 /// What may be done with a session's windows.
@@ -60,6 +64,9 @@ pub enum WindowAct {
     Close(WindowId),
     /// Has its active pane fill it, or not any more.
     Zoom(WindowId),
+    /// Scrolls the history of the current one's active pane, as a wheel would where tmux has the mouse:
+    /// negative lines are back, and beyond the last one the history is left.
+    Scroll(i16),
 }
 
 /// What [`read`] reads. The name comes last: it is only cut and cleaned here, so that 10,000 long ones
@@ -75,6 +82,8 @@ fn format() -> String {
         "window_activity_flag",
         "window_zoomed_flag",
         "window_panes",
+        "alternate_on",
+        "pane_in_mode",
     ];
     let known = known.map(|name| format!("#{{{name}}}")).join("\t");
     let name = harmless_within("window_name", WINDOW_NAME_CHARS);
@@ -83,7 +92,7 @@ fn format() -> String {
 
 impl Window {
     fn read(line: &str) -> Option<(StatusLine, Self)> {
-        let mut fields = line.splitn(10, FIELD);
+        let mut fields = line.splitn(12, FIELD);
         let rows = status_lines(fields.next()?);
         let top = fields.next()? == "top";
         let id = fields.next()?.parse().ok()?;
@@ -91,6 +100,8 @@ impl Window {
         let mut flag = || Some(fields.next()? == "1");
         let (active, bell, activity, zoomed) = (flag()?, flag()?, flag()?, flag()?);
         let panes = fields.next()?.parse().ok()?;
+        // tmux's own modes, of which there may be several, cover what the program shows.
+        let alternate = (fields.next()?, fields.next()?) == ("1", "0");
         let name = fields.next()?.chars().take(WINDOW_NAME_CHARS).collect();
         let window = Self {
             id,
@@ -101,6 +112,7 @@ impl Window {
             activity,
             zoomed,
             panes,
+            alternate,
         };
         Some((StatusLine { rows, top }, window))
     }
@@ -173,6 +185,23 @@ impl Server {
                     .push_option("-t", format!("{id}:"));
                 ("open a window", command)
             }
+            WindowAct::Scroll(lines) => {
+                // In one step: between two, a program could get keys that were meant for the history.
+                let by = lines.unsigned_abs();
+                let scroll = |way: &str| format!("send-keys -X -N {by} -t '{id}:' scroll-{way}");
+                let command = IfShell::new()
+                    .not_execute()
+                    .target_pane(format!("{id}:"))
+                    .shell_command("#{pane_in_mode}");
+                let command = if lines < 0 {
+                    let mut command = command.command(scroll("up")).build();
+                    command.push_param(format!("copy-mode -e -t '{id}:' ; {}", scroll("up")));
+                    command
+                } else {
+                    command.command(scroll("down")).build()
+                };
+                ("scroll", command)
+            }
         };
         self.ask(what, command).await?;
         Ok(())
@@ -185,12 +214,12 @@ mod tests {
 
     fn line(number: usize, active: bool) -> String {
         let active = u8::from(active);
-        format!("on\tbottom\t@{number}\t{number}\t{active}\t0\t1\t0\t2\tw{number}")
+        format!("on\tbottom\t@{number}\t{number}\t{active}\t0\t1\t0\t2\t1\t1\tw{number}")
     }
 
     #[test]
     fn a_listed_window_is_read_with_its_name_whole() {
-        let listed = "2\ttop\t@3\t1\t1\t0\t1\t0\t4\tna me\twith #(x)\non\ttop\tbroken\n";
+        let listed = "2\ttop\t@3\t1\t1\t0\t1\t0\t4\t1\t0\tna me\twith #(x)\non\ttop\tbroken\n";
         let windows = read(listed);
         assert_eq!(windows.status, StatusLine { rows: 2, top: true });
         let [window] = &windows.windows[..] else {
@@ -199,6 +228,7 @@ mod tests {
         assert_eq!((window.id, window.index), (WindowId(3), 1));
         assert!(window.active && !window.bell && window.activity && !window.zoomed);
         assert_eq!(window.panes, 4);
+        assert!(window.alternate);
         assert_eq!(window.name, "na me\twith #(x)");
         assert_eq!(read("").status, StatusLine::default());
     }
@@ -210,7 +240,9 @@ mod tests {
             .collect();
         let windows = read(&listed.join("\n"));
         assert_eq!((windows.windows.len(), windows.more), (WINDOWS, 10));
-        assert_eq!(windows.windows[WINDOWS - 1].index as usize, WINDOWS + 5);
+        let current = &windows.windows[WINDOWS - 1];
+        assert_eq!(current.index as usize, WINDOWS + 5);
+        assert!(!current.alternate, "its history is what is seen");
         let long = line(1, true) + &"ä".repeat(10_000);
         let name = read(&long).windows[0].name.clone();
         assert_eq!(name.chars().count(), WINDOW_NAME_CHARS);

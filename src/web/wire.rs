@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::config::limits::{CONTROL_BYTES, PING_INTERVAL};
+use crate::config::limits::{CONTROL_BYTES, PING_INTERVAL, ROWS};
 use crate::terminal::Size;
 use crate::tmux::{self, WindowAct};
 
@@ -54,6 +54,9 @@ pub struct Window {
     pub zoomed: bool,
     /// Its panes.
     pub panes: u32,
+    /// A full-screen program has its active pane: there is no history to scroll.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub alternate: bool,
 }
 
 /// May a viewer type?
@@ -176,6 +179,7 @@ impl Say {
             activity: window.activity,
             zoomed: window.zoomed,
             panes: window.panes,
+            alternate: window.alternate,
         };
         Self::Windows {
             status: Status {
@@ -241,11 +245,19 @@ pub fn hear(text: &str) -> Option<Heard> {
                 "new" => WindowAct::New,
                 "close" => WindowAct::Close(id()?),
                 "zoom" => WindowAct::Zoom(id()?),
+                "scroll" => WindowAct::Scroll(lines(&message)?),
                 _ => return None,
             })
         }
         _ => return None,
     })
+}
+
+/// How far to scroll: not at all is nothing, and further than a screen is high is more than a hand can.
+fn lines(message: &Map<String, Value>) -> Option<i16> {
+    let lines = message.get("lines")?.as_i64().filter(|lines| *lines != 0)?;
+    let most = i64::from(*ROWS.end());
+    i16::try_from(lines.clamp(-most, most)).ok()
 }
 
 /// A JSON number of any kind as a count: negative ones are 0, parts are cut off.

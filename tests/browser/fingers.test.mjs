@@ -69,20 +69,42 @@ test('a program that has the mouse gets the wheel and the tap at the cell touche
   await close(page);
 });
 
-test('without a mouse a finger asks first, then scrolls by arrow keys', async () => {
+/** The number that stands in the first line. */
+const first = (page, is) => page.waitForFunction((is) => {
+  const number = parseInt(window.muxview.term.buffer.active.getLine(0).translateToString(true), 10);
+  return number >= is[0] && number <= is[1];
+}, is);
+
+test('without a mouse a finger scrolls a pager by arrow keys', async () => {
   mouse(false);
   tmux.start('pager', 'sh', '-c', 'seq 1 300 | less');
+  // From the first picture on the page knows that it has the pane.
+  while (tmux.run('display-message', '-p', '-t', '=pager:', '#{alternate_on}').trim() !== '1');
   const page = await phone('pager');
   await see(page, /^1$/);
   const [low, high] = [await place(page, 10, 20), await place(page, 10, 5)];
   await page.swipe(low, high);
-  await page.getByText('Nothing to scroll: tmux’s “mouse” option is off.').waitFor();
-  assert.equal((await lines(page))[0], '1', 'it typed nothing');
-  await page.getByRole('button', { name: 'Swipe as arrow keys' }).tap();
-  await page.swipe(low, high);
-  await page.waitForFunction(() => Number(window.muxview.term.buffer.active.getLine(0).translateToString(true)) > 10);
+  await first(page, [14, 17]);
   await page.swipe(high, low);
-  await page.waitForFunction(() => Number(window.muxview.term.buffer.active.getLine(0).translateToString(true)) < 4);
+  await first(page, [1, 3]);
+  await close(page);
+});
+
+test('without a mouse a finger scrolls tmux’s history too, which ends where it began', async () => {
+  mouse(false);
+  tmux.start('past', 'sh', '-c', 'seq 1 300; exec cat -v');
+  const page = await phone('past');
+  await see(page, /^300$/);
+  const [low, high] = [await place(page, 10, 20), await place(page, 10, 5)];
+  await first(page, [278, 278]);
+  await page.swipe(high, low);
+  await first(page, [262, 265]);
+  await page.getByText('This is tmux’s history').waitFor();
+  for (let again = 0; again < 3; again++) await page.swipe(low, high);
+  await first(page, [278, 278]);
+  await page.touchscreen.tap(...low);
+  await page.keyboard.type('typed\n');
+  await page.waitForFunction(() => /\n300\ntyped\ntyped\n/.test(Array.from({ length: 24 }, (_, y) => window.muxview.term.buffer.active.getLine(y).translateToString(true)).join('\n')));
   await close(page);
 });
 

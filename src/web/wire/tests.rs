@@ -68,6 +68,17 @@ fn what_viewers_say() {
             r#"{"type":"window","do":"close","id":"@12"}"#,
             Some(Heard::Window(WindowAct::Close(tmux::WindowId(12)))),
         ),
+        (
+            r#"{"type":"window","do":"scroll","lines":-3}"#,
+            Some(Heard::Window(WindowAct::Scroll(-3))),
+        ),
+        (
+            r#"{"type":"window","do":"scroll","lines":99999999999}"#,
+            Some(Heard::Window(WindowAct::Scroll(500))),
+        ),
+        (r#"{"type":"window","do":"scroll","lines":0}"#, None),
+        (r#"{"type":"window","do":"scroll","lines":"1; x"}"#, None),
+        (r#"{"type":"window","do":"scroll"}"#, None),
         (r#"{"type":"window","do":"close"}"#, None),
         (r#"{"type":"window","do":"close","id":"$1"}"#, None),
         (
@@ -155,10 +166,11 @@ fn what_we_say() {
                     activity: true,
                     zoomed: false,
                     panes: 2,
+                    alternate: true,
                 }],
                 more: 0,
             }),
-            r#"{"type":"windows","status":{"at":"top","rows":2},"windows":[{"id":"@1","index":4,"name":"<b>","active":true,"bell":false,"activity":true,"zoomed":false,"panes":2}]}"#,
+            r#"{"type":"windows","status":{"at":"top","rows":2},"windows":[{"id":"@1","index":4,"name":"<b>","active":true,"bell":false,"activity":true,"zoomed":false,"panes":2,"alternate":true}]}"#,
         ),
         (
             Say::windows(&tmux::Windows {
