@@ -110,7 +110,6 @@ const connection = new Connection({
   onChange: () => caption.show(),
   onText(message) {
     unanswered = false;
-    if (message.type === 'windows') fullScreen = message.windows?.find(({ active }) => active)?.alternate ?? false;
     Object.hasOwn(hear, message.type) && hear[message.type](message);
   },
   onBytes(bytes, parsed) {
@@ -150,7 +149,7 @@ const hear = {
     roleMark.hidden = role !== 'view';
     screen.typing = role !== 'view';
     windows.drives = role !== 'view';
-    hand?.then(({ show }) => show());
+    hand?.then((equipped) => equipped?.show());
     hear.session(message.session);
     // What changed while the handshake was under way.
     if (claim.size && claim.size !== joined.size) connection.send(say.resize(claim.size));
@@ -189,6 +188,7 @@ const hear = {
   clipboard: ({ text }) => toClipboard(text, `tmux copied ${text.length === 1 ? 'a character' : `${text.length} characters`} to your clipboard.`),
   windows(message) {
     windows.show(message);
+    fullScreen = message.windows?.find(({ active }) => active)?.alternate ?? false;
     screen.status = message.status;
   },
   bell() {
@@ -251,7 +251,7 @@ async function equip() {
     ready: () => connection.state === 'open' || caption.refuse(),
     fullScreen: () => fullScreen,
     scroll: (lines) => connection.send(say.scroll(lines)),
-  }));
+  })).catch(() => mention('What fingers need could not be loaded: reload the page for the key bar.'));
 }
 settings.on('keyBar', equip);
 equip();
