@@ -12,17 +12,20 @@
 //! | module | owns | must not know |
 //! |---|---|---|
 //! | [`config`] | the configuration and every limit | anything else |
+//! | [`access`] | who may do what, and what proves it; pure | HTTP, files, clocks |
 //! | [`tmux`] | all that talks to tmux | browsers |
 //! | [`terminal`] | pty bytes → screen → frame; pure | tokio, IO, clocks |
 //! | [`viewer`] | which frame a viewer gets, and when; pure | tokio, IO, clocks |
 //! | [`bridge`] | one task joining one attach to its viewers | HTTP |
 //! | [`hub`] | the running bridges | HTTP |
 //! | [`directory`] | the known sessions | HTTP |
+//! | [`vault`] | the state directory: keys and ledger | HTTP |
 //! | [`web`] | all that talks to browsers | pty bytes |
 //! | [`pulse`] | whether the tasks that must go on do | what they do |
 //! | [`doctor`] | what commonly breaks, and how it is mended | the running service |
 //! | [`service`] | listeners, signals, life cycle | tmux |
 
+pub mod access;
 pub mod bridge;
 pub mod config;
 pub mod directory;
@@ -32,6 +35,7 @@ pub mod pulse;
 pub mod service;
 pub mod terminal;
 pub mod tmux;
+pub mod vault;
 pub mod viewer;
 pub mod web;
 

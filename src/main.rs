@@ -5,6 +5,7 @@ use clap::Parser;
 use muxview::config::{self, Auth, Cli, Command, Config, Loaded};
 use muxview::doctor::{self, Level};
 use muxview::service::{self, Urls};
+use muxview::vault::Vault;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -100,14 +101,14 @@ fn failure(error: service::Error) -> Failure {
 }
 
 fn url(config: &Config, name: Option<&str>) -> Result<String, Failure> {
-    let secret = match config.auth {
+    let link = match config.auth {
         Auth::Token => {
-            let kept = service::keep_secret(config.state_dir.as_deref());
-            Some(kept.map_err(|error| Failure::Runtime(error.into()))?)
+            let link = Vault::open(config.state_dir.as_deref()).and_then(|vault| vault.link());
+            Some(link.map_err(|error| Failure::Runtime(error.into()))?)
         }
         Auth::None | Auth::Proxy => None,
     };
-    let urls = Urls::configured(config, secret).ok_or_else(|| {
+    let urls = Urls::configured(config, link).ok_or_else(|| {
         let sentence = "with port 0 only the running service knows its port: see its first lines";
         Failure::Runtime(anyhow!(sentence))
     })?;

@@ -1,42 +1,106 @@
-// The secret of a signed-in browser and requests made with it. The secret arrives in the
-// fragment of a link (`#t=…`), which no server and no log ever sees, and stays in this browser.
+// Signing in: the secret of a link (`#t=…`, which no server and no log ever sees) is exchanged for a
+// credential, which this browser keeps and shows with every request. Requests are made here too.
+
+import { delay } from './reconnect.js';
 
 /** What all URLs are relative to: this module is served at `assets/…` below it. */
 export const root = new URL('../', import.meta.url);
 
-// By base path: two services behind one origin have two secrets.
-const KEY = `muxview.secret:${root.pathname}`;
-// What a WebSocket subprotocol and a header can carry.
-const USABLE = /^[\w.~+-]{1,512}$/;
+// By base path: two services behind one origin have two credentials.
+const KEY = `muxview.credential:${root.pathname}`;
+/** A credential is renewed when less than this is left of it, looked at this often; in ms. */
+const RENEW = { left: 4 * 86_400_000, every: 6 * 3_600_000 };
 
-/** The secret known to this browser, or null. */
-export function secret() {
+let kept = null; // where storage is refused: then every visit needs a link
+let used = null; // the credential that was shown last
+
+function read() {
   try {
-    return localStorage.getItem(KEY);
+    return JSON.parse(localStorage.getItem(KEY)) ?? kept;
   } catch {
-    return null; // storage may be refused to us; then every visit needs the link
+    return kept;
   }
 }
 
-/** Keeps a pasted link or secret; false if it is neither. */
-export function keep(text) {
-  const found = text.includes('#') ? new URLSearchParams(text.split('#')[1]).get('t') : text.trim();
-  if (!found || !USABLE.test(found)) return false;
+function keep(signedIn) {
+  kept = signedIn;
   try {
-    localStorage.setItem(KEY, found);
+    if (signedIn) localStorage.setItem(KEY, JSON.stringify(signedIn));
+    else localStorage.removeItem(KEY);
   } catch {
-    return false;
+    // then it is good for this page
   }
-  return true;
 }
 
-/** Takes the secret out of the address bar; true if there was one. */
-export function takeFromFragment() {
-  if (!keep(location.hash || '#')) return false;
+/** The credential of this browser, or null. */
+export function credential() {
+  used = read()?.credential ?? null;
+  return used;
+}
+
+/** Whether another one than was shown last is here: another tab signed in, or renewed it. */
+export function hasAnother() {
+  const now = read()?.credential ?? null;
+  return now !== null && now !== used;
+}
+
+/** Who is signed in: `owner`, `guest` (of one session), or null. */
+export function who() {
+  return read()?.who ?? null;
+}
+
+/** Signs in with a link or what stands behind its `#t=`. Throws a sentence if it is no good. */
+export async function signIn(text) {
+  const t = text.includes('#') ? new URLSearchParams(text.split('#')[1]).get('t') : text.trim();
+  if (!t || /\s/.test(t)) throw new Error('That is neither a link with “#t=…” nor the part behind it.');
+  keep(await (await request('api/sign-in', { method: 'POST', body: { t } })).json());
+}
+
+/** Signs this browser out, or all that signed in as its owner. */
+export async function signOut(everywhere = false) {
+  await request('api/sign-out', { method: 'POST', body: { everywhere } });
+  keep(null);
+}
+
+/**
+ * Signs in with the link this page was opened by, if it was, and takes it out of the address bar.
+ * True if it did; a link that is no good leaves what was there. Waits for a server that is away.
+ */
+export async function signInByAddress() {
+  if (!new URLSearchParams(location.hash.slice(1)).has('t')) return false;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await signIn(location.hash);
+      clearAddress();
+      return true;
+    } catch (error) {
+      // Opened before, expired, or nothing to sign in to: what asks for a credential says so.
+      if (error instanceof Refused && error.status < 500 && error.status !== 429) {
+        clearAddress();
+        return false;
+      }
+    }
+    await new Promise((resolve) => { setTimeout(resolve, delay(attempt, Math.random)); });
+  }
+}
+
+function clearAddress() {
   history.replaceState(history.state, '', location.pathname + location.search);
-  return true;
 }
 
+/** Renews the credential in time, as long as the page is open. */
+export async function stayIn() {
+  const { expires = Infinity } = read() ?? {};
+  if (expires * 1000 - Date.now() < RENEW.left) {
+    try {
+      const answer = await request('api/sign-in/renew', { method: 'POST' });
+      if (answer.status === 200) keep(await answer.json());
+    } catch {
+      // signed out, or away: whoever needs the credential says so
+    }
+  }
+  setTimeout(stayIn, RENEW.every);
+}
 /** A request that was answered with an error: its status, and a sentence in `message`. */
 export class Refused extends Error {
   constructor(status, sentence) {
@@ -48,7 +112,7 @@ export class Refused extends Error {
 /** Asks the server; `body` goes as JSON. Throws `Refused`, or what fetch throws. */
 export async function request(path, { body, ...options } = {}) {
   const headers = new Headers();
-  const known = secret();
+  const known = credential();
   if (known) headers.set('Authorization', `Bearer ${known}`);
   if (body !== undefined) headers.set('Content-Type', 'application/json');
   const answer = await fetch(new URL(path, root), {

@@ -1,7 +1,7 @@
 // The page of one session: joins the screen to the connection and tells the person what goes on.
 
 import { addressIn, addressOf } from './address.js';
-import { root, secret, takeFromFragment } from './access.js';
+import { credential, root, signInByAddress, stayIn } from './access.js';
 import { Caption } from './caption.js';
 import { give } from './clipboard.js';
 import { Claim } from './claim.js';
@@ -91,10 +91,10 @@ const connection = new Connection({
     url.search = new URLSearchParams(query);
     return url.href;
   },
-  protocols: () => (secret() ? [PROTOCOL, KEY_PREFIX + secret()] : [PROTOCOL]),
+  protocols: () => (credential() ? [PROTOCOL, KEY_PREFIX + credential()] : [PROTOCOL]),
   probe: () => ({
     url: new URL('api/sessions', root),
-    headers: secret() ? { Authorization: `Bearer ${secret()}` } : {},
+    headers: credential() ? { Authorization: `Bearer ${credential()}` } : {},
   }),
   onState(state, detail) {
     if (state === 'open') {
@@ -260,7 +260,7 @@ equip();
 
 document.addEventListener('visibilitychange', () => connection.send(say.visible(!document.hidden)));
 addEventListener('focus', () => { caption.rang = false; });
-addEventListener('hashchange', () => takeFromFragment() && connection.open());
+addEventListener('hashchange', async () => { if (await signInByAddress()) connection.open(); });
 // Back from the cache: what was watched before it went there is watched again.
 addEventListener('pageshow', ({ persisted }) => {
   if (persisted && connection.state === 'closed' && ['ended', 'no-session'].includes(connection.reason)) connection.open();
@@ -268,7 +268,8 @@ addEventListener('pageshow', ({ persisted }) => {
 
 settingsButtons({ closed: () => screen.focus(), say: mention });
 
-takeFromFragment();
+await signInByAddress();
+stayIn();
 showNames();
 connection.open();
 screen.focus();

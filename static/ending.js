@@ -3,7 +3,7 @@
 // another name. It must not know the socket.
 
 import { CREATABLE } from './address.js';
-import { Refused, request, root, secret } from './access.js';
+import { Refused, credential, hasAnother, request, root } from './access.js';
 import { events } from './events.js';
 import { recall, remember } from './memory.js';
 import { askToSignIn, el, hidePanel, showPanel } from './panel.js';
@@ -78,7 +78,9 @@ export class Ending {
             choices: [{ label: 'Sign in', act: () => location.reload() }],
           });
         }
-        return askToSignIn(() => this.#join(), lived && secret() ? 'You were signed out.' : '');
+        // Renewed or signed in by another tab: only this page did not know yet.
+        if (hasAnother()) return this.#join();
+        return askToSignIn(() => this.#join(), lived && credential() ? 'You were signed out.' : '');
       case 'no-session':
       case 'ended':
         return this.#over(name, address, session, why, reason);

@@ -1,7 +1,7 @@
 // The one box that asks or explains: sign in, session ended, confirm. Built here, so that both
 // pages look and behave the same. In: what to say and the choices. Out: the choice made.
 
-import { keep } from './access.js';
+import { signIn } from './access.js';
 
 /** A small element: `el('p', { className: 'x' }, 'text', child)`. */
 export function el(tag, properties = {}, ...children) {
@@ -65,21 +65,21 @@ export function showPanel({ title, text, fields = [], choices, modal = false, le
   (form.querySelector('[autofocus], input:required') ?? form.querySelector('button:not(.danger)'))?.focus();
 }
 
-/** Asks for the link or the secret, then calls `then`. `why` is a sentence before the question. */
+/** Asks for a link, then calls `then`. `why` is a sentence before the question. */
 export function askToSignIn(then, why = '') {
   const input = el('input', {
-    type: 'password', name: 'secret', autocomplete: 'current-password', required: true,
+    type: 'password', name: 'link', autocomplete: 'off', required: true,
     placeholder: 'https://…/#t=…',
   });
   showPanel({
     title: 'Sign in',
-    text: `${why && `${why} `}Paste the link that muxview printed when it started, or only the part after “#t=”. `
-      + '“muxview url” prints it again, given the options muxview was started with.',
-    fields: [el('label', {}, 'Link or secret', input)],
+    text: `${why && `${why} `}Run “muxview url” where muxview runs, given its options, and open the link it prints. `
+      + 'Or paste it here. A link is good once, for a quarter of an hour.',
+    fields: [el('label', {}, 'Link', input)],
     choices: [{
       label: 'Sign in',
-      act: () => {
-        if (!keep(input.value)) throw new Error('That is neither a link with “#t=…” nor a secret.');
+      act: async () => {
+        await signIn(input.value);
         hidePanel();
         then();
         return false;

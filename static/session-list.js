@@ -1,7 +1,7 @@
 // The list page: the sessions as they come and go, and what can be done with them.
 
 import { addressOf, CREATABLE } from './address.js';
-import { Refused, request, takeFromFragment } from './access.js';
+import { Refused, request, signInByAddress, stayIn } from './access.js';
 import { events } from './events.js';
 import { askToSignIn, el, showPanel } from './panel.js';
 import { delay } from './reconnect.js';
@@ -204,6 +204,7 @@ document.addEventListener('visibilitychange', doubt);
 setInterval(doubt, SILENCE);
 
 settingsButtons({ say: (sentence) => { caption.textContent = sentence; } });
-addEventListener('hashchange', () => takeFromFragment() && follow());
-takeFromFragment();
+addEventListener('hashchange', async () => { if (await signInByAddress()) follow(); });
+await signInByAddress();
+stayIn();
 follow();

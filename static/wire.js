@@ -4,7 +4,7 @@
 /** The subprotocol this page speaks. */
 export const PROTOCOL = 'muxview.v1';
 
-/** A second subprotocol carries the secret: a browser can set no header on a WebSocket. */
+/** A second subprotocol carries the credential: a browser can set no header on a WebSocket. */
 export const KEY_PREFIX = 'muxview.key.';
 
 /** The most one message to the server may hold, in bytes: for more it drops the connection. */

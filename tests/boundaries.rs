@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Pure: no runtime, no IO, no clock, no randomness of their own.
 const PURE: &[&str] = &[
+    "src/access",
     "src/terminal",
     "src/viewer",
     "src/bridge/guard.rs",
@@ -53,6 +54,32 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "crate::service",
             "crate::viewer",
             "crate::directory",
+        ],
+    ),
+    (
+        "src/access",
+        &[
+            "crate::bridge",
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "crate::viewer",
+            "crate::directory",
+            "crate::vault",
+        ],
+    ),
+    (
+        "src/vault",
+        &[
+            "crate::tmux",
+            "crate::bridge",
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "crate::viewer",
+            "crate::directory",
+            "axum",
+            "hyper",
         ],
     ),
     (

@@ -138,6 +138,48 @@ pub const DETACHES: u32 = 8;
 /// Failed attempts to attach in a row before people are told.
 pub const FAILURES_TOLD: u32 = 3;
 
+// ── sign-in ──────────────────────────────────────────────────────────────────────────────────
+
+/// How long a link that signs in is good, if nobody opens it.
+pub const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+/// How long a page that is not used stays signed in: a holiday's laptop must sign in again.
+pub const CREDENTIAL_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a page in use is renewed before its person must sign in again.
+pub const CREDENTIAL_RENEWABLE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Age at which a signing key is replaced.
+pub const KEY_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How often that age is looked at.
+pub const KEY_CHECK: Duration = Duration::from_secs(24 * 3600);
+/// How far clocks may differ, as after one was set.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(120);
+/// Bytes of a credential; ours have about 270.
+pub const CREDENTIAL_BYTES: usize = 512;
+/// Credentials ended before their time that are remembered; past it everyone is signed out.
+pub const ENDED_CREDENTIALS: usize = 4096;
+/// How late the end of a credential may close what is open, when the machine slept meanwhile.
+pub const VIGIL_INTERVAL: Duration = Duration::from_secs(60);
+/// Failed sign-ins of one source in [`THROTTLE_WINDOW`] before it must wait; right ones never do.
+pub const FAILED_SIGN_INS: u32 = 10;
+/// See [`FAILED_SIGN_INS`].
+pub const THROTTLE_WINDOW: Duration = Duration::from_secs(60);
+/// Sources whose failed sign-ins are counted apart; those after them are one.
+pub const THROTTLED_SOURCES: usize = 1024;
+/// Bytes of a user's name, as a proxy says it.
+pub const USER_BYTES: usize = 128;
+/// Bytes read of a file in the state directory: all that [`ENDED_CREDENTIALS`] and [`SHARES`] fill.
+pub const VAULT_BYTES: u64 = 1024 * 1024;
+/// How long a link to one session is good unless something else is said, and at most.
+pub const SHARE_LIFE: (Duration, Duration) = (
+    Duration::from_secs(3600),
+    Duration::from_secs(30 * 24 * 3600),
+);
+/// How often such a link may be opened unless something else is said, and at most.
+pub const SHARE_USUAL_USES: u32 = 10;
+/// See [`SHARE_USUAL_USES`].
+pub const SHARE_USES: u32 = 1000;
+/// Links to single sessions at one time.
+pub const SHARES: usize = 256;
+
 // ── web ──────────────────────────────────────────────────────────────────────────────────────
 
 /// Connections waiting to be accepted: a storm must not meet the default of 128.

@@ -98,7 +98,7 @@ Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
   --size-policy WHO        latest, largest, smallest or observe [latest]
   --base-path PATH         what stands before every path [/]
   --public-origin URL      how browsers reach it through a proxy, repeatable
-  --state-dir DIR          where the secret is kept [~/.local/state/muxview]
+  --state-dir DIR          where sign-ins are kept [~/.local/state/muxview]
   --config FILE            read options from a TOML file
   --log FORM               text, json or journald [text; journald for the journal]
   -h, --help               this

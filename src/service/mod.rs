@@ -7,13 +7,11 @@ mod listen;
 pub mod log;
 mod notify;
 mod passed;
-mod secret;
 mod signals;
 mod status;
 mod url;
 mod watchdog;
 
-pub use secret::keep as keep_secret;
 pub use url::Urls;
 
 use std::io::Write as _;
@@ -21,20 +19,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::config::limits::{FREEZE, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT};
+use crate::config::limits::{FREEZE, KEY_CHECK, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT};
 use crate::config::{Auth, Config, Place, Tmux};
 use crate::directory::{Address, Directory};
 use crate::hub::Hub;
 use crate::pulse::Pulse;
 use crate::terminal::Widths;
 use crate::tmux::{self, NewSession, SessionName, Status};
-use crate::web::access::Access;
+use crate::vault::{self, Vault};
+use crate::web::access::{Access, SignIn};
 use crate::web::presence::Presence;
 use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
-use crate::web::{App, Parts};
+use crate::web::{App, Parts, Throttle};
 use accept::{Entry, Places};
 use handoff::Inherited;
 use handoff::image::{self, Image};
@@ -70,9 +69,9 @@ pub enum Error {
     /// No listener.
     #[error(transparent)]
     Listen(#[from] listen::Error),
-    /// No secret.
+    /// Nowhere to keep sign-ins.
     #[error(transparent)]
-    Secret(#[from] secret::Error),
+    Vault(#[from] vault::Error),
     /// No signals.
     #[error("cannot listen to signals: {0}")]
     Signals(std::io::Error),
@@ -98,7 +97,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
     let mut passed = passed::take().map_err(listen::Error::Passing)?;
     loop {
         let mut service = tokio::select! {
-            service = Service::start(config.clone(), passed, &notify) => service?,
+            service = Service::resume(config.clone(), passed, &notify) => service?,
             signal = signals.stop() => {
                 tracing::info!(signal, "stopped before it was ready");
                 return Ok(());
@@ -114,8 +113,8 @@ pub async fn serve(config: Config) -> Result<(), Error> {
                 passed = rest.pack();
                 if let Some(signal) = signals.stop_now() {
                     tracing::info!(signal, "stopping; the next image is not started");
-                    let rest = Service::start(config, passed, &notify).await?;
-                    rest.stop(&notify).await;
+                    let rest = Service::resume(config, passed, &notify).await?;
+                    rest.retire(&notify).await;
                     return Ok(());
                 }
                 tmux::end_clients();
@@ -127,7 +126,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
         notify.stopping();
         tracing::info!(signal, "stopping; a second signal stops at once");
         return tokio::select! {
-            () = service.stop(&notify) => Ok(()),
+            () = service.retire(&notify) => Ok(()),
             signal = signals.stop() => {
                 tracing::warn!(signal, "stopped at once");
                 std::process::exit(1);
@@ -165,7 +164,7 @@ async fn asked(signals: &mut Signals, image: &Image, notify: &Notify) -> Asked {
 pub async fn check(config: &Config) -> Result<Vec<String>, Error> {
     sessions_to_create(config)?;
     if config.auth == Auth::Token {
-        secret::check(config.state_dir.as_deref())?;
+        Vault::check(config.state_dir.as_deref())?;
     }
     let mut warnings = vec![];
     if std::env::var_os("LISTEN_FDS").is_some_and(|count| count != "0") {
@@ -229,14 +228,18 @@ struct Rest {
 
 impl Service {
     /// Listens, asks tmux once, makes the sessions that must exist, and answers from then on.
-    /// Goes on with the viewers another process left among what was passed.
-    async fn start(config: Config, passed: Vec<Passed>, notify: &Notify) -> Result<Self, Error> {
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        Self::resume(config, vec![], &Notify::default()).await
+    }
+
+    /// As [`Service::start`]; goes on with the viewers another process left among what was passed.
+    async fn resume(config: Config, passed: Vec<Passed>, notify: &Notify) -> Result<Self, Error> {
         let create = sessions_to_create(&config)?;
         crate::web::record();
-        let secret = match config.auth {
-            Auth::Token => Some(secret::keep(config.state_dir.as_deref())?),
+        let sign_in = match config.auth {
+            Auth::Token => SignIn::Token(Vault::open(config.state_dir.as_deref())?),
             // `proxy` is refused by the configuration.
-            Auth::None | Auth::Proxy => None,
+            Auth::None | Auth::Proxy => SignIn::None,
         };
         let Sorted {
             listeners: given,
@@ -245,10 +248,15 @@ impl Service {
         } = listen::sort(passed)?;
         let stored = store::capacity(notify, !given.is_empty());
         let listeners = listeners(&config, given, ours).await?;
+        let access = Access::new(sign_in, config.public_origins.clone());
+        if let Some(vault) = access.vault() {
+            tokio::spawn(keep_fresh(vault.clone()));
+        }
+        let link = access.vault().map(Vault::link).transpose()?;
         let urls = Urls::new(
             &config,
             listeners.iter().map(|named| named.listener.address()),
-            secret.clone(),
+            link,
         );
         let inherited = Inherited::read(kept);
 
@@ -276,12 +284,13 @@ impl Service {
         let presence = Presence::default();
         let app = App::new(
             Parts {
-                access: Access::new(secret, config.public_origins),
+                access,
                 server: server.clone(),
                 directory: directory.clone(),
                 hub: hub.clone(),
                 presence: presence.clone(),
                 stopping: stopping.clone(),
+                throttle: Throttle::default(),
             },
             config.base_path,
         );
@@ -348,12 +357,12 @@ impl Service {
     }
 
     /// Ends it. Viewers are left to the next process, if the service manager keeps them for it.
-    async fn stop(self, notify: &Notify) {
+    async fn retire(self, notify: &Notify) {
         let viewers = *self.presence.watch().borrow();
         // One for the state.
         let room = self.stored.saturating_sub(1);
         if viewers == 0 || room == 0 {
-            return self.end().await;
+            return self.stop().await;
         }
         let mut rest = self.leave().await;
         let too_many = rest.viewers.split_off(room.min(rest.viewers.len()));
@@ -425,7 +434,7 @@ impl Service {
 
     /// Ends it for good: nothing new is accepted, requests are answered, what viewers typed is
     /// delivered and they are told when to come back.
-    async fn end(self) {
+    pub async fn stop(self) {
         let viewers = *self.presence.watch().borrow();
         self.stop.stop(viewers);
         for (_, accepting) in self.loops {
@@ -474,6 +483,19 @@ async fn listeners(
         };
     }
     Ok(listen::open(&config.listen, ours).await?)
+}
+
+/// Sees what other processes end, and takes new keys in time, for as long as the service runs.
+async fn keep_fresh(vault: Vault) {
+    let _following = vault.follow().inspect_err(|error| {
+        tracing::warn!(%error, "what `muxview share` ends will count only after a restart");
+    });
+    loop {
+        sleep(KEY_CHECK).await;
+        if let Err(error) = vault.rotate() {
+            tracing::error!("{error}; signing goes on with the old key");
+        }
+    }
 }
 
 /// Ready means that tmux has been asked once; a tmux that does not answer is a state, not a reason

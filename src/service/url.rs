@@ -1,12 +1,11 @@
-//! [`Urls`]: where a person opens it. In: listeners, public origins, base path, secret. Out: a
-//! line. It must not know whether anyone listens.
+//! [`Urls`]: where a person opens it. In: listeners, public origins, base path, the secret of a
+//! link that signs in. Out: a line. It must not know whether anyone listens.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::config::{Config, Listen};
-use crate::web::access::Secret;
 
 /// What stands in a path as it is: what no browser and no shell takes for something else.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -15,13 +14,13 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'@');
 
-/// The URLs of a service. Displayed: all in one line, the secret included.
+/// The URLs of a service. Displayed: all in one line, with what signs in.
 #[derive(Debug, Clone)]
 pub struct Urls {
     /// Without path, in the order they are offered.
     roots: Vec<String>,
     path: String,
-    secret: Option<Secret>,
+    link: Option<String>,
 }
 
 impl Urls {
@@ -30,7 +29,7 @@ impl Urls {
     pub fn new(
         config: &Config,
         addresses: impl IntoIterator<Item = Option<SocketAddr>>,
-        secret: Option<Secret>,
+        link: Option<String>,
     ) -> Self {
         let local = addresses.into_iter().flatten().map(|address| {
             let ip = match address.ip() {
@@ -49,14 +48,14 @@ impl Urls {
         Self {
             roots,
             path: config.base_path.as_str().to_owned(),
-            secret,
+            link,
         }
     }
 
     /// As far as the configuration alone tells: for `muxview url`, beside the running service.
     /// `None` where only the service knows the port.
     #[must_use]
-    pub fn configured(config: &Config, secret: Option<Secret>) -> Option<Self> {
+    pub fn configured(config: &Config, link: Option<String>) -> Option<Self> {
         let mut roots: Vec<String> = config
             .public_origins
             .iter()
@@ -86,7 +85,7 @@ impl Urls {
         Some(Self {
             roots,
             path: config.base_path.as_str().to_owned(),
-            secret,
+            link,
         })
     }
 
@@ -98,12 +97,9 @@ impl Urls {
 
     fn url(&self, root: &str, session: Option<&str>) -> String {
         let session = session.map(|name| format!("s/{}", utf8_percent_encode(name, PLAIN)));
-        let secret = self
-            .secret
-            .as_ref()
-            .map(|secret| format!("#t={}", secret.reveal()));
-        let (session, secret) = (session.unwrap_or_default(), secret.unwrap_or_default());
-        format!("{root}{}/{session}{secret}", self.path)
+        let link = self.link.as_ref().map(|link| format!("#t={link}"));
+        let (session, link) = (session.unwrap_or_default(), link.unwrap_or_default());
+        format!("{root}{}/{session}{link}", self.path)
     }
 }
 
@@ -138,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_person_can_open_them() {
-        let secret = Secret::random().expect("randomness");
+        let link = "1.link.seal";
         let here: SocketAddr = "127.0.0.1:7".parse().expect("an address");
         let plain = Urls::new(&Config::default(), [Some(here)], None);
         assert_eq!(plain.to_string(), "http://127.0.0.1:7/");
@@ -148,8 +144,8 @@ mod tests {
         );
         let everywhere: SocketAddr = "[::]:7".parse().expect("an address");
         let config = config(&["https://term.example"], &["[::]:7"]);
-        let open = Urls::new(&config, [None, Some(everywhere)], Some(secret.clone()));
-        let t = secret.reveal();
+        let open = Urls::new(&config, [None, Some(everywhere)], Some(link.to_owned()));
+        let t = link;
         let line = format!("http://[::1]:7/mux/#t={t} or https://term.example/mux/#t={t}");
         assert_eq!(open.to_string(), line);
     }

@@ -1,6 +1,6 @@
-//! Who may watch, type and manage: Host, Origin, sign-in and roles, decided only here. In: a
-//! request's head and the door it came through. Out: a [`Caller`] with its [`Rights`], or a
-//! [`Refusal`]. It must not know what is asked for, except whether it changes something.
+//! The edge: Host, Origin and who asks, decided only here. In: a request's head and the door it came
+//! through. Out: a [`Caller`], or a [`Refusal`]. What a caller may do is [`crate::access`]'s to say.
+//! It must not know what is asked for, except whether it changes something.
 
 use axum::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
@@ -9,110 +9,120 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq;
+use std::sync::Arc;
 
 use super::answer;
+use super::proxy::Proxy;
 use super::stream::Door;
 use super::wire::KEY_PREFIX;
+use crate::access::credential::Rejected;
+use crate::access::{Credential, Grant, Identity};
 use crate::config::Origin;
 use crate::config::limits::BODY_BYTES;
+use crate::vault::{self, Vault};
 
-/// The secret of `--auth token`: 32 random bytes in base64url. Its Debug form tells nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Bytes before encoding.
-    const BYTES: usize = 32;
-
-    /// A new one.
-    pub fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; Self::BYTES];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
-    }
-
-    /// One that was written down, if it is whole.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-        (bytes.len() == Self::BYTES).then(|| Self(text.to_owned()))
-    }
-
-    /// For the URL a person opens, and for nothing else.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    fn stamp(&self) -> Stamp {
-        Stamp(Sha256::digest(&self.0).into())
-    }
-
-    fn matches(&self, given: &str) -> bool {
-        self.0.as_bytes().ct_eq(given.as_bytes()).into()
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// What a viewer signed in with, in a form that is good only to be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Stamp([u8; 32]);
-
-/// What someone may do. A drive right on one session is one on the whole tmux server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rights {
-    /// Watch.
-    pub view: bool,
-    /// Type and count for the size.
-    pub drive: bool,
-    /// Create, rename and end sessions.
-    pub manage: bool,
-}
-
-impl Rights {
-    const ALL: Self = Self {
-        view: true,
-        drive: true,
-        manage: true,
-    };
+/// Who asks, and what that gives them.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// Who.
+    pub identity: Identity,
+    /// What they may do, as it was when they asked.
+    pub grant: Grant,
 }
 
 /// Who asks, as far as we know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// `None`: not signed in.
-    pub rights: Option<Rights>,
+    pub pass: Option<Pass>,
     /// A page of ours, or no page at all: may open a socket.
     pub may_upgrade: bool,
-    /// What the rights rest on.
-    pub stamp: Stamp,
 }
 
-/// The rules of this service.
-#[derive(Debug)]
+impl Caller {
+    /// What they may do; `None`: not signed in.
+    #[must_use]
+    pub fn grant(&self) -> Option<&Grant> {
+        self.pass.as_ref().map(|pass| &pass.grant)
+    }
+}
+
+/// How callers prove who they are.
+#[derive(Debug, Clone)]
+pub enum SignIn {
+    /// They need not: everyone may do everything.
+    None,
+    /// By a credential of the vault's.
+    Token(Vault),
+    /// By the word of a proxy.
+    Proxy(Proxy),
+}
+
+/// The rules of this service. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Access {
-    /// `None` is `--auth none`.
-    secret: Option<Secret>,
-    public_origins: Vec<Origin>,
+    sign_in: SignIn,
+    public_origins: Arc<[Origin]>,
 }
 
 impl Access {
-    /// With a secret, whoever knows it may do everything; without one, everyone may.
+    /// The rules for those who sign in this way.
     #[must_use]
-    pub fn new(secret: Option<Secret>, public_origins: Vec<Origin>) -> Self {
+    pub fn new(sign_in: SignIn, public_origins: Vec<Origin>) -> Self {
         Self {
-            secret,
-            public_origins,
+            sign_in,
+            public_origins: public_origins.into(),
+        }
+    }
+
+    /// Where credentials are kept, where there are any.
+    #[must_use]
+    pub fn vault(&self) -> Option<&Vault> {
+        match &self.sign_in {
+            SignIn::Token(vault) => Some(vault),
+            SignIn::None | SignIn::Proxy(_) => None,
+        }
+    }
+
+    /// What `identity` may do now.
+    ///
+    /// # Errors
+    /// When it is nobody's any more.
+    pub fn grant(&self, identity: &Identity) -> Result<Grant, Rejected> {
+        match (&self.sign_in, identity) {
+            (SignIn::None, Identity::Anyone) => Ok(Grant::Owner),
+            (SignIn::Token(vault), Identity::Signed(credential)) => {
+                let ledger = &vault.state().ledger;
+                credential.check(ledger, vault::now())?;
+                match &credential.share {
+                    None => Ok(Grant::Owner),
+                    Some(share) => ledger
+                        .share(share)
+                        .map(Grant::share)
+                        .ok_or(Rejected::Revoked),
+                }
+            }
+            (SignIn::Proxy(proxy), Identity::User(name)) => Ok(proxy.grant(name)),
+            // Signed in another way, before a restart.
+            _ => Err(Rejected::Revoked),
+        }
+    }
+
+    /// Who asks, by what they show.
+    fn identity(&self, door: &Door, head: &Parts) -> Result<Option<Identity>, Refusal> {
+        match &self.sign_in {
+            SignIn::None => Ok(Some(Identity::Anyone)),
+            SignIn::Token(vault) => {
+                let state = vault.state();
+                let open =
+                    |given| Credential::open(given, &state.keys, &state.ledger, vault::now()).ok();
+                Ok(credentials(&head.headers)
+                    .find_map(open)
+                    .map(Identity::Signed))
+            }
+            SignIn::Proxy(proxy) => proxy
+                .user(door, &head.headers)
+                .map(|user| user.map(Identity::User)),
         }
     }
 
@@ -124,42 +134,31 @@ impl Access {
         if changes || head.uri.path().starts_with("/api/") {
             same_site(&head.headers)?;
         }
-        let credentials: Vec<&str> = credentials(&head.headers).collect();
-        let rights = match &self.secret {
-            None => Some(Rights::ALL),
-            Some(secret) => credentials
-                .iter()
-                .any(|given| secret.matches(given))
-                .then_some(Rights::ALL),
-        };
+        let signing_in = head.uri.path().ends_with("/api/sign-in");
+        let identity = self.identity(door, head)?;
+        let pass = identity.and_then(|identity| self.readmit(&identity));
         // Who has not signed in is told so, whatever the body is: nobody reads it.
-        if changes && rights.is_some() {
+        if changes && (pass.is_some() || signing_in) {
             body(&head.headers)?;
         }
         // A page cannot hide its Origin, so without one it is no page. Its credential is judged
         // after the upgrade, where it can be told.
-        let may_upgrade = from_page || self.secret.is_none() || !credentials.is_empty();
+        let programs =
+            matches!(self.sign_in, SignIn::None) || credentials(&head.headers).next().is_some();
         Ok(Caller {
-            rights,
-            may_upgrade,
-            stamp: self.stamp(),
+            pass,
+            may_upgrade: from_page || programs,
         })
     }
 
     /// Judges one who was let in by a process before this one.
     #[must_use]
-    pub fn readmit(&self, stamp: Stamp) -> Caller {
-        let good = self.secret.is_none() || stamp == self.stamp();
-        Caller {
-            rights: good.then_some(Rights::ALL),
-            may_upgrade: true,
-            stamp,
-        }
-    }
-
-    /// With one secret for all, whoever has rights has them by it.
-    fn stamp(&self) -> Stamp {
-        self.secret.as_ref().map(Secret::stamp).unwrap_or_default()
+    pub fn readmit(&self, identity: &Identity) -> Option<Pass> {
+        let grant = self.grant(identity).ok()?;
+        Some(Pass {
+            identity: identity.clone(),
+            grant,
+        })
     }
 
     /// Whether the request is meant for us, and the origin pages of it have. Without this a
@@ -302,6 +301,27 @@ pub enum Refusal {
     /// A body over the limit.
     #[error("the body is larger than {BODY_BYTES} bytes")]
     TooLarge,
+    /// The proxy does not say who it is, or says it more than once.
+    #[error("the proxy must name one user, once: {0}")]
+    Proxy(&'static str),
+    /// Not the proxy.
+    #[error(
+        "{} may not say who asks: only the proxy's user may connect here. If it is the proxy's,          start muxview with --proxy-peer {}", peer(*.0), .0.unwrap_or_default()
+    )]
+    Peer(Option<u32>),
+    /// Somebody behind the proxy who writes its header.
+    #[error(
+        "the request names a user without the proxy's secret: the proxy must set \
+         X-Muxview-Proxy-Secret beside the user's header, and clear what clients send there"
+    )]
+    ProxySecret,
+}
+
+fn peer(uid: Option<u32>) -> String {
+    uid.map_or_else(
+        || "this peer".to_owned(),
+        |uid| format!("the user with uid {uid}"),
+    )
 }
 
 impl Refusal {
@@ -313,6 +333,7 @@ impl Refusal {
             Self::CrossSite => "cross_site",
             Self::MediaType => "media_type",
             Self::TooLarge => "too_large",
+            Self::Proxy(_) | Self::Peer(_) | Self::ProxySecret => "proxy",
         }
     }
 }
@@ -330,40 +351,14 @@ fn origin_sentence(origin: Option<&Origin>) -> String {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::NoHost => StatusCode::BAD_REQUEST,
+            Self::NoHost | Self::Proxy(_) => StatusCode::BAD_REQUEST,
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Origin(_) | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Origin(_) | Self::CrossSite | Self::Peer(_) | Self::ProxySecret => {
+                StatusCode::FORBIDDEN
+            }
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         };
         answer::error(status, &self.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_32_bytes_and_keeps_itself() {
-        let secret = Secret::random().expect("the system has randomness");
-        assert_eq!(secret.reveal().len(), 43);
-        assert_eq!(Secret::parse(secret.reveal()), Some(secret.clone()));
-        assert!(secret.matches(secret.reveal()) && !secret.matches("") && !secret.matches("x"));
-        assert_eq!(format!("{secret:?}"), "Secret(…)");
-        assert_eq!(Secret::parse("short"), None);
-        assert_ne!(Secret::random().expect("randomness"), secret);
-    }
-
-    #[test]
-    fn who_was_let_in_comes_back_until_the_secret_changes() {
-        let secret = Secret::random().expect("the system has randomness");
-        let before = Access::new(Some(secret.clone()), vec![]);
-        let other = Access::new(Secret::random().ok(), vec![]);
-        let open = Access::new(None, vec![]);
-        let may = |access: &Access, stamp| access.readmit(stamp).rights.is_some();
-        assert!(may(&Access::new(Some(secret), vec![]), before.stamp()));
-        assert!(!may(&other, before.stamp()) && !may(&other, open.stamp()));
-        assert!(may(&open, before.stamp()) && may(&open, open.stamp()));
     }
 }

@@ -6,8 +6,8 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::access::Stamp;
 use super::input::Message;
+use crate::access::Identity;
 
 /// A viewer and all that is on its way to and from it. A field a build does not know is ignored; one
 /// that is missing has its default, so a field whose default would be wrong needs a new version of
@@ -20,8 +20,8 @@ pub struct Carried {
     pub name: String,
     /// For the log.
     pub peer: String,
-    /// What it signed in with.
-    pub stamp: Stamp,
+    /// Who it is; what that gives is for the next process to say.
+    pub identity: Identity,
     /// It may type.
     pub drive: bool,
     /// It offered `muxview.v1`; else its text is input and it gets only binaries.

@@ -18,12 +18,14 @@ use super::access::Caller;
 use super::bells::Marks;
 use super::gallery::{Gallery, Latest, Showing};
 use super::presence::Presence;
-use super::sessions::{Tmux, allowed, rows};
+use super::sessions::{Tmux, rows, sign_in};
 use super::stopping::Stopping;
+use super::vigil::Vigil;
 use super::{Shared, answer};
+use crate::access::Grant;
 use crate::config::limits::{EVENT_INTERVAL, EVENT_KEEP_ALIVE, MINIATURES};
 use crate::directory::Listing;
-use crate::tmux::SessionId;
+use crate::tmux::{Session, SessionId};
 
 /// Which sessions a page wants miniatures of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +57,15 @@ impl Wanted {
         }
     }
 
-    /// The sessions to show of those there are; `shown` are already.
-    fn choose(&self, listing: &Listing, shown: &[SessionId]) -> Vec<SessionId> {
-        let there = |id: &SessionId| listing.sessions.iter().any(|session| session.id == *id);
+    /// The sessions to show of those that may be seen; `shown` are already.
+    fn choose(&self, sessions: &[&Session], shown: &[SessionId]) -> Vec<SessionId> {
+        let there = |id: &SessionId| sessions.iter().any(|session| session.id == *id);
         match self {
             Self::These(these) => these.iter().copied().filter(there).collect(),
             Self::Recent => {
                 // Who is shown stays: attached clients must not come and go with every line.
                 let mut chosen: Vec<_> = shown.iter().copied().filter(there).collect();
-                let mut others: Vec<_> = listing.sessions.iter().collect();
+                let mut others = sessions.to_vec();
                 others.retain(|session| !chosen.contains(&session.id));
                 others.sort_by_key(|session| std::cmp::Reverse(session.activity));
                 chosen.extend(others.iter().map(|session| session.id));
@@ -87,8 +89,10 @@ pub(super) async fn stream(
     Extension(gallery): Extension<Gallery>,
     Query(wish): Query<Wish>,
 ) -> Result<Response, Response> {
-    allowed(caller, |rights| rights.view)?;
+    let pass = caller.pass.ok_or_else(sign_in)?;
     let follower = Follower {
+        vigil: Vigil::new(&parts.access, &pass),
+        grant: pass.grant,
         wanted: Wanted::read(wish.miniatures.as_deref())?,
         listing: parts.directory.watch(),
         presence: parts.presence.clone(),
@@ -117,6 +121,9 @@ pub(super) async fn stream(
 
 /// One page that follows the list.
 struct Follower {
+    vigil: Vigil,
+    /// What it may see.
+    grant: Grant,
     wanted: Wanted,
     listing: watch::Receiver<Arc<Listing>>,
     presence: Presence,
@@ -161,6 +168,8 @@ impl Follower {
                     changed = self.counts.changed() => { changed.ok()?; self.counts.mark_changed(); }
                     changed = self.bells.changed() => { changed.ok()?; self.bells.mark_changed(); }
                     changed = self.miniatures.changed() => { changed.ok()?; self.choose(); }
+                    // The page asks anew, and is told.
+                    granted = self.vigil.changed() => { self.grant = granted.ok()?; self.looked = None; }
                     () = self.stopping.wait() => return None,
                 }
             }
@@ -181,8 +190,9 @@ impl Follower {
         let listing = Arc::clone(&self.listing.borrow_and_update());
         self.counts.mark_unchanged();
         self.bells.mark_unchanged();
+        let rows = rows(&listing, &self.presence, self.gallery.bells(), &self.grant);
         let now = [
-            serde_json::to_string(&rows(&listing, &self.presence, self.gallery.bells())).ok()?,
+            serde_json::to_string(&rows).ok()?,
             serde_json::to_string(&Tmux::from(&listing.status)).ok()?,
         ];
         // From the end, as they are taken from there: how tmux is comes first.
@@ -201,7 +211,9 @@ impl Follower {
     fn choose(&mut self) {
         let listing = Arc::clone(&self.listing.borrow());
         let shown: Vec<_> = self.showing.iter().map(|shown| shown.id).collect();
-        let chosen = self.wanted.choose(&listing, &shown);
+        let may = |session: &&Session| self.grant.rights(*session).view;
+        let sessions: Vec<_> = listing.sessions.iter().filter(may).collect();
+        let chosen = self.wanted.choose(&sessions, &shown);
         self.showing.retain(|shown| chosen.contains(&shown.id));
         for id in chosen {
             if shown.contains(&id) {
@@ -237,9 +249,8 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tmux::{Session, Status};
 
-    fn listing(activities: &[u64]) -> Listing {
+    fn sessions(activities: &[u64]) -> Vec<Session> {
         let session = |(id, activity): (usize, &u64)| Session {
             id: SessionId(id as u32),
             name: format!("s{id}"),
@@ -255,10 +266,12 @@ mod tests {
             cwd: String::new(),
             title: String::new(),
         };
-        Listing {
-            sessions: activities.iter().enumerate().map(session).collect(),
-            status: Status::NoServer,
-        }
+        activities.iter().enumerate().map(session).collect()
+    }
+
+    fn choose(wanted: &Wanted, activities: &[u64], shown: &[SessionId]) -> Vec<SessionId> {
+        let sessions = sessions(activities);
+        wanted.choose(&sessions.iter().collect::<Vec<_>>(), shown)
     }
 
     #[test]
@@ -282,20 +295,20 @@ mod tests {
     fn recent_are_those_written_to_last_and_who_is_shown_stays() {
         let mut activities = vec![0; MINIATURES + 2];
         activities[3] = 9;
-        let chosen = Wanted::Recent.choose(&listing(&activities), &[]);
+        let chosen = choose(&Wanted::Recent, &activities, &[]);
         assert_eq!(chosen.len(), MINIATURES);
         assert_eq!(chosen[0], SessionId(3));
         let last = SessionId(MINIATURES as u32 + 1);
         assert!(!chosen.contains(&last));
         *activities.last_mut().expect("there are some") = 10;
-        let again = Wanted::Recent.choose(&listing(&activities), &chosen);
+        let again = choose(&Wanted::Recent, &activities, &chosen);
         assert_eq!(again, chosen);
-        let gone = listing(&[0, 1]);
+        let gone = [0, 1];
         assert_eq!(
-            Wanted::Recent.choose(&gone, &chosen),
+            choose(&Wanted::Recent, &gone, &chosen),
             [SessionId(0), SessionId(1)]
         );
         let these = Wanted::These(vec![SessionId(7), SessionId(1)]);
-        assert_eq!(these.choose(&gone, &[]), [SessionId(1)]);
+        assert_eq!(choose(&these, &gone, &[]), [SessionId(1)]);
     }
 }

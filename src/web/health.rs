@@ -52,8 +52,10 @@ pub(crate) fn record() {
 
 /// `GET /metrics`
 pub(super) async fn metrics(Extension(caller): Extension<Caller>) -> Response {
-    if !caller.rights.is_some_and(|rights| rights.manage) {
-        return sessions::not_allowed(caller);
+    match caller.grant() {
+        None => return sessions::sign_in(),
+        Some(grant) if !grant.is_whole() => return sessions::not_allowed(),
+        Some(_) => {}
     }
     match RECORDER.get() {
         Some(Some(metrics)) => (

@@ -16,13 +16,19 @@ mod handshake;
 mod health;
 pub mod input;
 mod page;
+mod permit;
 pub mod presence;
+pub mod proxy;
 mod sessions;
+mod shares;
+mod sign_in;
 pub mod socket;
 pub mod stopping;
 pub mod stream;
 mod tap;
 mod tape;
+mod throttle;
+mod vigil;
 pub mod wire;
 
 use axum::body::Body;
@@ -30,7 +36,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch};
+use axum::routing::{delete, get, patch, post};
 use axum::{Extension, Router};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -65,9 +71,12 @@ pub struct Parts {
     pub presence: Presence,
     /// The end of the service.
     pub stopping: Stopping,
+    /// Who guesses.
+    pub throttle: Throttle,
 }
 
 pub(crate) use health::record;
+pub use throttle::Throttle;
 
 /// The time, by the clock tests can move.
 fn now() -> std::time::Instant {
@@ -100,6 +109,11 @@ impl App {
                 patch(sessions::rename).delete(sessions::kill),
             )
             .route("/api/events", get(events::stream))
+            .route("/api/sign-in", post(sign_in::sign_in))
+            .route("/api/sign-in/renew", post(sign_in::renew))
+            .route("/api/sign-out", post(sign_in::sign_out))
+            .route("/api/shares", get(shares::list).post(shares::add))
+            .route("/api/shares/{id}", delete(shares::remove))
             .route("/assets/{*path}", get(assets::file))
             .route(health::LIVE, get(health::live))
             .route(health::READY, get(health::ready))

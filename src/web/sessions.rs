@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::time::timeout;
 
-use super::access::{Caller, Rights};
+use super::access::Caller;
 use super::bells::Bells;
 use super::gallery::Gallery;
 use super::presence::{Presence, Viewers};
 use super::{Parts, Shared, answer};
+use crate::access::Grant;
 use crate::config::limits::{BODY_BYTES, HEAD_TIMEOUT};
 use crate::directory::{Address, Listing};
 use crate::tmux::{self, NewSession, SessionName, Status};
@@ -24,6 +25,8 @@ use crate::tmux::{self, NewSession, SessionName, Status};
 /// One session in the list.
 #[derive(Debug, Serialize)]
 pub(super) struct Row<'a> {
+    /// What the caller may do there: `view`, `drive` or `manage`.
+    role: &'static str,
     id: String,
     name: &'a str,
     windows: u32,
@@ -43,9 +46,16 @@ pub(super) struct Row<'a> {
     view: u32,
 }
 
-/// The list as it is told.
-pub(super) fn rows<'a>(listing: &'a Listing, presence: &Presence, bells: &Bells) -> Vec<Row<'a>> {
+/// The sessions the holder of `grant` may see, as they are told.
+pub(super) fn rows<'a>(
+    listing: &'a Listing,
+    presence: &Presence,
+    bells: &Bells,
+    grant: &Grant,
+) -> Vec<Row<'a>> {
+    let visible = |session: &&tmux::Session| grant.rights(*session).view;
     let row = |session: &'a tmux::Session, viewers: Viewers| Row {
+        role: grant.rights(session).role(),
         id: session.id.to_string(),
         name: &session.name,
         windows: session.windows,
@@ -63,7 +73,7 @@ pub(super) fn rows<'a>(listing: &'a Listing, presence: &Presence, bells: &Bells)
         drive: viewers.drive,
         view: viewers.view,
     };
-    let sessions = listing.sessions.iter();
+    let sessions = listing.sessions.iter().filter(visible);
     sessions
         .map(|session| row(session, presence.viewers(session.id)))
         .collect()
@@ -103,10 +113,12 @@ pub(super) fn sentence(status: &Status) -> String {
 }
 
 /// The answer to who may not.
-pub(super) fn not_allowed(caller: Caller) -> Response {
-    if caller.rights.is_some() {
-        return answer::error(StatusCode::FORBIDDEN, "you may not do this here");
-    }
+pub(super) fn not_allowed() -> Response {
+    answer::error(StatusCode::FORBIDDEN, "you may not do this here")
+}
+
+/// The answer to who has not signed in.
+pub(super) fn sign_in() -> Response {
     let sentence = "sign in first: open the link that muxview printed when it started, or that \
                     `muxview url` prints when given the same options";
     let mut response = answer::error(StatusCode::UNAUTHORIZED, sentence);
@@ -117,12 +129,9 @@ pub(super) fn not_allowed(caller: Caller) -> Response {
     response
 }
 
-pub(super) fn allowed(caller: Caller, right: impl Fn(Rights) -> bool) -> Result<(), Response> {
-    if caller.rights.is_some_and(right) {
-        Ok(())
-    } else {
-        Err(not_allowed(caller))
-    }
+/// What the caller may do.
+pub(super) fn granted(caller: &Caller) -> Result<&Grant, Response> {
+    caller.grant().ok_or_else(sign_in)
 }
 
 /// `GET /api/sessions`
@@ -131,12 +140,12 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     Extension(gallery): Extension<Gallery>,
 ) -> Result<Response, Response> {
-    allowed(caller, |rights| rights.view)?;
+    let grant = granted(&caller)?;
     let listing = Arc::clone(&parts.directory.watch().borrow());
-    Ok(listed(&listing, &parts.presence, gallery.bells()))
+    Ok(listed(&listing, &parts.presence, gallery.bells(), grant))
 }
 
-fn listed(listing: &Listing, presence: &Presence, bells: &Bells) -> Response {
+fn listed(listing: &Listing, presence: &Presence, bells: &Bells, grant: &Grant) -> Response {
     match &listing.status {
         Status::Failed(error) => failed(error),
         // No sessions are known, which is not to know that there are none.
@@ -145,7 +154,7 @@ fn listed(listing: &Listing, presence: &Presence, bells: &Bells) -> Response {
             &sentence(&Status::Starting),
         ),
         Status::Ready { .. } | Status::NoServer => {
-            Json(rows(listing, presence, bells)).into_response()
+            Json(rows(listing, presence, bells, grant)).into_response()
         }
     }
 }
@@ -169,9 +178,12 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Response> {
-    allowed(caller, |rights| rights.manage)?;
+    let grant = granted(&caller)?;
     let wanted: Create = read(body).await?;
     let name = name(&wanted.name)?;
+    if !grant.may_create(&wanted.name) {
+        return Err(not_allowed());
+    }
     // A form sends fields a person left empty.
     let command = wanted.command.filter(|command| !command.trim().is_empty());
     let cwd = wanted.cwd.filter(|cwd| !cwd.as_os_str().is_empty());
@@ -209,10 +221,13 @@ pub(super) async fn rename(
     path: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Result<Response, Response> {
-    allowed(caller, |rights| rights.manage)?;
+    let grant = granted(&caller)?;
     let wanted: Rename = read(body).await?;
     let name = name(&wanted.name)?;
-    let session = find(&parts, path).await?;
+    let session = managed(&parts, grant, path).await?;
+    if !grant.may_create(&wanted.name) {
+        return Err(not_allowed());
+    }
     parts
         .server
         .rename(session.id, &name)
@@ -235,8 +250,7 @@ pub(super) async fn kill(
     Extension(caller): Extension<Caller>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Response> {
-    allowed(caller, |rights| rights.manage)?;
-    let session = find(&parts, path).await?;
+    let session = managed(&parts, granted(&caller)?, path).await?;
     parts
         .server
         .kill(session.id)
@@ -249,23 +263,40 @@ pub(super) async fn kill(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// The session to be changed.
-async fn find(
+/// The session of this name or id as tmux has it now. One the caller may not see is answered as if
+/// it were not there.
+pub(super) async fn find(
     parts: &Parts,
+    grant: &Grant,
+    name: &str,
+) -> Result<tmux::Session, Response> {
+    match parts.directory.ask(&Address::parse(name)).await {
+        Ok(Some(session)) if grant.rights(&session).view => Ok(session),
+        Ok(_) | Err(tmux::Error::NoServer) => Err(failed(&tmux::Error::NoSuchSession)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// The session to be changed.
+async fn managed(
+    parts: &Parts,
+    grant: &Grant,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<tmux::Session, Response> {
     // What is no text is no session's name.
     let Ok(Path(name)) = path else {
         return Err(failed(&tmux::Error::NoSuchSession));
     };
-    match parts.directory.ask(&Address::parse(&name)).await {
-        Ok(Some(session)) => Ok(session),
-        Ok(None) | Err(tmux::Error::NoServer) => Err(failed(&tmux::Error::NoSuchSession)),
-        Err(error) => Err(failed(&error)),
+    let session = find(parts, grant, &name).await?;
+    if grant.rights(&session).manage {
+        Ok(session)
+    } else {
+        Err(not_allowed())
     }
 }
 
-async fn read<T: for<'de> Deserialize<'de>>(body: Body) -> Result<T, Response> {
+/// A body of JSON.
+pub(super) async fn read<T: for<'de> Deserialize<'de>>(body: Body) -> Result<T, Response> {
     let read = timeout(HEAD_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES)).await;
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
@@ -332,7 +363,13 @@ mod tests {
                 sessions: vec![],
                 status,
             };
-            listed(&listing, &Presence::default(), &Bells::default()).status()
+            listed(
+                &listing,
+                &Presence::default(),
+                &Bells::default(),
+                &Grant::Owner,
+            )
+            .status()
         };
         assert_eq!(listed(Status::Starting), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(listed(Status::NoServer), StatusCode::OK);

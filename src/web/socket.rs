@@ -15,11 +15,12 @@ use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Parts;
-use super::access::{Caller, Stamp};
+use super::access::{Caller, Pass};
 use super::carried::Carried;
 use super::connection::{Connection, Gone, Turn};
 use super::handshake::Speech;
 use super::input::Input;
+use super::permit::Permit;
 use super::presence::Joined;
 use super::stopping::{Ending, Handover, Stopping};
 use super::stream::Stream;
@@ -81,15 +82,15 @@ static COUNTERS: LazyLock<Counters> = LazyLock::new(|| Counters {
 pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap<Stream>) {
     let mut connection = Connection::new(tap).await;
     let stopping = parts.stopping.clone();
-    let (seat, joined) = match take_seat(&parts, caller, &wish).await {
+    let (seat, joined, permit) = match take_seat(&parts, caller, &wish).await {
         Ok(taken) => taken,
         Err(close) => return turn_away(&mut connection, &wish.peer, &wish.name, &close).await,
     };
     // What outlives the joining is only what a viewer needs.
     drop(parts);
     let viewer = Viewer::new(seat.viewer(), wish.join.visible);
-    Viewing::new(connection, seat, viewer, wish.speech, stopping)
-        .run(&wish.peer, caller.stamp)
+    Viewing::new(connection, seat, permit, viewer, wish.speech, stopping)
+        .run(&wish.peer)
         .await;
     drop(joined);
 }
@@ -111,7 +112,7 @@ pub(super) async fn resume(
     let Carried { unread, unsent, .. } = &carried;
     let tap = Tap::carried(stream, unread.clone(), unsent.clone());
     let mut connection = Connection::new(tap).await;
-    let (seat, joined) = match take_seat_again(parts, &carried).await {
+    let (seat, joined, permit) = match take_seat_again(parts, &carried).await {
         Ok(taken) => taken,
         Err(close) => {
             return Box::pin(async move {
@@ -126,12 +127,13 @@ pub(super) async fn resume(
     } else {
         Speech::Raw
     };
-    let mut viewing = Viewing::new(connection, seat, viewer, speech, parts.stopping.clone());
+    let stopping = parts.stopping.clone();
+    let mut viewing = Viewing::new(connection, seat, permit, viewer, speech, stopping);
     for message in carried.input {
         viewing.input.take(message);
     }
     Box::pin(async move {
-        viewing.run(&carried.peer, carried.stamp).await;
+        viewing.run(&carried.peer).await;
         drop(joined);
     })
 }
@@ -145,12 +147,12 @@ pub(super) async fn dismiss(stream: Stream, unsent: Bytes, close: &Close) {
 
 /// As [`take_seat`], for one who had a seat. Ids begin anew with another tmux server, so one that is
 /// called otherwise now is followed only if no session has the old name.
-async fn take_seat_again(parts: &Parts, carried: &Carried) -> Result<(Seat, Joined), Close> {
-    let rights = parts.access.readmit(carried.stamp).rights;
-    let rights = rights.ok_or(Close::SIGN_IN)?;
-    if !rights.view {
-        return Err(Close::FORBIDDEN);
-    }
+async fn take_seat_again(
+    parts: &Parts,
+    carried: &Carried,
+) -> Result<(Seat, Joined, Permit), Close> {
+    let pass = parts.access.readmit(&carried.identity);
+    let pass = pass.ok_or(Close::SIGN_IN)?;
     let ended = || Close::ended("the session ended while muxview restarted");
     let gone = |close: Close| {
         if close == Close::NO_SESSION {
@@ -168,8 +170,8 @@ async fn take_seat_again(parts: &Parts, carried: &Carried) -> Result<(Seat, Join
             same_name => same_name?,
         },
     };
-    let join = Join {
-        drive: carried.drive && rights.drive,
+    let wish = Join {
+        drive: carried.drive,
         size: carried
             .size
             .map(|(cols, rows)| Size::clamped(cols.into(), rows.into())),
@@ -177,41 +179,61 @@ async fn take_seat_again(parts: &Parts, carried: &Carried) -> Result<(Seat, Join
         resume: true,
         outvoted: carried.outvoted,
     };
-    let mut joined = parts.hub.join(&session, join).await;
+    let (mut joined, mut drive) = join(parts, &pass, &session, wish).await?;
     if matches!(joined, Err(JoinError::NoSuchSession)) {
         session = found(parts.directory.ask(&name).await).map_err(gone)?;
-        joined = parts.hub.join(&session, join).await;
+        (joined, drive) = join(parts, &pass, &session, wish).await?;
     }
     let seat = joined.map_err(|error| gone(refused(error, parts)))?;
-    Ok((seat, parts.presence.join(session.id, join.drive)))
+    let permit = Permit::new(parts, &pass, &session);
+    Ok((seat, parts.presence.join(session.id, drive), permit))
 }
 
 /// Sign-in, existence, room: in this order, so that a stranger learns nothing of sessions.
-async fn take_seat(parts: &Parts, caller: Caller, wish: &Wish) -> Result<(Seat, Joined), Close> {
+async fn take_seat(
+    parts: &Parts,
+    caller: Caller,
+    wish: &Wish,
+) -> Result<(Seat, Joined, Permit), Close> {
     if wish.speech == Speech::TooNew {
         return Err(Close::TOO_OLD);
     }
-    let rights = caller.rights.ok_or(Close::SIGN_IN)?;
-    if !rights.view {
-        return Err(Close::FORBIDDEN);
-    }
+    let pass = caller.pass.ok_or(Close::SIGN_IN)?;
     let address = Address::parse(&wish.name);
     let mut session = found(parts.directory.find(&address).await)?;
-    let join = Join {
-        drive: wish.join.drive && rights.drive,
-        ..wish.join
-    };
-    let mut joined = parts.hub.join(&session, join).await;
+    if !pass.grant.rights(&session).view {
+        // As long as it takes when there is none: who may not see it learns nothing.
+        session = found(parts.directory.ask(&address).await)?;
+    }
+    let (mut joined, mut drive) = join(parts, &pass, &session, wish.join).await?;
     if matches!(
         (&joined, &address),
         (Err(JoinError::NoSuchSession), Address::Name(_))
     ) {
         // The listing lags a little: another session may have the name by now.
         session = found(parts.directory.ask(&address).await)?;
-        joined = parts.hub.join(&session, join).await;
+        (joined, drive) = join(parts, &pass, &session, wish.join).await?;
     }
     let seat = joined.map_err(|error| refused(error, parts))?;
-    Ok((seat, parts.presence.join(session.id, join.drive)))
+    let permit = Permit::new(parts, &pass, &session);
+    Ok((seat, parts.presence.join(session.id, drive), permit))
+}
+
+/// Joins as what the rights allow, and says whether that is as a driver. A session one may not see is
+/// not there.
+async fn join(
+    parts: &Parts,
+    pass: &Pass,
+    session: &tmux::Session,
+    wish: Join,
+) -> Result<(Result<Seat, JoinError>, bool), Close> {
+    let rights = pass.grant.rights(session);
+    if !rights.view {
+        return Err(Close::NO_SESSION);
+    }
+    let drive = wish.drive && rights.drive;
+    let seat = parts.hub.join(session, Join { drive, ..wish }).await;
+    Ok((seat, drive))
 }
 
 fn refused(error: JoinError, parts: &Parts) -> Close {
@@ -240,6 +262,7 @@ struct Viewing {
     speech: Speech,
     role: Role,
     seat: Seat,
+    permit: Permit,
     /// Only a driver has one: a spectator's task holds no handle to the input path.
     driver: Option<Driver>,
     viewer: Viewer,
@@ -262,6 +285,7 @@ impl Viewing {
     fn new(
         connection: Connection,
         mut seat: Seat,
+        permit: Permit,
         viewer: Viewer,
         speech: Speech,
         stopping: Stopping,
@@ -279,6 +303,7 @@ impl Viewing {
             states: seat.state().clone(),
             driver,
             seat,
+            permit,
             stopping,
             input: Input::default(),
             pongs: VecDeque::new(),
@@ -286,7 +311,7 @@ impl Viewing {
         }
     }
 
-    async fn run(mut self, peer: &str, stamp: Stamp) {
+    async fn run(mut self, peer: &str) {
         let since = super::now();
         let label = self.states.borrow().session.clone();
         tracing::info!(
@@ -296,7 +321,7 @@ impl Viewing {
         if let Exit::Handoff(handover) = exit {
             self.connection.freeze();
             exit = match self.pack(&handover).await {
-                Ok(()) => return self.leave_with(&handover, peer, stamp),
+                Ok(()) => return self.leave_with(&handover, peer),
                 Err(exit) => exit,
             };
             self.connection.thaw();
@@ -374,7 +399,16 @@ impl Viewing {
                     turn => self.hear(turn),
                 },
                 changed = self.states.changed() => match changed {
-                    Ok(()) => state = Arc::clone(&self.states.borrow_and_update()),
+                    Ok(()) => {
+                        let before = state.session.clone();
+                        state = Arc::clone(&self.states.borrow_and_update());
+                        // Rights may go by a session's name.
+                        if before != state.session
+                            && let Err(close) = self.judge(&state.session)
+                        {
+                            return Exit::Close(close);
+                        }
+                    }
                     // The bridge died without a word; the page finds the next one.
                     Err(_) => return Exit::Close(Close::INTERNAL),
                 },
@@ -393,12 +427,21 @@ impl Viewing {
                         ping_at = now + PING_INTERVAL;
                     }
                 }
+                changed = self.permit.changed() => {
+                    if let Err(close) = changed.and_then(|()| self.judge(&state.session)) {
+                        return Exit::Close(close);
+                    }
+                }
                 ending = self.stopping.over() => return match ending {
                     Ending::Restart(spread) => Exit::Close(Close::restart(spread)),
                     Ending::Handoff(handover) => Exit::Handoff(handover),
                 },
             }
         }
+    }
+
+    fn judge(&self, session: &Label) -> Result<(), Close> {
+        self.permit.judge(session, self.driver.is_some())
     }
 
     /// Pushes all that is due; what does not fit into the socket waits there, and nothing more is
@@ -482,7 +525,7 @@ impl Viewing {
         }
     }
 
-    fn leave_with(self, handover: &Handover, peer: &str, stamp: Stamp) {
+    fn leave_with(self, handover: &Handover, peer: &str) {
         let label = self.states.borrow().session.clone();
         let standing = self.seat.standing();
         let held = self.connection.into_held();
@@ -491,7 +534,7 @@ impl Viewing {
             id: label.id.to_string(),
             name: label.name,
             peer: peer.to_owned(),
-            stamp,
+            identity: self.permit.identity().clone(),
             drive: self.driver.is_some(),
             ours: self.speech == Speech::Ours,
             visible: self.viewer.is_visible(),

@@ -14,7 +14,7 @@ use crate::tmux::{self, WindowAct};
 pub const PROTOCOL: &str = "muxview.v1";
 /// What every version of it begins with.
 pub const PROTOCOL_FAMILY: &str = "muxview.v";
-/// A second subprotocol carries the secret: a browser can set no header on a WebSocket.
+/// A second subprotocol carries the credential: a browser can set no header on a WebSocket.
 pub const KEY_PREFIX: &str = "muxview.key.";
 
 /// A session as messages name it.
@@ -294,7 +294,7 @@ impl Close {
     pub const TOO_BIG: Self = Self::fixed(1009, "message too big");
     /// Ours.
     pub const INTERNAL: Self = Self::fixed(1011, "internal error");
-    /// No or a wrong secret.
+    /// No credential, or none that is good any more.
     pub const SIGN_IN: Self = Self::fixed(4401, "sign in");
     /// Signed in, but may not.
     pub const FORBIDDEN: Self = Self::fixed(4403, "not allowed");
@@ -302,6 +302,8 @@ impl Close {
     pub const NO_SESSION: Self = Self::fixed(4404, "no such session");
     /// Offers only versions we do not speak.
     pub const TOO_OLD: Self = Self::fixed(4426, "page too old");
+    /// May do less than before: come back as that.
+    pub const RIGHTS_CHANGED: Self = Self::fixed(4503, "what you may do has changed");
     /// Nothing heard for too long.
     pub const SILENT: Self = Self::fixed(4508, "silent");
     /// The session is full.

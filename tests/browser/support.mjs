@@ -53,15 +53,16 @@ export class Tmux {
 
 /** One muxview process. */
 export class Muxview {
-  /** The address it printed, with the secret's fragment if it has one. */
+  /** The address it printed; under `token` with the fragment that signs in, once. */
   url;
   #process;
+  #options;
   #said = '';
 
   static async start(tmux, { listen = '127.0.0.1:0', auth = 'none' } = {}) {
     const muxview = new Muxview();
-    const child = spawn(BINARY, ['--listen', listen, '--auth', auth, '--tmux-socket-path', tmux.socket,
-      '--state-dir', join(tmux.directory, 'state')], { env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'pipe'] });
+    muxview.#options = ['--auth', auth, '--tmux-socket-path', tmux.socket, '--state-dir', join(tmux.directory, 'state')];
+    const child = spawn(BINARY, ['--listen', listen, ...muxview.#options], { env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'pipe'] });
     muxview.#process = child;
     muxview.url = await new Promise((resolve, reject) => {
       const fail = (why) => reject(new Error(`muxview ${why}:\n${muxview.#said}`));
@@ -77,6 +78,12 @@ export class Muxview {
       });
     });
     return muxview;
+  }
+
+  /** Another link that signs in once, as `muxview url` prints it. */
+  link(name) {
+    const printed = execFileSync(BINARY, ['url', ...(name ? [name] : []), ...this.#options, '--listen', this.address], { env: ENVIRONMENT, encoding: 'utf8' });
+    return printed.trim();
   }
 
   /** `HOST:PORT` */

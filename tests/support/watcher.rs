@@ -69,6 +69,7 @@ pub const fn driver(cols: u16, rows: u16) -> Join {
         size: Some(Size { cols, rows }),
         visible: true,
         resume: false,
+        outvoted: false,
     }
 }
 
@@ -77,6 +78,7 @@ pub const SPECTATOR: Join = Join {
     size: None,
     visible: true,
     resume: false,
+    outvoted: false,
 };
 
 /// One viewer and its terminal.

@@ -1,0 +1,251 @@
+//! [`Credential`]: who one is, until when, signed. In: what was shown, [`Keys`], [`Ledger`], the
+//! time. Out: the credential, or why it is none. Nothing about a single credential is kept, so it
+//! is as good after a restart as before. It must not know where it was shown.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::{Keys, Ledger, Time};
+use crate::config::limits::{
+    CLOCK_SKEW, CREDENTIAL_BYTES, CREDENTIAL_LIFE, CREDENTIAL_RENEWABLE, LINK_LIFE,
+};
+
+/// 96 random bits in hex: the name of one credential or share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(String);
+
+impl Id {
+    /// From randomness.
+    #[must_use]
+    pub fn new(random: [u8; 12]) -> Self {
+        Self(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// One that a person wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        hex.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// In hex.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a credential is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Lies in a link; good once, for one of the other kind.
+    Link,
+    /// Lies in a page's storage.
+    Page,
+}
+
+/// Who one is, until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// What it is for.
+    #[serde(rename = "k")]
+    pub kind: Kind,
+    /// Its own name, for revoking it.
+    #[serde(rename = "i")]
+    pub id: Id,
+    /// When it was made.
+    #[serde(rename = "m")]
+    pub made: Time,
+    /// From when it is none.
+    #[serde(rename = "x")]
+    pub expires: Time,
+    /// When its holder signed in: renewing does not go on for ever.
+    #[serde(rename = "s")]
+    pub since: Time,
+    /// Logging out everywhere begins a new one.
+    #[serde(rename = "e")]
+    pub epoch: u32,
+    /// The share it was given for; `None` is the owner.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Id>,
+}
+
+/// Why something is no credential. People are told the same for all of them; the audit log is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// Not ours, or damaged.
+    #[error("not signed by this muxview")]
+    Forged,
+    /// Too old, or from the future.
+    #[error("expired")]
+    Expired,
+    /// Signed out, or a link that was opened.
+    #[error("revoked or used")]
+    Revoked,
+}
+
+impl Credential {
+    /// For a link that the owner opens.
+    #[must_use]
+    pub fn link(random: [u8; 12], ledger: &Ledger, now: Time) -> Self {
+        Self {
+            kind: Kind::Link,
+            id: Id::new(random),
+            made: now,
+            expires: now + LINK_LIFE.as_secs(),
+            since: now,
+            epoch: ledger.epoch(),
+            share: None,
+        }
+    }
+
+    /// For a page whose link was good. One that a share was opened with ends no later than that.
+    #[must_use]
+    pub fn page(random: [u8; 12], ledger: &Ledger, share: Option<(Id, Time)>, now: Time) -> Self {
+        let expires = now + CREDENTIAL_LIFE.as_secs();
+        let (share, until) = share.unzip();
+        Self {
+            kind: Kind::Page,
+            id: Id::new(random),
+            made: now,
+            expires: until.map_or(expires, |until| expires.min(until)),
+            since: now,
+            epoch: ledger.epoch(),
+            share,
+        }
+    }
+
+    /// The same with a later end, or `None` while that is far or when one has to sign in again.
+    #[must_use]
+    pub fn renewed(&self, ledger: &Ledger, now: Time) -> Option<Self> {
+        let last = match &self.share {
+            Some(share) => ledger.share(share)?.expires,
+            None => self.since + CREDENTIAL_RENEWABLE.as_secs(),
+        };
+        let expires = last.min(now + CREDENTIAL_LIFE.as_secs());
+        let half = now + CREDENTIAL_LIFE.as_secs() / 2;
+        (self.kind == Kind::Page && self.expires < half && expires > self.expires).then(|| Self {
+            made: now,
+            expires,
+            ..self.clone()
+        })
+    }
+
+    /// As a page, a link and a header carry it: `[\w.-]`, at most [`CREDENTIAL_BYTES`].
+    #[must_use]
+    pub fn sealed(&self, keys: &Keys) -> String {
+        let text = serde_json::to_vec(self).expect("plain data");
+        keys.seal(&BASE64_URL_SAFE_NO_PAD.encode(text))
+    }
+
+    /// Reads what [`Credential::sealed`] made.
+    ///
+    /// # Errors
+    /// When it is none, or none any more.
+    pub fn open(text: &str, keys: &Keys, ledger: &Ledger, now: Time) -> Result<Self, Rejected> {
+        if text.len() > CREDENTIAL_BYTES {
+            return Err(Rejected::Forged);
+        }
+        let text = keys.open(text).ok_or(Rejected::Forged)?;
+        let text = BASE64_URL_SAFE_NO_PAD.decode(text);
+        let text = text.map_err(|_| Rejected::Forged)?;
+        let found: Self = serde_json::from_slice(&text).map_err(|_| Rejected::Forged)?;
+        found.check(ledger, now)?;
+        Ok(found)
+    }
+
+    /// Whether it is still good: asked again for every open socket when the ledger changes.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check(&self, ledger: &Ledger, now: Time) -> Result<(), Rejected> {
+        let future = self.made > now + CLOCK_SKEW.as_secs();
+        if future || now >= self.expires {
+            return Err(Rejected::Expired);
+        }
+        let shared = |share| ledger.share(share).is_some_and(|share| now < share.expires);
+        let gone = self.epoch != ledger.epoch()
+            || ledger.is_ended(&self.id)
+            || self.share.as_ref().is_some_and(|share| !shared(share));
+        if gone {
+            return Err(Rejected::Revoked);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Time = 1_000_000_000;
+
+    #[test]
+    fn it_is_good_from_now_until_it_expires() {
+        let (keys, ledger) = (Keys::new([1; 32], NOW), Ledger::default());
+        let page = Credential::page([2; 12], &ledger, None, NOW);
+        let sealed = page.sealed(&keys);
+        assert!(sealed.len() <= CREDENTIAL_BYTES, "{}", sealed.len());
+        assert!(
+            sealed
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        );
+        let open = |now| Credential::open(&sealed, &keys, &ledger, now);
+        assert_eq!(open(NOW), Ok(page.clone()));
+        // Clocks differ a little, not by an hour.
+        assert_eq!(open(NOW - CLOCK_SKEW.as_secs()), Ok(page.clone()));
+        assert_eq!(open(NOW - 3600), Err(Rejected::Expired));
+        assert_eq!(open(page.expires - 1), Ok(page.clone()));
+        assert_eq!(open(page.expires), Err(Rejected::Expired));
+    }
+
+    #[test]
+    fn ending_one_or_all_is_the_end() {
+        let keys = Keys::new([1; 32], NOW);
+        let mut ledger = Ledger::default();
+        let [one, two] = [3, 4].map(|n| Credential::page([n; 12], &ledger, None, NOW));
+        let open = |c: &Credential, ledger: &Ledger| {
+            Credential::open(&c.sealed(&keys), &keys, ledger, NOW).map(|_| ())
+        };
+        ledger.end(one.id.clone(), one.expires, NOW);
+        assert_eq!(open(&one, &ledger), Err(Rejected::Revoked));
+        assert_eq!(open(&two, &ledger), Ok(()));
+        ledger.end_all();
+        assert_eq!(open(&two, &ledger), Err(Rejected::Revoked));
+        let new = Credential::page([5; 12], &ledger, None, NOW);
+        assert_eq!(open(&new, &ledger), Ok(()));
+    }
+
+    #[test]
+    fn a_page_in_use_is_renewed_and_not_for_ever() {
+        let ledger = Ledger::default();
+        let mut page = Credential::page([2; 12], &ledger, None, NOW);
+        assert_eq!(page.renewed(&ledger, NOW), None);
+        let mut now = NOW;
+        let end = loop {
+            now += CREDENTIAL_LIFE.as_secs() * 3 / 4;
+            if page.check(&ledger, now).is_err() {
+                break now;
+            }
+            page = page.renewed(&ledger, now).unwrap_or(page);
+        };
+        assert!(end >= NOW + CREDENTIAL_RENEWABLE.as_secs());
+        assert!(end < NOW + CREDENTIAL_RENEWABLE.as_secs() + CREDENTIAL_LIFE.as_secs());
+        let link = Credential::link([2; 12], &ledger, NOW);
+        assert_eq!(link.renewed(&ledger, link.expires - 1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_else_opens(text in ".{0,600}") {
+            let keys = Keys::new([1; 32], NOW);
+            let opened = Credential::open(&text, &keys, &Ledger::default(), NOW);
+            prop_assert_eq!(opened, Err(Rejected::Forged));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! [`Grant`]: what its holder may do, session by session. In: a session. Out: [`Rights`]. Whoever
+//! may not see a session is answered as if there were none. It must not know how it was earned.
+
+use std::sync::Arc;
+
+use super::{Rule, Share, Time};
+use crate::tmux::{Session, SessionId};
+
+/// What someone may do. A drive right on one session is one on the whole tmux server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Watch.
+    pub view: bool,
+    /// Type and count for the size.
+    pub drive: bool,
+    /// Create, rename and end sessions.
+    pub manage: bool,
+}
+
+impl Rights {
+    /// Everything.
+    pub const ALL: Self = Self {
+        view: true,
+        drive: true,
+        manage: true,
+    };
+    /// Nothing.
+    pub const NONE: Self = Self {
+        view: false,
+        drive: false,
+        manage: false,
+    };
+}
+
+impl Rights {
+    /// The most of it in a word; empty for nothing.
+    #[must_use]
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self { manage: true, .. } => "manage",
+            Self { drive: true, .. } => "drive",
+            Self { view: true, .. } => "view",
+            _ => "",
+        }
+    }
+}
+
+/// The session a right is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// Its id.
+    pub id: SessionId,
+    /// When it was made: a new tmux server uses ids again.
+    pub created: Time,
+    /// What it is called now.
+    pub name: &'a str,
+}
+
+impl<'a> From<&'a Session> for Target<'a> {
+    fn from(session: &'a Session) -> Self {
+        Self {
+            id: session.id,
+            created: session.created,
+            name: &session.name,
+        }
+    }
+}
+
+/// What someone may do, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Grant {
+    /// Everything, everywhere.
+    Owner,
+    /// What the configuration says of this user.
+    User {
+        /// As the proxy names them.
+        name: String,
+        /// All rules.
+        rules: Arc<[Rule]>,
+    },
+    /// To watch one session.
+    Share {
+        /// The session.
+        session: SessionId,
+        /// When it was made.
+        created: Time,
+        /// What it was called then, for the log.
+        name: String,
+    },
+}
+
+impl Grant {
+    /// To watch what is shared.
+    #[must_use]
+    pub fn share(share: &Share) -> Self {
+        Self::Share {
+            session: share.session,
+            created: share.created,
+            name: share.name.clone(),
+        }
+    }
+
+    /// What may be done there.
+    #[must_use]
+    pub fn rights<'a>(&self, session: impl Into<Target<'a>>) -> Rights {
+        let session = session.into();
+        match self {
+            Self::Owner => Rights::ALL,
+            Self::User { name, rules } => Rule::rights(rules, name, session.name),
+            Self::Share {
+                session: id,
+                created,
+                ..
+            } => Rights {
+                view: session.id == *id && session.created == *created,
+                ..Rights::NONE
+            },
+        }
+    }
+
+    /// Whether a session of this name may be made.
+    #[must_use]
+    pub fn may_create(&self, name: &str) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::User { name: user, rules } => Rule::rights(rules, user, name).manage,
+            Self::Share { .. } => false,
+        }
+    }
+
+    /// Whether it is the right to the service itself: its figures, its shares.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::User { name, rules } => Rule::is_whole(rules, name),
+            Self::Share { .. } => false,
+        }
+    }
+
+    /// Who it is, for the log and for others: never a secret.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        match self {
+            Self::Owner => "owner",
+            Self::User { name, .. } => name,
+            Self::Share { .. } => "guest",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Role;
+
+    const WORK: Target<'_> = Target {
+        id: SessionId(1),
+        created: 7,
+        name: "work",
+    };
+
+    #[test]
+    fn a_share_is_one_session_and_only_to_watch() {
+        let grant = Grant::Share {
+            session: SessionId(1),
+            created: 7,
+            name: "work".to_owned(),
+        };
+        let rights = grant.rights(WORK);
+        assert!(rights.view && !rights.drive && !rights.manage);
+        let renamed = Target { name: "x", ..WORK };
+        assert!(grant.rights(renamed).view);
+        let other = Target {
+            id: SessionId(2),
+            ..WORK
+        };
+        assert_eq!(grant.rights(other), Rights::NONE);
+        // Another tmux server's $1.
+        let later = Target { created: 8, ..WORK };
+        assert_eq!(grant.rights(later), Rights::NONE);
+        assert!(!grant.may_create("work") && !grant.is_whole());
+    }
+
+    #[test]
+    fn a_user_is_what_the_rules_say() {
+        let rules: Arc<[Rule]> = Arc::new([
+            Rule::new("ann", "*", Role::Manage),
+            Rule::new("bob", "w*", Role::View),
+        ]);
+        let user = |name: &str| Grant::User {
+            name: name.to_owned(),
+            rules: Arc::clone(&rules),
+        };
+        assert_eq!(user("ann").rights(WORK), Rights::ALL);
+        assert!(user("ann").is_whole() && user("ann").may_create("new"));
+        assert!(user("bob").rights(WORK).view && !user("bob").rights(WORK).drive);
+        let renamed = Target { name: "x", ..WORK };
+        assert_eq!(user("bob").rights(renamed), Rights::NONE);
+        assert!(!user("bob").is_whole() && !user("bob").may_create("w"));
+        assert_eq!(user("eve").rights(WORK), Rights::NONE);
+    }
+}

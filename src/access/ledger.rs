@@ -1,0 +1,185 @@
+//! [`Ledger`]: what a signature alone cannot tell: which credentials were ended before their time,
+//! and what is shared. In: ends, shares, the time. Out: the same, whatever is over forgotten. It is
+//! plain data, written to a file as it is. It must not know files.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::credential::Id;
+use super::{Share, Time};
+use crate::config::limits::{ENDED_CREDENTIALS, SHARES};
+
+/// What was ended and what is shared.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    epoch: u32,
+    /// Credentials signed out and links opened, with when they would have expired.
+    ended: BTreeMap<Id, Time>,
+    shares: Vec<Share>,
+}
+
+/// Why nothing more is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are {SHARES} shares already: end one first (muxview share rm ID)")]
+pub struct TooManyShares;
+
+impl Ledger {
+    /// An empty one. A random epoch, since one that was lost knew ends which must not be undone:
+    /// with it everything signed before is over.
+    #[must_use]
+    pub fn new(random: [u8; 4]) -> Self {
+        Self {
+            epoch: u32::from_be_bytes(random),
+            ..Self::default()
+        }
+    }
+
+    /// Credentials of other epochs are none.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Ends every credential there is.
+    pub fn end_all(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.ended.clear();
+    }
+
+    /// Whether this credential was ended before its time.
+    #[must_use]
+    pub fn is_ended(&self, id: &Id) -> bool {
+        self.ended.contains_key(id)
+    }
+
+    /// Ends one credential, until it would have expired anyway. `false`: it was ended before, which
+    /// is how a link is good only once.
+    pub fn end(&mut self, id: Id, expires: Time, now: Time) -> bool {
+        self.forget(now);
+        if self.is_ended(&id) {
+            return false;
+        }
+        // Full of ends that still count: none may be forgotten, so all of it is over.
+        if self.ended.len() >= ENDED_CREDENTIALS {
+            self.end_all();
+        }
+        self.ended.insert(id, expires);
+        true
+    }
+
+    /// All that is shared.
+    pub fn shares(&self) -> impl Iterator<Item = &Share> {
+        self.shares.iter()
+    }
+
+    /// One share.
+    #[must_use]
+    pub fn share(&self, id: &Id) -> Option<&Share> {
+        self.shares.iter().find(|share| share.id == *id)
+    }
+
+    /// Shares something.
+    ///
+    /// # Errors
+    /// When too much is shared already.
+    pub fn add(&mut self, share: Share, now: Time) -> Result<(), TooManyShares> {
+        self.forget(now);
+        if self.shares.len() >= SHARES {
+            return Err(TooManyShares);
+        }
+        self.shares.push(share);
+        Ok(())
+    }
+
+    /// Ends a share; `false` if there is none.
+    pub fn remove(&mut self, id: &Id) -> bool {
+        let before = self.shares.len();
+        self.shares.retain(|share| share.id != *id);
+        self.shares.len() < before
+    }
+
+    /// Opens the share whose secret this is once more, if it may be.
+    pub fn open(&mut self, secret: &str, now: Time) -> Option<&Share> {
+        let mut shares = self.shares.iter_mut();
+        let share = shares.find(|share| share.is_opened_by(secret))?;
+        if share.uses == 0 || now >= share.expires {
+            return None;
+        }
+        share.uses -= 1;
+        share.opened = Some(now);
+        Some(share)
+    }
+
+    /// Forgets what is over. A share whose link was opened as often as it may be lives on for those
+    /// who did.
+    fn forget(&mut self, now: Time) {
+        self.ended.retain(|_, expires| now < *expires);
+        self.shares.retain(|share| now < share.expires);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Target;
+    use crate::access::share::Terms;
+    use crate::tmux::SessionId;
+
+    fn id(n: u32) -> Id {
+        let mut random = [0; 12];
+        random[..4].copy_from_slice(&n.to_be_bytes());
+        Id::new(random)
+    }
+
+    #[test]
+    fn a_link_is_good_once() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.end(id(1), 100, 10));
+        assert!(!ledger.end(id(1), 100, 11));
+        // What expired needs no entry any more.
+        assert!(ledger.end(id(2), 200, 150));
+        assert!(!ledger.is_ended(&id(1)) && ledger.is_ended(&id(2)));
+    }
+
+    #[test]
+    fn it_is_bounded_and_forgets_no_end() {
+        let mut ledger = Ledger::default();
+        let epoch = ledger.epoch();
+        for n in 0..=u32::try_from(ENDED_CREDENTIALS).expect("small") {
+            ledger.end(id(n), 1_000, 0);
+        }
+        // The first was forgotten only together with everything that is signed.
+        assert!(!ledger.is_ended(&id(0)));
+        assert_ne!(ledger.epoch(), epoch);
+    }
+
+    #[test]
+    fn a_share_is_opened_as_often_as_it_may_and_until_it_ends() {
+        let mut ledger = Ledger::default();
+        let session = Target {
+            id: SessionId(1),
+            created: 1,
+            name: "work",
+        };
+        let terms = Terms {
+            now: 0,
+            seconds: 100,
+            uses: 2,
+        };
+        let (share, secret) = Share::new([1; 32], session, "owner", terms);
+        ledger.add(share.clone(), 0).expect("room");
+        assert!(ledger.open("share.other", 1).is_none());
+        assert!(ledger.open(&secret, 1).is_some() && ledger.open(&secret, 2).is_some());
+        assert!(ledger.open(&secret, 3).is_none());
+        assert!(ledger.share(&share.id).is_some());
+        assert!(ledger.remove(&share.id) && !ledger.remove(&share.id));
+
+        ledger.add(share.clone(), 0).expect("room");
+        assert!(ledger.open(&secret, 100).is_none());
+        for n in 0..SHARES {
+            let (share, _) = Share::new([n as u8; 32], session, "owner", terms);
+            let room = ledger.add(share, 1);
+            assert_eq!(room.is_err(), n == SHARES - 1);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! PURE: who may do what, and what proves who one is. In: what a request shows, the keys and the
+//! ledger of this service, the time. Out: a [`Grant`], which says for each session what its holder
+//! may do there. It must not know HTTP, files or clocks.
+
+pub mod credential;
+pub mod grant;
+pub mod identity;
+pub mod keys;
+pub mod ledger;
+pub mod rules;
+pub mod share;
+
+pub use credential::{Credential, Kind};
+pub use grant::{Grant, Rights, Target};
+pub use identity::Identity;
+pub use keys::Keys;
+pub use ledger::Ledger;
+pub use rules::{Role, Rule};
+pub use share::Share;
+
+/// Seconds since 1970, by the wall clock: what is written down must mean the same after a restart.
+pub type Time = u64;

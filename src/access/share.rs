@@ -1,0 +1,152 @@
+//! [`Share`]: a link by which others may watch one session. Owns what is written down of it, which
+//! is not the link: who reads the file cannot open it. In: randomness, a session, the time. Out: a
+//! record and the secret of its link. It must not know where records are kept.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::credential::Id;
+use super::{Target, Time};
+use crate::config::limits::{SHARE_LIFE, SHARE_USES, SHARE_USUAL_USES};
+use crate::tmux::SessionId;
+
+/// What leads the secret of a share, so that it is never taken for a signed credential.
+const PREFIX: &str = "share.";
+
+/// What is written down of a link to one session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Its name, for listing and ending it.
+    pub id: Id,
+    /// SHA-256 of the link's secret, in hex.
+    digest: String,
+    /// The session, which is this one only with the time it was made: a new tmux server numbers
+    /// from 0 again.
+    pub session: SessionId,
+    /// When the session was made.
+    pub created: Time,
+    /// What it was called when it was shared, for people.
+    pub name: String,
+    /// Who shared it.
+    pub by: String,
+    /// When it was shared.
+    pub made: Time,
+    /// From when it is none.
+    pub expires: Time,
+    /// How often the link may still be opened.
+    pub uses: u32,
+    /// When it was opened last.
+    pub opened: Option<Time>,
+}
+
+impl Share {
+    /// A new share and the secret that stands in its link and nowhere else.
+    #[must_use]
+    pub fn new<'a>(
+        random: [u8; 32],
+        session: impl Into<Target<'a>>,
+        by: &str,
+        terms: Terms,
+    ) -> (Self, String) {
+        let session = session.into();
+        let secret = format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
+        let digest = digest(&secret);
+        let mut id = [0; 12];
+        // Told to everyone who may list shares; says nothing of the secret.
+        id.copy_from_slice(&Sha256::digest(&digest)[..12]);
+        let share = Self {
+            id: Id::new(id),
+            digest,
+            session: session.id,
+            created: session.created,
+            name: session.name.to_owned(),
+            by: by.to_owned(),
+            made: terms.now,
+            expires: terms.now + terms.seconds,
+            uses: terms.uses,
+            opened: None,
+        };
+        (share, secret)
+    }
+
+    /// Whether this could be the secret of a share.
+    #[must_use]
+    pub fn is_secret(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
+    /// Whether this is its secret. Digests are compared: how long that takes tells nothing of it.
+    #[must_use]
+    pub fn is_opened_by(&self, secret: &str) -> bool {
+        self.digest == digest(secret)
+    }
+}
+
+/// How long and how often a share is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Now.
+    pub now: Time,
+    /// Until when, from now.
+    pub seconds: u64,
+    /// How often it may be opened.
+    pub uses: u32,
+}
+
+/// Terms no share can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a share is good for 1 second to {} days and for 1 to {SHARE_USES} uses",
+    SHARE_LIFE.1.as_secs() / 86_400
+)]
+pub struct BadTerms;
+
+impl Terms {
+    /// What is asked for, or the usual.
+    ///
+    /// # Errors
+    /// When it is nothing or more than may be.
+    pub fn new(now: Time, seconds: Option<u64>, uses: Option<u32>) -> Result<Self, BadTerms> {
+        let (usual, longest) = SHARE_LIFE;
+        let seconds = seconds.unwrap_or(usual.as_secs());
+        let uses = uses.unwrap_or(SHARE_USUAL_USES);
+        let good = (1..=longest.as_secs()).contains(&seconds) && (1..=SHARE_USES).contains(&uses);
+        good.then_some(Self { now, seconds, uses }).ok_or(BadTerms)
+    }
+}
+
+fn digest(secret: &str) -> String {
+    let digest = Sha256::digest(secret);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_does_not_hold_the_secret() {
+        let session = Target {
+            id: SessionId(3),
+            created: 9,
+            name: "work",
+        };
+        let terms = Terms {
+            now: 100,
+            seconds: 60,
+            uses: 2,
+        };
+        let (share, secret) = Share::new([5; 32], session, "owner", terms);
+        assert!(Share::is_secret(&secret) && share.is_opened_by(&secret));
+        assert!(!share.is_opened_by(&secret[..secret.len() - 1]));
+        let written = serde_json::to_string(&share).expect("plain data");
+        assert!(!written.contains(secret.trim_start_matches(PREFIX)));
+        assert_eq!(
+            serde_json::from_str::<Share>(&written).expect("the same"),
+            share
+        );
+        assert_eq!(share.expires, 160);
+    }
+}

@@ -1,0 +1,397 @@
+//! EDGE: the state directory: what sign-in must still know after a restart. Owns two files, `keys`
+//! and `ledger`, which only this user can read, and which the service and the command line change
+//! side by side. In: the directory. Out: the keys and the ledger as they are now, and every later
+//! state of them, whoever changed it. It must not know HTTP.
+
+mod file;
+
+use notify::{RecursiveMode, Watcher as _};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::watch;
+
+use crate::access::{Credential, Keys, Ledger, Time};
+
+/// Why there is no vault, or why it cannot be changed. Each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system names no place.
+    #[error("there is no place to keep sign-ins: HOME is not set, so say --state-dir DIR")]
+    NoPlace,
+    /// It cannot be read or written.
+    #[error("cannot keep sign-ins in {}: {cause}. Say another place with --state-dir", path.display())]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// Others can read it, or made it.
+    #[error(
+        "{} may have been seen by others (it must belong to this user, with mode 0600): remove it, \
+         and the next start makes a new one; everyone signs in again", .0.display()
+    )]
+    Exposed(PathBuf),
+    /// It holds something else.
+    #[error(
+        "{} is damaged: remove it, and the next start makes a new one; everyone signs in again",
+        .0.display()
+    )]
+    Damaged(PathBuf),
+    /// No randomness.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
+}
+
+/// What the vault holds at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// What credentials are signed with.
+    pub keys: Keys,
+    /// What was ended and what is shared.
+    pub ledger: Ledger,
+}
+
+/// The vault. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    dir: Arc<Path>,
+    state: Arc<watch::Sender<Arc<State>>>,
+}
+
+impl Vault {
+    /// Opens the vault of this state directory; makes what is missing. One that cannot be written
+    /// is good for as long as nothing needs to be.
+    ///
+    /// # Errors
+    /// When it cannot be read, was not ours alone, or there is none and none can be made.
+    pub fn open(state_dir: Option<&Path>) -> Result<Self, Error> {
+        let dir: Arc<Path> = state_dir.ok_or(Error::NoPlace)?.into();
+        let state = match read(&dir)? {
+            Some(state) => state,
+            None => {
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+                made.map_err(|cause| Error::Io {
+                    path: dir.to_path_buf(),
+                    cause,
+                })?;
+                let _lock = lock(&dir)?;
+                found(&dir)?
+            }
+        };
+        let (state, _) = watch::channel(Arc::new(state));
+        let vault = Self {
+            dir,
+            state: Arc::new(state),
+        };
+        vault.rotate()?;
+        Ok(vault)
+    }
+
+    /// Whether [`Vault::open`] would go well, changing nothing.
+    ///
+    /// # Errors
+    /// As it would.
+    pub fn check(state_dir: Option<&Path>) -> Result<(), Error> {
+        use rustix::fs::{Access, access};
+        let dir = state_dir.ok_or(Error::NoPlace)?;
+        if read(dir)?.is_some() {
+            return Ok(());
+        }
+        // What of the way to it is there must let us make the rest.
+        let there = dir.ancestors().find(|dir| dir.exists());
+        let there = there.filter(|dir| !dir.as_os_str().is_empty());
+        let may = Access::WRITE_OK | Access::EXEC_OK;
+        access(there.unwrap_or(Path::new(".")), may).map_err(|cause| Error::Io {
+            path: dir.to_path_buf(),
+            cause: cause.into(),
+        })
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.borrow())
+    }
+
+    /// What it holds now, and whatever it will.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<State>> {
+        self.state.subscribe()
+    }
+
+    /// The secret of a new link that signs its owner in, once.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn link(&self) -> Result<String, Error> {
+        let state = self.state();
+        Ok(Credential::link(random()?, &state.ledger, now()).sealed(&state.keys))
+    }
+
+    /// Changes the ledger as it is on disk, and there first: what is told to be ended stays ended,
+    /// whatever happens next. Blocks for the time of a write.
+    ///
+    /// # Errors
+    /// When it cannot be written; then nothing has changed.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> Result<T, Error> {
+        let _lock = lock(&self.dir)?;
+        let mut state = self.reread()?;
+        let before = state.ledger.clone();
+        let result = change(&mut state.ledger);
+        if state.ledger != before {
+            write(&self.dir, LEDGER, &state.ledger)?;
+        }
+        self.show(state);
+        Ok(result)
+    }
+
+    /// Takes a new key if the present one is old.
+    ///
+    /// # Errors
+    /// When the new one cannot be written; then the old one stays.
+    pub fn rotate(&self) -> Result<(), Error> {
+        if !self.state().keys.are_stale(now()) {
+            return Ok(());
+        }
+        let _lock = lock(&self.dir)?;
+        let mut state = self.reread()?;
+        state.keys.rotate(random()?, now());
+        write(&self.dir, KEYS, &state.keys)?;
+        self.show(state);
+        Ok(())
+    }
+
+    /// Shows from now on also what others change: `muxview share rm` is another process. Ends with
+    /// what it gives back.
+    ///
+    /// # Errors
+    /// When the system does not tell of changes; then only our own are seen.
+    pub fn follow(&self) -> Result<impl Send + use<>, notify::Error> {
+        let vault = self.clone();
+        let changed = move |event: notify::Result<notify::Event>| {
+            let ours = |path: &PathBuf| path.ends_with(LEDGER) || path.ends_with(KEYS);
+            match event {
+                Ok(event) if event.kind.is_access() || !event.paths.iter().any(ours) => {}
+                Ok(_) => match vault.reread() {
+                    Ok(state) => vault.show(state),
+                    Err(error) => tracing::error!("{error}; until then, who is signed in stays so"),
+                },
+                Err(error) => tracing::error!("cannot follow what is signed out: {error}"),
+            }
+        };
+        let mut watcher = notify::recommended_watcher(changed)?;
+        watcher.watch(&self.dir, RecursiveMode::NonRecursive)?;
+        // What changed before the watch began. One that cannot be read is told of when it changes.
+        if let Ok(state) = self.reread() {
+            self.show(state);
+        }
+        Ok(watcher)
+    }
+
+    fn reread(&self) -> Result<State, Error> {
+        // One that was removed under us is not made anew: that would let nobody in and say nothing.
+        read(&self.dir)?.ok_or_else(|| Error::Io {
+            path: self.dir.join(KEYS),
+            cause: io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    fn show(&self, state: State) {
+        self.state.send_if_modified(|shown| {
+            let new = **shown != state;
+            if new {
+                *shown = Arc::new(state);
+            }
+            new
+        });
+    }
+}
+
+const KEYS: &str = "keys";
+const LEDGER: &str = "ledger";
+
+/// Now, by the wall clock.
+#[must_use]
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    // A clock before 1970 lets nobody in who was let in after it.
+    since.unwrap_or_default().as_secs()
+}
+
+/// Random bytes of the system.
+///
+/// # Errors
+/// When it has none.
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(bytes)
+}
+
+/// `None` if something of it is missing.
+fn read(dir: &Path) -> Result<Option<State>, Error> {
+    let (keys, ledger) = (read_one(dir, KEYS)?, read_one(dir, LEDGER)?);
+    Ok(keys
+        .zip(ledger)
+        .map(|(keys, ledger)| State { keys, ledger }))
+}
+
+fn read_one<T: serde::de::DeserializeOwned>(dir: &Path, name: &str) -> Result<Option<T>, Error> {
+    let path = dir.join(name);
+    let text = file::read(&path)?;
+    let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
+    parsed.map_err(|_| Error::Damaged(path))
+}
+
+/// Makes what is missing.
+fn found(dir: &Path) -> Result<State, Error> {
+    let ledger = match read_one(dir, LEDGER)? {
+        Some(ledger) => ledger,
+        None => written(dir, LEDGER, Ledger::new(random()?))?,
+    };
+    let keys = match read_one(dir, KEYS)? {
+        Some(keys) => keys,
+        None => written(dir, KEYS, Keys::new(random()?, now()))?,
+    };
+    Ok(State { keys, ledger })
+}
+
+fn written<T: serde::Serialize>(dir: &Path, name: &str, value: T) -> Result<T, Error> {
+    write(dir, name, &value)?;
+    Ok(value)
+}
+
+fn write(dir: &Path, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string(value).expect("plain data");
+    file::write(&dir.join(name), &(text + "\n"))
+}
+
+/// Keeps other processes out until it is dropped.
+fn lock(dir: &Path) -> Result<File, Error> {
+    let path = dir.join("lock");
+    let locked = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+        .open(&path)
+        .and_then(|file| {
+            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+            Ok(file)
+        });
+    locked.map_err(|cause| Error::Io { path, cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn page(vault: &Vault) -> Credential {
+        let random = random().expect("randomness");
+        Credential::page(random, &vault.state().ledger, None, now())
+    }
+
+    #[test]
+    fn it_stays_the_same_and_is_ours_alone() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let dir = dir.path().join("a/b");
+        let vault = Vault::open(Some(&dir)).expect("made");
+        let page = page(&vault);
+        vault
+            .change(|ledger| ledger.end(page.id.clone(), page.expires, now()))
+            .expect("written");
+        let again = Vault::open(Some(&dir)).expect("kept");
+        assert_eq!(again.state(), vault.state());
+        assert!(again.state().ledger.is_ended(&page.id));
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&dir), 0o700);
+        for name in [KEYS, LEDGER, "lock"] {
+            assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
+        }
+        assert_eq!(fs::read_dir(&dir).expect("there").count(), 3);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        Vault::open(Some(dir.path())).expect("made");
+        for name in [KEYS, LEDGER] {
+            let path = dir.path().join(name);
+            let whole = fs::read_to_string(&path).expect("ours");
+            let open = || Vault::open(Some(dir.path())).map(|_| ());
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");
+            assert!(matches!(open(), Err(Error::Exposed(_))), "{name}");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("ours");
+            for damaged in ["", "{}", "null", &whole[..whole.len() / 2], "\u{0}"] {
+                fs::write(&path, damaged).expect("ours");
+                assert!(
+                    matches!(open(), Err(Error::Damaged(_))),
+                    "{name} {damaged:?}"
+                );
+            }
+            fs::remove_file(&path).expect("ours");
+            std::os::unix::fs::symlink("/etc/hostname", &path).expect("free");
+            assert!(matches!(open(), Err(Error::Io { .. })), "{name}");
+            fs::remove_file(&path).expect("ours");
+            file::write(&path, &whole).expect("ours");
+            assert!(open().is_ok(), "{name}");
+        }
+        assert!(matches!(Vault::open(None), Err(Error::NoPlace)));
+    }
+
+    #[test]
+    fn a_lost_ledger_undoes_no_end() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let vault = Vault::open(Some(dir.path())).expect("made");
+        let page = page(&vault);
+        fs::remove_file(dir.path().join(LEDGER)).expect("ours");
+        let again = Vault::open(Some(dir.path())).expect("made anew").state();
+        assert_eq!(again.keys, vault.state().keys);
+        assert!(page.check(&again.ledger, now()).is_err());
+    }
+
+    #[test]
+    fn two_who_change_it_lose_nothing() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let one = Vault::open(Some(dir.path())).expect("made");
+        let ended = std::sync::Mutex::new(vec![]);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let vault = Vault::open(Some(dir.path())).expect("kept");
+                    for _ in 0..8 {
+                        let Credential { id, expires, .. } = page(&vault);
+                        ended.lock().expect("whole").push(id.clone());
+                        let first = vault.change(|ledger| ledger.end(id, expires, now()));
+                        assert!(first.expect("written"));
+                    }
+                });
+            }
+        });
+        let ledger = one.change(|ledger| ledger.clone()).expect("read");
+        let ended = ended.into_inner().expect("whole");
+        assert_eq!(ended.len(), 32);
+        assert!(ended.iter().all(|id| ledger.is_ended(id)));
+    }
+
+    #[tokio::test]
+    async fn what_another_process_changes_is_seen() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let service = Vault::open(Some(dir.path())).expect("made");
+        let _following = service.follow().expect("the system tells of changes");
+        let mut seen = service.watch();
+        let before = service.state().ledger.epoch();
+        let other = Vault::open(Some(dir.path())).expect("kept");
+        other.change(Ledger::end_all).expect("written");
+        let ended = seen.wait_for(|state| state.ledger.epoch() != before).await;
+        assert!(ended.is_ok());
+    }
+}

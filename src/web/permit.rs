@@ -1,0 +1,69 @@
+//! [`Permit`]: what a viewer is here by, judged anew whenever the rules or its session's name change.
+//! In: who it is, its session. Out: its rights, or the close it hears instead. It must not know the
+//! socket.
+
+use super::Parts;
+use super::access::Pass;
+use super::vigil::Vigil;
+use super::wire::Close;
+use crate::access::{Grant, Identity, Rights, Target};
+use crate::tmux;
+use crate::viewer::Label;
+
+/// What a viewer is here by.
+#[derive(Debug)]
+pub(super) struct Permit {
+    vigil: Vigil,
+    grant: Grant,
+    /// When its session was made.
+    created: u64,
+}
+
+impl Permit {
+    /// Of someone who was let in to watch this session.
+    pub(super) fn new(parts: &Parts, pass: &Pass, session: &tmux::Session) -> Self {
+        Self {
+            vigil: Vigil::new(&parts.access, pass),
+            grant: pass.grant.clone(),
+            created: session.created,
+        }
+    }
+
+    /// Who it is.
+    pub(super) fn identity(&self) -> &Identity {
+        self.vigil.identity()
+    }
+
+    /// Waits until the rules are others. Cancel-safe.
+    ///
+    /// # Errors
+    /// With the close of one who is let in no more.
+    pub(super) async fn changed(&mut self) -> Result<(), Close> {
+        match self.vigil.changed().await {
+            Ok(grant) => {
+                self.grant = grant;
+                Ok(())
+            }
+            Err(_) if self.vigil.is_guest() => Err(Close::FORBIDDEN),
+            Err(_) => Err(Close::SIGN_IN),
+        }
+    }
+
+    /// Whether it still lets its holder be what they are.
+    ///
+    /// # Errors
+    /// With what they hear instead.
+    pub(super) fn judge(&self, session: &Label, drives: bool) -> Result<(), Close> {
+        let rights = self.grant.rights(Target {
+            id: session.id,
+            created: self.created,
+            name: &session.name,
+        });
+        match rights {
+            Rights { view: false, .. } => Err(Close::FORBIDDEN),
+            // They come back as what they still may be.
+            Rights { drive: false, .. } if drives => Err(Close::RIGHTS_CHANGED),
+            _ => Ok(()),
+        }
+    }
+}

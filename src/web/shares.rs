@@ -1,0 +1,148 @@
+//! Links by which others may watch one session: list, make and end them. In: requests of those who
+//! may do everything. Out: JSON; the secret of a link is in the answer that made it and never again.
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::access::Caller;
+use super::sign_in::change;
+use super::{Parts, Shared, answer, sessions};
+use crate::access::credential::Id;
+use crate::access::share::{BadTerms, Terms};
+use crate::access::{Grant, Share};
+use crate::vault::{self, Vault};
+
+/// A share, as far as it is told.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    session: String,
+    name: &'a str,
+    by: &'a str,
+    made: u64,
+    expires: u64,
+    uses: u32,
+    opened: Option<u64>,
+}
+
+impl<'a> From<&'a Share> for Row<'a> {
+    fn from(share: &'a Share) -> Self {
+        Self {
+            id: share.id.as_str(),
+            session: share.session.to_string(),
+            name: &share.name,
+            by: &share.by,
+            made: share.made,
+            expires: share.expires,
+            uses: share.uses,
+            opened: share.opened,
+        }
+    }
+}
+
+/// Where shares are kept, for those who may.
+fn shares<'a>(parts: &'a Parts, caller: &'a Caller) -> Result<(&'a Vault, &'a Grant), Response> {
+    let grant = sessions::granted(caller)?;
+    if !grant.is_whole() {
+        return Err(sessions::not_allowed());
+    }
+    let vault = parts.access.vault().ok_or_else(|| {
+        let sentence = "links are for --auth token: here people sign in elsewhere or not at all";
+        answer::error(StatusCode::NOT_FOUND, sentence)
+    })?;
+    Ok((vault, grant))
+}
+
+/// `GET /api/shares`
+pub(super) async fn list(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Response> {
+    let (vault, _) = shares(&parts, &caller)?;
+    let (state, now) = (vault.state(), vault::now());
+    let live = state.ledger.shares().filter(|share| now < share.expires);
+    Ok(Json(live.map(Row::from).collect::<Vec<_>>()).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct Add {
+    /// By name or id.
+    session: String,
+    /// How long it is good.
+    seconds: Option<u64>,
+    /// How often it may be opened.
+    uses: Option<u32>,
+}
+
+/// What made a share.
+#[derive(Debug, Serialize)]
+struct Added<'a> {
+    /// Below the base path, with the secret in its fragment.
+    link: String,
+    #[serde(flatten)]
+    row: Row<'a>,
+}
+
+/// `POST /api/shares` `{session, seconds?, uses?}` → 201 with the link.
+pub(super) async fn add(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Response> {
+    let (vault, grant) = shares(&parts, &caller)?;
+    let wanted: Add = sessions::read(body).await?;
+    let terms = Terms::new(vault::now(), wanted.seconds, wanted.uses);
+    let terms = terms.map_err(|error: BadTerms| {
+        answer::error(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
+    })?;
+    let session = sessions::find(&parts, grant, &wanted.session).await?;
+    let by = grant.who().to_owned();
+    let made = change(vault, move |vault| {
+        let (share, secret) = Share::new(vault::random()?, &session, &by, terms);
+        let kept = vault.change(|ledger| ledger.add(share.clone(), terms.now))?;
+        Ok(kept.map(|()| (share, secret)))
+    });
+    let (share, secret) = made
+        .await?
+        .map_err(|full| answer::error(StatusCode::CONFLICT, &full.to_string()))?;
+    tracing::info!(
+        id = share.id.as_str(),
+        session = share.name,
+        "shared a session"
+    );
+    let added = Added {
+        link: format!("s/{}#t={secret}", share.session),
+        row: Row::from(&share),
+    };
+    Ok((StatusCode::CREATED, Json(added)).into_response())
+}
+
+/// `DELETE /api/shares/ID`
+pub(super) async fn remove(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Response> {
+    let (vault, _) = shares(&parts, &caller)?;
+    let none = || answer::error(StatusCode::NOT_FOUND, "there is no such share");
+    let id = path
+        .ok()
+        .and_then(|Path(id)| Id::parse(&id))
+        .ok_or_else(none)?;
+    let ended = id.clone();
+    if change(vault, move |vault| {
+        vault.change(|ledger| ledger.remove(&id))
+    })
+    .await?
+    {
+        tracing::info!(id = ended.as_str(), "ended a share");
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(none())
+    }
+}
