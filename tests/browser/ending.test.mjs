@@ -1,26 +1,15 @@
 // A session that ends, starts, moves and is renamed under its page.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { close, launch, lines, Muxview, open, PROMPT, see, state, Tmux } from './support.mjs';
+import { test } from 'node:test';
+import { BROKEN, close, lines, Muxview, open, PROMPT, see, stage, state } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-const refused = /status of 422|WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET/;
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage(['main']);
+const refused = new RegExp(`${BROKEN.source}|status of 422`);
 
 /** The page of a session, with what starting it again takes. */
 async function watch(name) {
-  const page = await open(browser, muxview.page(name), { expected: refused });
+  const page = await open(on.browser, on.muxview.page(name), { expected: refused });
   await state(page, 'open');
   await page.waitForFunction((name) => Object.keys(sessionStorage).some((key) => key.startsWith(`muxview.last ${name}:`)), name);
   return page;
@@ -29,9 +18,9 @@ async function watch(name) {
 const ended = (page, name) => page.getByRole('heading', { name: `“${name}” has ended` }).waitFor();
 
 test('killed and started again from the panel: same command, same directory, and the keys go there', async () => {
-  tmux.run('new-session', '-d', '-s', 'worker', '-c', '/usr', 'echo "begun  here"; exec cat');
+  on.tmux.run('new-session', '-d', '-s', 'worker', '-c', '/usr', 'echo "begun  here"; exec cat');
   const page = await watch('worker');
-  tmux.run('kill-session', '-t', '=worker');
+  on.tmux.run('kill-session', '-t', '=worker');
   await ended(page, 'worker');
   await page.waitForFunction(() => document.title.startsWith('✕ '));
   assert.equal(await page.getByLabel('Command').inputValue(), 'echo "begun  here"; exec cat');
@@ -44,14 +33,14 @@ test('killed and started again from the panel: same command, same directory, and
   await see(page, /^begun {2}here$/);
   await page.keyboard.type('typed\n');
   await see(page, /^typed$/);
-  assert.equal(tmux.run('list-panes', '-t', '=worker:', '-F', '#{pane_current_command} #{pane_current_path}').trim(), 'cat /usr');
+  assert.equal(on.tmux.run('list-panes', '-t', '=worker:', '-F', '#{pane_current_command} #{pane_current_path}').trim(), 'cat /usr');
   await close(page);
 });
 
 test('a wrong directory is told in the panel, which stays', async () => {
-  tmux.start('wrong');
+  on.tmux.start('wrong');
   const page = await watch('wrong');
-  tmux.run('kill-session', '-t', '=wrong');
+  on.tmux.run('kill-session', '-t', '=wrong');
   await ended(page, 'wrong');
   await page.getByLabel('Directory').fill('/nowhere/at/all');
   await page.getByRole('button', { name: 'Start it again' }).click();
@@ -63,11 +52,11 @@ test('a wrong directory is told in the panel, which stays', async () => {
 });
 
 test('started elsewhere, the page joins by itself', async () => {
-  tmux.start('twice');
+  on.tmux.start('twice');
   const page = await watch('twice');
-  tmux.run('kill-session', '-t', '=twice');
+  on.tmux.run('kill-session', '-t', '=twice');
   await ended(page, 'twice');
-  tmux.start('twice');
+  on.tmux.start('twice');
   await state(page, 'open');
   await page.locator('dialog').waitFor({ state: 'hidden' });
   await see(page, PROMPT);
@@ -77,22 +66,22 @@ test('started elsewhere, the page joins by itself', async () => {
 });
 
 test('a page that came too early joins when the session starts', async () => {
-  const page = await open(browser, muxview.page('soon'));
+  const page = await open(on.browser, on.muxview.page('soon'));
   await page.getByRole('heading', { name: '“soon” is not running' }).waitFor();
-  tmux.start('soon');
+  on.tmux.start('soon');
   await see(page, PROMPT);
   await state(page, 'open');
   await close(page);
 });
 
 test('renamed while the page was away: it says so and goes there', async () => {
-  tmux.start('old');
+  on.tmux.start('old');
   const page = await watch('old');
-  const { address } = muxview;
-  await muxview.end('SIGKILL');
+  const { address } = on.muxview;
+  await on.muxview.end('SIGKILL');
   await state(page, 'reconnecting');
-  tmux.run('rename-session', '-t', '=old', 'new');
-  muxview = await Muxview.start(tmux, { listen: address });
+  on.tmux.run('rename-session', '-t', '=old', 'new');
+  on.muxview = await Muxview.start(on.tmux, { listen: address });
   await page.getByRole('heading', { name: '“old” is now “new”' }).waitFor();
   await page.getByRole('button', { name: 'Go there' }).click();
   await state(page, 'open');
@@ -101,8 +90,8 @@ test('renamed while the page was away: it says so and goes there', async () => {
 });
 
 test('moved by tmux, the page follows and can go back', async () => {
-  tmux.start('here');
-  tmux.start('there');
+  on.tmux.start('here');
+  on.tmux.start('there');
   const page = await watch('here');
   await page.keyboard.press('Control+b');
   await page.keyboard.type(':switch-client -t =there\n');
@@ -115,12 +104,12 @@ test('moved by tmux, the page follows and can go back', async () => {
 });
 
 test('a driver takes the size of a larger window, and everyone sees it', async () => {
-  tmux.start('sized');
-  const large = await open(browser, muxview.page('sized'), { viewport: { width: 1200, height: 800 } });
+  on.tmux.start('sized');
+  const large = await open(on.browser, on.muxview.page('sized'), { viewport: { width: 1200, height: 800 } });
   await see(large, PROMPT);
   const cols = () => large.evaluate(() => window.muxview.term.cols);
   const before = await cols();
-  const small = await open(browser, muxview.page('sized'), { viewport: { width: 500, height: 400 } });
+  const small = await open(on.browser, on.muxview.page('sized'), { viewport: { width: 500, height: 400 } });
   await see(small, PROMPT);
   await large.waitForFunction((before) => window.muxview.term.cols < before, before);
   await large.getByText('2 here').waitFor();
@@ -134,8 +123,8 @@ test('a driver takes the size of a larger window, and everyone sees it', async (
 });
 
 test('what is being selected stands still, and stays selected when the picture is drawn anew', async () => {
-  tmux.start('chosen');
-  const page = await open(browser, muxview.page('chosen'));
+  on.tmux.start('chosen');
+  const page = await open(on.browser, on.muxview.page('chosen'));
   await see(page, PROMPT);
   await page.keyboard.type('clear; echo select-this-word\n');
   await see(page, /^select-this-word$/);
@@ -148,7 +137,7 @@ test('what is being selected stands still, and stays selected when the picture i
   await page.mouse.move(...at(0.2, 0));
   await page.mouse.down();
   await page.mouse.move(...at(10.4, 0), { steps: 4 });
-  tmux.run('send-keys', '-t', '=chosen:', 'echo more-$((1+1))', 'Enter');
+  on.tmux.run('send-keys', '-t', '=chosen:', 'echo more-$((1+1))', 'Enter');
   await page.waitForFunction(() => window.muxview.screen.holding > 0);
   await page.mouse.move(...at(16, 0), { steps: 4 });
   assert.ok(!(await lines(page)).includes('more-2'), 'nothing moves under the pointer');

@@ -2,29 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { FarEnd } from './far-end.mjs';
-import { close, launch, lines, Muxview, open, see, state, Tmux } from './support.mjs';
+import { close, lines, open, see, stage, state } from './support.mjs';
 import { MESSAGE_BYTES } from '../../static/wire.js';
 
-let browser, muxview;
-const tmux = new Tmux();
-
-before(async () => {
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage();
 
 /** The page of `main` with a far end of ours. */
 async function watch(options) {
-  const page = await open(browser, 'about:blank', options);
+  const page = await open(on.browser, 'about:blank', options);
   const far = new FarEnd();
   await page.routeWebSocket('**/ws?*', (socket) => far.accept(socket));
-  await page.goto(muxview.page('main'));
+  await page.goto(on.muxview.page('main'));
   await far.until(() => far.sockets.length === 1);
   return { page, far };
 }

@@ -2,25 +2,14 @@
 // once, the right picture after, and no reload.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { close, launch, lines, Muxview, open, PROMPT, see, state, Tmux } from './support.mjs';
+import { test } from 'node:test';
+import { BROKEN, close, lines, Muxview, open, PROMPT, see, stage, state } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-const refused = /WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_INTERNET_DISCONNECTED|status of 401/;
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch({ ignoreDefaultArgs: ['--disable-back-forward-cache'] }), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage(['main'], { browser: { ignoreDefaultArgs: ['--disable-back-forward-cache'] } });
+const refused = new RegExp(`${BROKEN.source}|status of 401`);
 
 async function watch() {
-  const page = await open(browser, muxview.page('main'), { expected: refused });
+  const page = await open(on.browser, on.muxview.page('main'), { expected: refused });
   await see(page, PROMPT);
   await state(page, 'open');
   await page.evaluate(() => { window.sameDocument = true; });
@@ -44,8 +33,8 @@ test('killed in the middle of a line: the picture stays dimmed, input is refused
   const page = await watch();
   await works(page);
   const shown = await lines(page);
-  const { address } = muxview;
-  await muxview.end('SIGKILL');
+  const { address } = on.muxview;
+  await on.muxview.end('SIGKILL');
   await caption(page, 'Reconnecting…');
   assert.deepEqual(await lines(page), shown);
   await page.waitForFunction(() => getComputedStyle(document.querySelector('#screen .xterm')).opacity < 0.9);
@@ -54,7 +43,7 @@ test('killed in the middle of a line: the picture stays dimmed, input is refused
   await page.waitForFunction(() => document.querySelector('link[rel=icon]').href.startsWith('data:'));
   await page.keyboard.type('lost');
   await caption(page, 'what you type is not sent');
-  muxview = await Muxview.start(tmux, { listen: address });
+  on.muxview = await Muxview.start(on.tmux, { listen: address });
   // Another try may come first by itself; then there is nothing to press any more.
   await page.getByRole('button', { name: 'Try now' }).click({ timeout: 2_000 }).catch(() => {});
   await state(page, 'open');
@@ -80,11 +69,11 @@ test('a network that goes silently away is noticed, and found again', async () =
 test('a server that hangs is told, and forgiven when it goes on', async () => {
   const page = await watch();
   await page.waitForFunction(() => window.muxview.connection.lag.roundTrip !== null);
-  muxview.signal('SIGSTOP');
+  on.muxview.signal('SIGSTOP');
   try {
     await caption(page, 'No answer for');
   } finally {
-    muxview.signal('SIGCONT');
+    on.muxview.signal('SIGCONT');
   }
   await page.waitForFunction(() => document.querySelector('#caption').textContent === '');
   await works(page);
@@ -93,11 +82,11 @@ test('a server that hangs is told, and forgiven when it goes on', async () => {
 
 test('one that hangs for a minute is replaced, once', { skip: !process.env.MUXVIEW_SOAK && 'a minute long: set MUXVIEW_SOAK' }, async () => {
   const page = await watch();
-  muxview.signal('SIGSTOP');
+  on.muxview.signal('SIGSTOP');
   try {
     await page.waitForFunction(() => window.muxview.connection.state === 'reconnecting', null, { timeout: 60_000 });
   } finally {
-    muxview.signal('SIGCONT');
+    on.muxview.signal('SIGCONT');
   }
   await works(page);
   await close(page);
@@ -109,8 +98,8 @@ test('back from the back/forward cache the page goes on where it was', async () 
   await page.evaluate(() => {
     addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted; });
   });
-  await page.goto(muxview.url);
-  tmux.run('send-keys', '-t', '=main:', 'clear; echo meanwhile-$((2+2))', 'Enter');
+  await page.goto(on.muxview.url);
+  on.tmux.run('send-keys', '-t', '=main:', 'clear; echo meanwhile-$((2+2))', 'Enter');
   await page.goBack({ waitUntil: 'commit' }); // nothing is loaded
   await state(page, 'open');
   await see(page, /^meanwhile-4$/);
@@ -119,11 +108,12 @@ test('back from the back/forward cache the page goes on where it was', async () 
   await close(page);
 });
 
+// By its events: Chromium without a window freezes nothing, though told to by Page.setWebLifecycleState.
 test('a page that is frozen and resumed reconnects by itself', async () => {
   const page = await watch();
   await page.evaluate(() => document.dispatchEvent(new Event('freeze')));
   await state(page, 'reconnecting');
-  tmux.run('send-keys', '-t', '=main:', 'clear; echo frozen-$((3+3))', 'Enter');
+  on.tmux.run('send-keys', '-t', '=main:', 'clear; echo frozen-$((3+3))', 'Enter');
   await page.evaluate(() => document.dispatchEvent(new Event('resume')));
   await see(page, /^frozen-6$/);
   await works(page);
@@ -134,8 +124,8 @@ test('a proxy that passes no WebSockets, and one that wants a sign-in, are named
   const page = await watch();
   let answer = { status: 200, json: [] };
   await page.route('**/api/sessions', (route) => route.fulfill(answer));
-  const { address } = muxview;
-  await muxview.end('SIGKILL');
+  const { address } = on.muxview;
+  await on.muxview.end('SIGKILL');
   const hurry = async (until) => {
     while (!await until()) await page.evaluate(() => window.muxview.connection.retryNow());
   };
@@ -144,6 +134,6 @@ test('a proxy that passes no WebSockets, and one that wants a sign-in, are named
   answer = { status: 401, json: { error: 'sign in' } };
   await hurry(() => page.getByRole('heading', { name: 'Sign in' }).count());
   await state(page, 'closed');
-  muxview = await Muxview.start(tmux, { listen: address });
+  on.muxview = await Muxview.start(on.tmux, { listen: address });
   await close(page);
 });

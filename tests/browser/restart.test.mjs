@@ -1,25 +1,13 @@
 // The server goes away and comes back.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { close, launch, lines, Muxview, open, PROMPT, see, state, Tmux } from './support.mjs';
+import { test } from 'node:test';
+import { BROKEN, close, lines, Muxview, open, PROMPT, see, stage, state } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-const refused = /WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET/;
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage(['main']);
 
 test('a killed server that comes back finds its viewers, without a reload', async () => {
-  const [page, list] = await Promise.all([muxview.page('main'), muxview.url].map((url) => open(browser, url, { expected: refused })));
+  const [page, list] = await Promise.all([on.muxview.page('main'), on.muxview.url].map((url) => open(on.browser, url, { expected: BROKEN })));
   await see(page, PROMPT);
   await list.getByRole('link', { name: 'main' }).waitFor();
   await page.evaluate(() => { window.sameDocument = true; });
@@ -27,16 +15,16 @@ test('a killed server that comes back finds its viewers, without a reload', asyn
   await see(page, /^before-2$/);
   const shown = await lines(page);
 
-  const { address } = muxview;
-  await muxview.end('SIGKILL');
+  const { address } = on.muxview;
+  await on.muxview.end('SIGKILL');
   await state(page, 'reconnecting');
   await page.getByText('Reconnecting…').waitFor();
   assert.deepEqual(await lines(page), shown, 'the old picture stays');
   await page.keyboard.type('lost');
   await page.getByText('what you type is not sent').waitFor();
 
-  tmux.run('send-keys', '-t', '=main:', 'clear; echo meanwhile-$((2+2))', 'Enter');
-  muxview = await Muxview.start(tmux, { listen: address });
+  on.tmux.run('send-keys', '-t', '=main:', 'clear; echo meanwhile-$((2+2))', 'Enter');
+  on.muxview = await Muxview.start(on.tmux, { listen: address });
   await state(page, 'open');
   await see(page, /^meanwhile-4$/);
   assert.ok(await page.evaluate(() => window.sameDocument));
@@ -44,7 +32,7 @@ test('a killed server that comes back finds its viewers, without a reload', asyn
   await see(page, /^after-6$/);
   assert.ok(!(await lines(page)).join('\n').includes('lost'), 'nothing typed meanwhile was kept');
 
-  tmux.start('another');
+  on.tmux.start('another');
   await list.getByRole('link', { name: 'another' }).waitFor();
   await Promise.all([close(page), close(list)]);
 });

@@ -1,24 +1,13 @@
 // The page of one session, against a real server, a real tmux and a real browser.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { close, launch, lines, Muxview, open, PROMPT, see, state, Tmux } from './support.mjs';
+import { test } from 'node:test';
+import { close, lines, open, PROMPT, see, stage, state } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage(['main']);
 
 test('shows the prompt, and what is typed comes back', async () => {
-  const page = await open(browser, muxview.page('main'));
+  const page = await open(on.browser, on.muxview.page('main'));
   await see(page, PROMPT);
   assert.equal(await page.title(), 'main');
   await page.keyboard.type('echo "sum $((40+2))"\n');
@@ -27,7 +16,7 @@ test('shows the prompt, and what is typed comes back', async () => {
 });
 
 test('every viewer sees the same, live', async () => {
-  const [one, two] = await Promise.all([1, 2].map(() => open(browser, muxview.page('main'))));
+  const [one, two] = await Promise.all([1, 2].map(() => open(on.browser, on.muxview.page('main'))));
   await Promise.all([see(one, PROMPT), see(two, PROMPT)]);
   await one.keyboard.type('clear; echo from-one\n');
   await see(two, /^from-one$/);
@@ -39,7 +28,7 @@ test('every viewer sees the same, live', async () => {
 });
 
 test('a reload gives the whole picture', async () => {
-  const page = await open(browser, muxview.page('main'));
+  const page = await open(on.browser, on.muxview.page('main'));
   await see(page, PROMPT);
   await page.keyboard.type('clear; printf "\\033[1;31mred\\033[m %s\\n" ─ü漢; for i in 1 2 3; do echo row-$i; done\n');
   await see(page, /^row-3$/);
@@ -52,7 +41,7 @@ test('a reload gives the whole picture', async () => {
 });
 
 test('the grid follows the window', async () => {
-  const page = await open(browser, muxview.page('main'));
+  const page = await open(on.browser, on.muxview.page('main'));
   await see(page, PROMPT);
   const columns = () => page.evaluate(() => window.muxview.term.cols);
   const wide = await columns();
@@ -66,9 +55,9 @@ test('the grid follows the window', async () => {
 });
 
 test('a window too small for the grid shows it whole in a smaller font', async () => {
-  const large = await open(browser, muxview.page('main'), { viewport: { width: 1200, height: 800 } });
+  const large = await open(on.browser, on.muxview.page('main'), { viewport: { width: 1200, height: 800 } });
   await see(large, PROMPT);
-  const small = await open(browser, `${muxview.page('main')}&role=view`, { viewport: { width: 320, height: 500 } });
+  const small = await open(on.browser, `${on.muxview.page('main')}&role=view`, { viewport: { width: 320, height: 500 } });
   await see(small, PROMPT);
   const grid = (page) => page.evaluate(() => [window.muxview.term.cols, window.muxview.term.rows]);
   assert.deepEqual(await grid(small), await grid(large));
@@ -82,22 +71,22 @@ test('a window too small for the grid shows it whole in a smaller font', async (
 });
 
 test('a rename is followed without a reconnect', async () => {
-  tmux.start('before');
-  const page = await open(browser, muxview.page('before'));
+  on.tmux.start('before');
+  const page = await open(on.browser, on.muxview.page('before'));
   await state(page, 'open');
-  tmux.run('rename-session', '-t', '=before', 'after');
+  on.tmux.run('rename-session', '-t', '=before', 'after');
   await page.waitForURL('**/s/after?test');
   assert.equal(await page.locator('#session').textContent(), 'after');
   await page.reload();
   await state(page, 'open');
-  tmux.run('kill-session', '-t', '=after');
+  on.tmux.run('kill-session', '-t', '=after');
   await page.locator('dialog').waitFor();
   await close(page);
 });
 
 test('a session that ends says so and can be started again at the same address', async () => {
-  tmux.start('short');
-  const page = await open(browser, muxview.page('short'));
+  on.tmux.start('short');
+  const page = await open(on.browser, on.muxview.page('short'));
   await see(page, PROMPT);
   await page.keyboard.type('exit\n');
   await page.getByRole('heading', { name: '“short” has ended' }).waitFor();
@@ -111,7 +100,7 @@ test('a session that ends says so and can be started again at the same address',
 });
 
 test('a session that does not run is offered to be started', async () => {
-  const page = await open(browser, muxview.page('later'));
+  const page = await open(on.browser, on.muxview.page('later'));
   await page.getByRole('heading', { name: '“later” is not running' }).waitFor();
   await page.getByRole('button', { name: 'Start it' }).click();
   await see(page, PROMPT);
@@ -119,20 +108,20 @@ test('a session that does not run is offered to be started', async () => {
 });
 
 test('a session that cannot be in a URL is reached by its id', async () => {
-  tmux.start('odd name ü/#?%');
-  const id = tmux.run('list-sessions', '-F', '#{session_id}', '-f', '#{m:odd*,#{session_name}}').trim();
-  const page = await open(browser, muxview.page(id));
+  on.tmux.start('odd name ü/#?%');
+  const id = on.tmux.run('list-sessions', '-F', '#{session_id}', '-f', '#{m:odd*,#{session_name}}').trim();
+  const page = await open(on.browser, on.muxview.page(id));
   await see(page, PROMPT);
   assert.equal(await page.locator('#session').textContent(), 'odd name ü/#?%');
   await close(page);
 });
 
 test('what tmux does besides drawing reaches the page: title, bell, clipboard, another session', async () => {
-  tmux.start('signals');
-  tmux.start('elsewhere');
-  tmux.run('set-option', '-t', '=signals:', 'set-titles', 'on');
-  tmux.run('set-option', '-t', '=signals:', 'set-titles-string', 'title of #S');
-  const page = await open(browser, muxview.page('signals'), { permissions: ['clipboard-read', 'clipboard-write'] });
+  on.tmux.start('signals');
+  on.tmux.start('elsewhere');
+  on.tmux.run('set-option', '-t', '=signals:', 'set-titles', 'on');
+  on.tmux.run('set-option', '-t', '=signals:', 'set-titles-string', 'title of #S');
+  const page = await open(on.browser, on.muxview.page('signals'), { permissions: ['clipboard-read', 'clipboard-write'] });
   await see(page, PROMPT);
   await page.waitForFunction(() => document.title === 'title of signals · signals');
 
