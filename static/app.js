@@ -6,7 +6,7 @@ import { Caption } from './caption.js';
 import { give } from './clipboard.js';
 import { Claim } from './claim.js';
 import { Connection } from './connection.js';
-import { device } from './device.js';
+import { covered, device } from './device.js';
 import { Ending } from './ending.js';
 import { decide, platform } from './keyboard.js';
 import { recall, remember } from './memory.js';
@@ -67,14 +67,13 @@ const screen = new Screen(box, {
     if (typed && !sent) caption.refuse();
   },
   onWanted(size) {
-    if (claim.wants(size, fieldFocused())) connection.send(say.resize(size));
+    if (claim.wants(size, covered())) connection.send(say.resize(size));
   },
   onLayout: () => offerToFit(),
   device,
 });
 
 const claim = new Claim(device);
-const fieldFocused = () => document.activeElement?.matches('textarea, input') ?? false;
 
 let joined = {}; // what the server was told in the URL
 
@@ -82,7 +81,7 @@ const connection = new Connection({
   url(resume) {
     const url = new URL(`s/${encodeURIComponent(address)}/ws`, root);
     url.protocol = url.protocol.replace('http', 'ws');
-    claim.wants(screen.wanted, fieldFocused());
+    claim.wants(screen.wanted, covered());
     joined = { size: claim.size, hidden: document.hidden };
     const query = { ...joined.size };
     if (joined.hidden) query.visible = 0;
@@ -243,7 +242,7 @@ let hand = null; // what phone.js gave
 let fullScreen = false; // a program has the whole of the active pane
 
 /** What a desk never needs is not loaded there. */
-async function equip() {
+function equip() {
   if (hand || (device === 'desk' && !navigator.maxTouchPoints && settings.get('keyBar') !== 'on')) return;
   hand = import('./phone.js').then((phone) => phone.equip(box, screen, {
     mention,
@@ -271,7 +270,9 @@ settingsButtons({ closed: () => screen.focus(), say: mention });
 await signInByAddress();
 stayIn();
 showNames();
-connection.open();
+// A tablet asks for what its key bar leaves, not for more and then for less.
+if (device === 'tablet') hand.then(() => connection.open());
+else connection.open();
 screen.focus();
 
 const from = recall(FOLLOWED);

@@ -15,12 +15,12 @@ export class Claim {
     this.#device = device;
   }
 
-  /** The window would like this size, or shows nothing (null). `typing`: a text field has the focus, so an
-      on-screen keyboard may be what took the rows. True if the claim has become another. */
-  wants(size, typing = false) {
+  /** The window would like this size, or shows nothing (null). `covered`: an on-screen keyboard is there. True if
+      the claim has become another. */
+  wants(size, covered = false) {
     if (this.#device === 'phone') return false;
-    const covered = this.#device === 'tablet' && typing && size?.cols === this.size?.cols && size?.rows < this.size?.rows;
-    return !covered && this.#become(size);
+    const rowsOnly = size?.cols === this.size?.cols && size?.rows < this.size?.rows;
+    return !(covered && rowsOnly) && this.#become(size);
   }
 
   /** The person says: the size of this window. */

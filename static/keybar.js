@@ -26,12 +26,15 @@ export class KeyBar {
   #buttons = new Map();
   #type;
   #modes;
+  #before;
   #repeat = null;
   #repeated = false;
 
-  /** `type(text)` sends; `modes()` gives the terminal's; `wishes`: { compose, paste, keyboard }. */
-  constructor({ type, modes, wishes }) {
+  /** `type(text)` sends; `before()` comes before whatever a key does; `modes()` gives the terminal's; `wishes`:
+      { compose, paste, keyboard }. */
+  constructor({ type, before, modes, wishes }) {
     this.#type = type;
+    this.#before = before;
     this.#modes = modes;
     const does = (key) => {
       if (Object.hasOwn(this.#modifiers.state, key)) return () => this.#tap(key);
@@ -67,7 +70,10 @@ export class KeyBar {
       button.addEventListener('contextmenu', (event) => event.preventDefault()); // of a finger that stays
     }
     button.addEventListener('click', () => {
-      if (!this.#repeated) act();
+      if (!this.#repeated) {
+        this.#before();
+        act();
+      }
       this.#repeated = false;
     });
     return button;

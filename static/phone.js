@@ -34,12 +34,22 @@ export function equip(box, screen, { mention, copy, ready, fullScreen, scroll })
     },
     onClose: () => screen.focus(),
   });
+  // Android's keyboards keep a whole word to themselves until it ends; a key of the bar comes after it.
+  const { textarea } = term;
+  let composing = false;
+  for (const type of ['compositionstart', 'compositionend']) textarea.addEventListener(type, () => { composing = type === 'compositionstart'; });
+  const settle = () => {
+    if (!composing) return;
+    textarea.blur(); // which commits it
+    term.focus();
+  };
   const bar = new KeyBar({
+    before: settle,
     type: (text) => screen.type(text),
     modes: () => term.modes,
     wishes: {
       compose: () => composer.toggle(),
-      keyboard: () => (document.activeElement === term.textarea ? term.textarea.blur() : term.focus()),
+      keyboard: () => (document.activeElement === textarea ? textarea.blur() : term.focus()),
       async paste() {
         try {
           screen.paste(await navigator.clipboard.readText());
@@ -50,8 +60,10 @@ export function equip(box, screen, { mention, copy, ready, fullScreen, scroll })
     },
   });
   main.after(composer.element, bar.element);
-  // Android's keyboards hold a word back to correct it where they may suggest.
-  term.textarea.setAttribute('autocomplete', 'off');
+  // Fewer of them do so where they may not suggest anything.
+  textarea.setAttribute('autocomplete', 'off');
+  // The letter for a modifier that is down does not wait for the rest of a word.
+  textarea.addEventListener('input', ({ isComposing, data }) => isComposing && data && bar.armed && settle());
 
   screen.rewrite = (text) => {
     pan.typed();
@@ -76,9 +88,6 @@ export function equip(box, screen, { mention, copy, ready, fullScreen, scroll })
     copy,
     zoomed: (size) => remember(ZOOM, size),
   });
-  const zoom = recall(ZOOM);
-  if (zoom > 0) screen.zoom = zoom;
-
   followViewport(document.body);
 
   const show = () => {
@@ -88,6 +97,9 @@ export function equip(box, screen, { mention, copy, ready, fullScreen, scroll })
   settings.on('keyBar', show);
   keyboard.addEventListener('change', show);
   show();
+  // Also when it is none: the screen is measured anew, with the bar below it.
+  const zoom = recall(ZOOM);
+  screen.zoom = zoom > 0 ? zoom : null;
   return { show };
 }
 

@@ -265,3 +265,145 @@ test('a composed text stays in its box while there is no connection', async () =
   await see(page, new RegExp(`^${shown}${hex('now')}$`));
   await close(page);
 });
+
+/** What an on-screen keyboard of Android does: keys without a code, and words that it composes. */
+function android(page) {
+  const key = (type) => page.cdp.send('Input.dispatchKeyEvent', { type, windowsVirtualKeyCode: 229, key: 'Unidentified', code: '' });
+  const with229 = async (act) => {
+    await key('rawKeyDown');
+    await act();
+    await key('keyUp');
+  };
+  return {
+    compose: (text) => with229(() => page.cdp.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length })),
+    write: (text) => with229(() => page.cdp.send('Input.insertText', { text })),
+  };
+}
+
+test('what Android’s keyboards compose, correct and delete arrives once', async () => {
+  hexadecimal(tmux, 'android');
+  const page = await phone('android');
+  await see(page, /^ready$/);
+  await page.touchscreen.tap(200, 300);
+  const { compose, write } = android(page);
+  let all = '';
+  const came = (text) => {
+    all += hex(text);
+    return see(page, new RegExp(`^${all}$`));
+  };
+  // Letter by letter, faster than anything is answered.
+  await Promise.all([...'fast'].map(write));
+  await came('fast');
+  // A word it composes, takes a letter of back, and corrects with the space that ends it.
+  for (const text of ['t', 'te', 'teh', 'te', 'teh']) await compose(text);
+  await write('the ');
+  await came('the ');
+  // A word out of one swipe; punctuation right after it; an emoji; a voice.
+  await compose('swiped');
+  await write('swiped');
+  await write('.');
+  await write('😀');
+  await page.cdp.send('Input.insertText', { text: 'two words' });
+  await came('swiped.😀two words');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.press('Enter');
+  await came('\x7f\r');
+  await close(page);
+});
+
+test('a key of the bar comes after the word that is being composed, a modifier before the next letter', async () => {
+  hexadecimal(tmux, 'composing');
+  const page = await phone('composing');
+  await see(page, /^ready$/);
+  await page.touchscreen.tap(200, 300);
+  const { compose } = android(page);
+  for (const text of ['l', 'ls']) await compose(text);
+  await page.key('Tab').tap();
+  await see(page, new RegExp(`^${hex('ls\t')}$`));
+  for (const text of ['a', 'ab']) await compose(text);
+  await page.key('ctrl').tap();
+  await see(page, new RegExp(`^${hex('ls\tab')}$`));
+  await compose('c');
+  await see(page, new RegExp(`^${hex('ls\tab\x03')}$`));
+  assert.equal(await page.evaluate(() => document.activeElement === window.muxview.term.textarea), true, 'the keyboard stays');
+  await compose('d');
+  await page.key('|').tap();
+  await see(page, new RegExp(`^${hex('ls\tab\x03d|')}$`));
+  await close(page);
+});
+
+test('a text of many lines asks before each would run, and stays in the box if it may not', async () => {
+  tmux.start('lines', 'cat');
+  const page = await phone('lines');
+  await page.waitForFunction(() => window.muxview.connection.state === 'open');
+  await page.key('compose').tap();
+  const box = page.getByLabel('Text to send');
+  await box.fill('one\ntwo\nthree');
+  await page.getByRole('button', { name: 'Send' }).tap();
+  await page.getByRole('button', { name: 'Cancel' }).tap();
+  assert.equal(await box.inputValue(), 'one\ntwo\nthree');
+  await page.getByRole('button', { name: 'Send' }).tap();
+  await page.getByRole('button', { name: 'Paste', exact: true }).and(page.locator('dialog button')).tap();
+  await page.waitForFunction(() => /^one\none\ntwo\ntwo\nthree\nthree$|^one\ntwo\n.*three$/ms.test(Array.from({ length: 8 }, (_, y) => window.muxview.term.buffer.active.getLine(y).translateToString(true)).join('\n').trim()));
+  assert.equal(await box.inputValue(), '');
+  await close(page);
+});
+
+test('Paste pastes what the clipboard holds, or offers the box where the browser does not tell', async () => {
+  hexadecimal(tmux, 'pasted');
+  const page = await phone('pasted', { permissions: ['clipboard-read', 'clipboard-write'] });
+  await see(page, /^ready$/);
+  await page.evaluate(() => navigator.clipboard.writeText('from the clipboard'));
+  await page.key('paste').tap();
+  await see(page, new RegExp(`^${hex('from the clipboard')}$`));
+  await page.evaluate(() => { navigator.clipboard.readText = () => Promise.reject(new Error('no')); });
+  await page.key('paste').tap();
+  await page.getByText('paste into this box').waitFor();
+  assert.equal(await page.getByLabel('Text to send').evaluate((field) => field === document.activeElement), true);
+  await close(page);
+});
+
+test('the bar is there for fingers, for who wants it, and not for who may only watch', async () => {
+  const bar = (page) => page.locator('#keybar');
+  const set = (page, value) => page.evaluate(async (value) => {
+    // The page's own copy of the module, whatever its name is.
+    const { name } = performance.getEntriesByType('resource').find(({ name }) => /\/settings\.[0-9a-f]+\.js$/.test(name));
+    (await import(name)).set('keyBar', value);
+  }, value);
+  const desk = await open(browser, muxview.page('main'));
+  await see(desk, PROMPT);
+  assert.equal(await bar(desk).count(), 0);
+  await set(desk, 'on');
+  await bar(desk).waitFor();
+  await desk.locator('#screen').click();
+  await bar(desk).getByRole('button', { name: 'Ctrl', exact: true }).click();
+  assert.equal(await desk.evaluate(() => document.activeElement === window.muxview.term.textarea), true);
+  await set(desk, 'off');
+  await bar(desk).waitFor({ state: 'hidden' });
+  const tablet = await open(browser, muxview.page('main'), { viewport: { width: 820, height: 1100 }, screen: { width: 820, height: 1180 }, hasTouch: true, isMobile: true });
+  await bar(tablet).waitFor();
+  await tablet.waitForFunction(() => window.muxview.screen.fits);
+  const watcher = await hold(browser, `${muxview.page('main')}&role=view`);
+  await see(watcher, PROMPT);
+  await bar(watcher).waitFor({ state: 'hidden' });
+  await Promise.all([desk, tablet, watcher].map(close));
+});
+
+test('a tablet claims its size, but not what its keyboard leaves of it', async () => {
+  tmux.start('tablet');
+  const page = await open(browser, muxview.page('tablet'), { viewport: { width: 820, height: 1100 }, screen: { width: 820, height: 1180 }, hasTouch: true, isMobile: true });
+  await see(page, PROMPT);
+  await page.waitForFunction(() => window.muxview.screen.fits);
+  const full = await grid(page);
+  await page.touchscreen.tap(400, 500);
+  await page.keyboard.type('clear; seq 100\n');
+  await see(page, /^100$/);
+  await page.setViewportSize({ width: 820, height: 600 });
+  await cursorSeen(page);
+  await page.keyboard.type('clear; stty size\n');
+  await see(page, /^\d+ \d+$/);
+  assert.equal(await grid(page), full);
+  await page.setViewportSize({ width: 1100, height: 700 });
+  await page.waitForFunction((full) => `${window.muxview.term.cols}x${window.muxview.term.rows}` !== full && window.muxview.screen.fits, full);
+  await close(page);
+});
