@@ -260,6 +260,8 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(15);
 pub const SILENCE: Duration = Duration::from_secs(45);
 /// Unsent bytes the kernel may hold for a viewer (`TCP_NOTSENT_LOWAT`).
 pub const NOTSENT_BYTES: u32 = 64 * 1024;
+/// Measurements are put into their buckets once in this time, whether anybody asks for them or not.
+pub const METERS_INTERVAL: Duration = Duration::from_secs(5);
 /// The status line of the service manager is told at most once in this time.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Signs of life within the time the service manager allows: three may go missing.

@@ -39,7 +39,7 @@ fn nothing_said_is_the_contract() {
     assert_eq!(config.auth, Auth::Token);
     assert_eq!(config.tmux, Tmux::Default);
     assert_eq!(config.size_policy, SizePolicy::Latest);
-    assert_eq!(config.log, Log::Text);
+    assert_eq!(config.log, None);
     assert_eq!(config.base_path.as_str(), "");
     assert_eq!(
         config.state_dir,

@@ -21,7 +21,9 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use crate::config::limits::{FREEZE, KEY_CHECK, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT};
+use crate::config::limits::{
+    FREEZE, KEY_CHECK, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
+};
 use crate::config::{Auth, Config, Place, Tmux};
 use crate::directory::{Address, Directory};
 use crate::hub::Hub;
@@ -213,7 +215,7 @@ pub struct Service {
     loops: Vec<(String, JoinHandle<Listener>)>,
     /// How many descriptors the service manager keeps for the next process.
     stored: usize,
-    /// What the service manager is told while this runs.
+    /// What is done and told now and then while this runs.
     reports: JoinSet<()>,
 }
 
@@ -314,6 +316,13 @@ impl Service {
         };
         let loops = listeners.into_iter().map(accept).collect();
 
+        let mut reports = JoinSet::new();
+        reports.spawn(async {
+            loop {
+                sleep(METERS_INTERVAL).await;
+                crate::web::tidy();
+            }
+        });
         ask(&directory).await;
         // The URL is the last thing said: what was just made shows up there.
         for new in create {
@@ -330,7 +339,7 @@ impl Service {
             app,
             loops,
             stored,
-            reports: JoinSet::new(),
+            reports,
         })
     }
 

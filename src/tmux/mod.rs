@@ -64,6 +64,9 @@ pub struct Server {
     control: Arc<Control>,
 }
 
+/// How long tmux takes to answer.
+pub(crate) const QUERY_SECONDS: &str = "muxview_tmux_query_seconds";
+
 impl Server {
     /// Begins to watch the server. Needs a tokio runtime; never fails: [`Server::status`] tells.
     #[must_use]
@@ -112,7 +115,14 @@ impl Server {
 
     /// Asks the control client, or a tmux process of its own while there is none.
     async fn ask(&self, what: &'static str, command: TmuxCommand<'_>) -> Result<String, Error> {
-        match self.control.ask(&command).await {
+        let began = tokio::time::Instant::now();
+        let asked = self.control.ask(&command).await;
+        let by = if asked.is_some() {
+            "connection"
+        } else {
+            "process"
+        };
+        let answer = match asked {
             None => self.program.run(what, command).await,
             Some(Err(error)) => Err(error),
             Some(Ok(reply)) if reply.cut => Err(Error::Failed {
@@ -121,7 +131,9 @@ impl Server {
             }),
             Some(Ok(reply)) if reply.ok => Ok(reply.lines.join("\n")),
             Some(Ok(reply)) => Err(Error::from_words(what, &reply.lines.join("\n"))),
-        }
+        };
+        metrics::histogram!(QUERY_SECONDS, "by" => by).record(began.elapsed());
+        answer
     }
 
     /// All sessions, in tmux's order.

@@ -209,6 +209,7 @@ impl Viewer {
         if let (Some(shown), Some(picture)) = (&self.shown, &state.picture)
             && behind(shown, &picture.screen) > GENERATIONS_BEHIND
         {
+            metrics::counter!("muxview_viewer_resyncs_total").increment(1);
             self.shown = None;
         }
     }
@@ -242,6 +243,7 @@ impl Viewer {
         }
         if !self.window.admits(frame.len() as u64) {
             self.full = true;
+            metrics::counter!("muxview_viewer_lags_total").increment(1);
             return None;
         }
         if self.told.size != Some(current.size) {

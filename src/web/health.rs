@@ -6,11 +6,9 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::sync::OnceLock;
 
 use super::access::Caller;
-use super::{Shared, answer, sessions};
+use super::{Shared, answer, meters, sessions};
 use crate::tmux::Status;
 
 pub(super) const LIVE: &str = "/healthz";
@@ -37,19 +35,6 @@ pub(super) async fn ready(State(parts): Shared) -> Response {
     }
 }
 
-/// The recorder is one per process; a second service in it shares it.
-static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-
-/// Starts counting. What is counted before is lost.
-pub(crate) fn record() {
-    RECORDER.get_or_init(|| {
-        let installed = PrometheusBuilder::new().install_recorder();
-        installed
-            .inspect_err(|error| tracing::warn!(%error, "there will be no metrics"))
-            .ok()
-    });
-}
-
 /// `GET /metrics`
 pub(super) async fn metrics(Extension(caller): Extension<Caller>) -> Response {
     match caller.grant() {
@@ -57,12 +42,8 @@ pub(super) async fn metrics(Extension(caller): Extension<Caller>) -> Response {
         Some(grant) if !grant.is_whole() => return sessions::not_allowed(),
         Some(_) => {}
     }
-    match RECORDER.get() {
-        Some(Some(metrics)) => (
-            [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-            metrics.render(),
-        )
-            .into_response(),
-        _ => answer::error(StatusCode::SERVICE_UNAVAILABLE, "nothing is being counted"),
+    match meters::render() {
+        Some(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        None => answer::error(StatusCode::SERVICE_UNAVAILABLE, "nothing is being counted"),
     }
 }

@@ -15,6 +15,7 @@ mod gallery;
 mod handshake;
 mod health;
 pub mod input;
+mod meters;
 mod page;
 mod permit;
 pub mod presence;
@@ -75,7 +76,7 @@ pub struct Parts {
     pub throttle: Throttle,
 }
 
-pub(crate) use health::record;
+pub(crate) use meters::{record, tidy};
 pub use throttle::Throttle;
 
 /// The time, by the clock tests can move.

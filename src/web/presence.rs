@@ -54,6 +54,7 @@ impl Presence {
     #[must_use]
     pub fn join(&self, session: SessionId, drives: bool) -> Joined {
         self.change(session, |viewers| *viewers.of(drives) += 1);
+        gauge(drives).increment(1.0);
         Joined {
             presence: self.clone(),
             session,
@@ -96,6 +97,12 @@ impl Presence {
     }
 }
 
+/// How many viewers there are of one kind.
+fn gauge(drives: bool) -> metrics::Gauge {
+    let role = if drives { "drive" } else { "view" };
+    metrics::gauge!("muxview_viewers", "role" => role)
+}
+
 /// An open socket; dropping it closes the count.
 #[derive(Debug)]
 pub struct Open(Presence);
@@ -118,6 +125,7 @@ pub struct Joined {
 impl Drop for Joined {
     fn drop(&mut self) {
         let drives = self.drives;
+        gauge(drives).decrement(1.0);
         self.presence
             .change(self.session, |viewers| *viewers.of(drives) -= 1);
     }
