@@ -101,11 +101,13 @@ export async function stayIn() {
   }
   setTimeout(stayIn, RENEW.every);
 }
-/** A request that was answered with an error: its status, and a sentence in `message`. */
+
+/** A request that was answered with an error: its status, a sentence in `message`, and the field that is wrong. */
 export class Refused extends Error {
-  constructor(status, sentence) {
+  constructor(status, sentence, field) {
     super(sentence);
     this.status = status;
+    this.field = field;
   }
 }
 
@@ -121,8 +123,19 @@ export async function request(path, { body, ...options } = {}) {
     body: body === undefined ? undefined : JSON.stringify(body),
     cache: 'no-store',
   });
-  if (!answer.ok) throw new Refused(answer.status, sentence(answer, await answer.text()));
+  if (!answer.ok) {
+    const text = await answer.text();
+    throw new Refused(answer.status, sentence(answer, text), wrongField(text));
+  }
   return answer;
+}
+
+function wrongField(text) {
+  try {
+    return JSON.parse(text).field;
+  } catch {
+    return undefined;
+  }
 }
 
 function sentence(answer, text) {

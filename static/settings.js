@@ -26,6 +26,9 @@ const KEYS = {
   statusLine: [true, isBoolean], // false: tmux's status line is cropped away
   keyBar: ['auto', oneOf('auto', 'on', 'off')],
   bell: [true, isBoolean],
+  listSort: ['name', oneOf('name', 'activity')],
+  miniatures: [true, isBoolean],
+  listKeys: [true, isBoolean], // false: the list page takes no letters as commands
 };
 
 export class Settings {

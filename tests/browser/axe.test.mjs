@@ -38,7 +38,7 @@ test('axe finds what is wrong', async () => {
 
 for (const [look, options] of Object.entries(LOOKS)) {
   test(`the list, its questions and its settings: ${look}`, async () => {
-    const page = await open(on.browser, on.muxview.url, options);
+    const page = await open(on.browser, on.muxview.url, { ...options, expected: /ERR_FAILED|ERR_INTERNET_DISCONNECTED/ });
     await page.getByRole('link', { name: 'main' }).waitFor();
     await sound(page, 'list');
     await page.getByRole('button', { name: 'End main' }).click();
@@ -48,6 +48,30 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await page.getByRole('button', { name: 'Settings' }).click();
     await page.getByRole('dialog', { name: 'Settings' }).waitFor();
     await sound(page, 'settings of the list');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await sound(page, 'keys of the list');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('n');
+    await page.getByRole('dialog', { name: 'New session' }).waitFor();
+    await page.getByRole('textbox', { name: 'Name' }).fill('-');
+    await page.keyboard.press('Enter');
+    await page.getByText('A name has up to 64 letters').waitFor();
+    await sound(page, 'new session');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Rename main' }).click();
+    await sound(page, 'rename');
+    await page.keyboard.press('Escape');
+    await page.getByRole('searchbox').fill('nothing is called this');
+    await page.getByRole('heading', { name: 'Nothing matches' }).waitFor();
+    await sound(page, 'nothing matches');
+    await page.getByRole('searchbox').fill('');
+    await page.route('**/api/events*', (route) => route.abort());
+    await page.evaluate(() => dispatchEvent(new Event('pagehide')));
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await page.getByRole('button', { name: 'Try now' }).waitFor();
+    await sound(page, 'list without a server');
     await close(page);
   });
 

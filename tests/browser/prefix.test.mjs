@@ -59,8 +59,9 @@ test('signs in, lists, shows, types and creates below the prefix', async () => {
   await see(page, /^through-2$/);
   await page.getByRole('link', { name: 'All sessions' }).click();
   await page.waitForURL(root);
+  await page.getByRole('button', { name: 'New session' }).click();
   await page.getByRole('textbox', { name: 'Name' }).fill('made');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.waitForURL(`${root}s/made`);
   assert.match(tmux.run('list-sessions', '-F', '#{session_name}'), /^made$/m);
   await close(page);

@@ -59,10 +59,10 @@ export class Muxview {
   #options;
   #said = '';
 
-  static async start(tmux, { listen = '127.0.0.1:0', auth = 'none' } = {}) {
+  static async start(tmux, { listen = '127.0.0.1:0', auth = 'none', environment = {} } = {}) {
     const muxview = new Muxview();
     muxview.#options = ['--auth', auth, '--tmux-socket-path', tmux.socket, '--state-dir', join(tmux.directory, 'state')];
-    const child = spawn(BINARY, ['--listen', listen, ...muxview.#options], { env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(BINARY, ['--listen', listen, ...muxview.#options], { env: { ...ENVIRONMENT, ...environment }, stdio: ['ignore', 'ignore', 'pipe'] });
     muxview.#process = child;
     muxview.url = await new Promise((resolve, reject) => {
       const fail = (why) => reject(new Error(`muxview ${why}:\n${muxview.#said}`));
