@@ -56,6 +56,11 @@ export class Card {
     return this.session.id;
   }
 
+  /** Whether it may be renamed and ended from here. */
+  get managed() {
+    return this.session.role === 'manage';
+  }
+
   focus() {
     this.#link.focus();
   }
@@ -68,6 +73,7 @@ export class Card {
       const href = `s/${encodeURIComponent(addressOf(session))}`;
       if (this.#link.getAttribute('href') !== href) this.#link.href = href;
       for (const [verb, button] of [['Rename', this.rename], ['End', this.end]]) {
+        if (button.hidden === this.managed && !this.element.querySelector('.editor')) button.hidden = !this.managed;
         const label = `${verb} ${session.name}`;
         if (button.title !== label) button.title = button.ariaLabel = label;
       }

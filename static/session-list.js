@@ -368,7 +368,7 @@ addEventListener('keydown', (event) => {
     createSession('');
   } else if (action === 'help') {
     help();
-  } else if (card && (action === 'rename' || action === 'end')) {
+  } else if (card?.managed && (action === 'rename' || action === 'end')) {
     (action === 'rename' ? rename : askToEnd)(card);
   } else {
     return;
