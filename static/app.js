@@ -225,7 +225,9 @@ let offering = null;
 /** A driver whose window would show another grid may take the size. */
 function offerToFit() {
   clearTimeout(offering);
-  const may = () => connection.state === 'open' && role === 'drive' && !screen.fits;
+  // Rows that only the on-screen keyboard takes are not worth anybody's while.
+  const keyboard = () => covered() && screen.wanted?.cols === screen.term.cols;
+  const may = () => connection.state === 'open' && role === 'drive' && !screen.fits && !keyboard();
   if (!may()) fit.hidden = true;
   else offering = setTimeout(() => { fit.hidden = !may(); }, OFFER);
 }

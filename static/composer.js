@@ -20,7 +20,7 @@ export class Composer {
   constructor({ send, onClose }) {
     this.#onClose = onClose;
     const label = (input, text) => el('label', {}, input, text);
-    const close = el('button', { type: 'button', onclick: () => this.close() }, 'Close');
+    const close = el('button', { type: 'button', ariaLabel: 'Close', title: 'Close', onclick: () => this.close() }, '✕');
     this.element = el('form', { className: 'compose', hidden: true },
       this.#remark, this.#text,
       el('div', {}, label(this.#enter, 'then Enter'), label(this.#correct, 'Autocorrect'), close, el('button', { className: 'main' }, 'Send')));

@@ -14,7 +14,7 @@ const REPEAT = 60;
 const KEYS = [
   ['Escape', 'Esc'], ['Tab', 'Tab'], ['ctrl', 'Ctrl'], ['alt', 'Alt'],
   ['ArrowLeft', '←', 'Left'], ['ArrowDown', '↓', 'Down'], ['ArrowUp', '↑', 'Up'], ['ArrowRight', '→', 'Right'],
-  ['compose', 'Text', 'Write a text'], ['paste', 'Paste'], ['PageUp', 'PgUp', 'Page up'], ['PageDown', 'PgDn', 'Page down'],
+  ['compose', 'Text', 'Write a text'], ['paste', 'Paste'], ['PageUp', 'PgUp'], ['PageDown', 'PgDn'],
   ['Home', 'Home'], ['End', 'End'], ['|', '|', 'Bar'], ['/', '/', 'Slash'], ['-', '-', 'Minus'], ['~', '~', 'Tilde'],
   ['shift', 'Shift'], ['keyboard', '⌨\ufe0e', 'Keyboard'],
 ];
@@ -64,16 +64,17 @@ export class KeyBar {
     button.dataset.key = key;
     // The focus stays where it is, and with it the on-screen keyboard.
     for (const type of ['pointerdown', 'mousedown']) button.addEventListener(type, (event) => event.preventDefault());
+    const run = () => {
+      this.#before();
+      act();
+    };
     if (REPEATS.test(key)) {
-      button.addEventListener('pointerdown', () => this.#hold(act));
+      button.addEventListener('pointerdown', () => this.#hold(run));
       for (const type of ['pointerup', 'pointercancel', 'pointerleave', 'lostpointercapture']) button.addEventListener(type, () => this.#release());
       button.addEventListener('contextmenu', (event) => event.preventDefault()); // of a finger that stays
     }
     button.addEventListener('click', () => {
-      if (!this.#repeated) {
-        this.#before();
-        act();
-      }
+      if (!this.#repeated) run();
       this.#repeated = false;
     });
     return button;

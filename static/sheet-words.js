@@ -1,4 +1,4 @@
-// What the sheet of all keys says. Pure: in: the machine; out: titles, and the keys and words below them.
+// What the sheet of all keys says. Pure: in: the machine, and whether fingers touch it; out: titles, and the keys and words below them.
 
 import { CHORDS } from './keyboard.js';
 
@@ -16,7 +16,7 @@ const SYMBOLS = { Cmd: '⌘', Shift: '⇧', Ctrl: '⌃', Alt: '⌥' };
 export const keysOf = (chord, mac) => chord.split('+').map((key) => (mac ? SYMBOLS[key] ?? key : key));
 
 /** Everything on the sheet: titles, and in each the rows of keys and what they do. */
-export function sections({ mac }) {
+export function sections({ mac, touched = false }) {
   const alt = mac ? '⌥' : 'Alt';
   return [
     ['This page', CHORDS.map(({ does, chords }) =>
@@ -36,6 +36,14 @@ export function sections({ mac }) {
       [[['Middle button']], 'Paste the selection (X11)'],
       [[['Drop']], 'Paste text dragged here from elsewhere'],
     ]],
+    ...(touched ? [['Fingers', [
+      [[['Tap']], 'A click; brings the keyboard'],
+      [[['Drag']], 'Scroll; move a picture larger than the window'],
+      [[['Pinch']], 'The size of the letters'],
+      [[['Hold']], 'Select a word, and more when the finger moves; then Copy'],
+      [[['Ctrl'], ['Alt'], ['Shift']], 'In the row of keys: for the next key; tapped twice, until tapped again'],
+      [[['Text']], 'Write, dictate or correct a text before any of it is sent'],
+    ]]] : []),
     ['tmux, after its prefix (Ctrl-b unless you chose another)', [
       [[['c']], 'New window'], [[['n'], ['p'], ['0…9']], 'Next, previous, numbered window'],
       [[['%'], ['"']], 'Split: side by side, one above the other'], [[['o'], ['arrows']], 'To another pane'],

@@ -14,7 +14,7 @@ export function showSheet(closed) {
   const dialog = el('dialog', { className: 'panel sheet' },
     el('form', { method: 'dialog' },
       el('h2', { id: 'sheet-title' }, 'Keys'),
-      ...sections(platform()).flatMap(([title, entries]) => [el('h3', {}, title), el('table', {}, el('tbody', {}, ...entries.map(rows)))]),
+      ...sections({ ...platform(), touched: navigator.maxTouchPoints > 0 }).flatMap(([title, entries]) => [el('h3', {}, title), el('table', {}, el('tbody', {}, ...entries.map(rows)))]),
       el('div', { className: 'choices' }, el('button', { className: 'main', autofocus: true }, 'Close'), ...fullScreen())));
   dialog.setAttribute('aria-labelledby', 'sheet-title');
   dialog.addEventListener('close', () => {

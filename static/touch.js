@@ -149,6 +149,9 @@ export class Touch {
 
   /** A click where the finger was: xterm reports it, follows a link, or takes the focus. */
   #click({ x, y }) {
+    const { left, right, top, bottom } = this.#grid.getBoundingClientRect();
+    // Beside the grid is no cell; xterm would take the nearest.
+    if (x < left || x >= right || y < top || y >= bottom) return this.#term.focus();
     const there = { clientX: x, clientY: y, bubbles: true, cancelable: true, view: window, detail: 1 };
     for (const [type, buttons] of [['mousemove', 0], ['mousedown', 1], ['mouseup', 0], ['click', 0]]) {
       this.#grid.dispatchEvent(new MouseEvent(type, { ...there, buttons }));

@@ -108,6 +108,16 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await close(page);
   });
 
+  test(`the keys and the box for fingers: ${look}`, async () => {
+    const page = await open(on.browser, on.muxview.page('main'), { ...options, hasTouch: true, isMobile: true });
+    await see(page, PROMPT);
+    await page.locator('#keybar').getByRole('button', { name: 'Ctrl' }).tap();
+    await page.getByRole('button', { name: 'Write a text' }).tap();
+    await page.getByLabel('Text to send').fill('some words');
+    await sound(page, 'keys and box');
+    await close(page);
+  });
+
   test(`signed out: ${look}`, async () => {
     const own = await Muxview.start(on.tmux, { auth: 'token' });
     const bare = Object.assign(own, { url: own.url.replace(/#.*/, '') });

@@ -1,35 +1,23 @@
 // What fingers do to the picture, in Chromium as a phone, with a real server and a real tmux.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { hexadecimal, phone as hold } from './hand.mjs';
-import { close, launch, lines, Muxview, PROMPT, see, Tmux } from './support.mjs';
+import { close, lines, PROMPT, see, stage } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
-
-const phone = (name, options) => hold(browser, muxview.page(name), options);
+const on = stage(['main']);
+const phone = (name, options) => hold(on.browser, on.muxview.page(name), options);
 /** Where a cell is in the window. */
 const place = (page, col, row) => page.evaluate(([col, row]) => {
   const { left, top, width, height } = document.querySelector('.xterm-screen').getBoundingClientRect();
   const { cols, rows } = window.muxview.term;
   return [left + ((col + 0.5) * width) / cols, top + ((row + 0.5) * height) / rows];
 }, [col, row]);
-const mouse = (on) => tmux.run('set-option', '-g', 'mouse', on ? 'on' : 'off');
+const mouse = (state) => on.tmux.run('set-option', '-g', 'mouse', state ? 'on' : 'off');
 
 test('a finger scrolls the history where tmux has the mouse, and back', async () => {
   mouse(true);
-  tmux.start('history', 'sh', '-c', 'seq 1 300; exec cat');
+  on.tmux.start('history', 'sh', '-c', 'seq 1 300; exec cat');
   const page = await phone('history');
   await see(page, /^300$/);
   const [from, to] = [await place(page, 10, 3), await place(page, 10, 20)];
@@ -44,7 +32,7 @@ test('a finger scrolls the history where tmux has the mouse, and back', async ()
 
 test('a program that has the mouse gets the wheel and the tap at the cell touched', async () => {
   mouse(true);
-  hexadecimal(tmux, 'mouse', '\x1b[?1000h\x1b[?1006h');
+  hexadecimal(on.tmux, 'mouse', '\x1b[?1000h\x1b[?1006h');
   const page = await phone('mouse');
   await see(page, /^ready$/);
   const bytes = async () => Buffer.from((await lines(page)).join('').replace(/[^0-9a-f].*/, ''), 'hex').toString();
@@ -77,9 +65,9 @@ const first = (page, is) => page.waitForFunction((is) => {
 
 test('without a mouse a finger scrolls a pager by arrow keys', async () => {
   mouse(false);
-  tmux.start('pager', 'sh', '-c', 'seq 1 300 | less');
+  on.tmux.start('pager', 'sh', '-c', 'seq 1 300 | less');
   // From the first picture on the page knows that it has the pane.
-  while (tmux.run('display-message', '-p', '-t', '=pager:', '#{alternate_on}').trim() !== '1');
+  while (on.tmux.run('display-message', '-p', '-t', '=pager:', '#{alternate_on}').trim() !== '1');
   const page = await phone('pager');
   await see(page, /^1$/);
   const [low, high] = [await place(page, 10, 20), await place(page, 10, 5)];
@@ -92,7 +80,7 @@ test('without a mouse a finger scrolls a pager by arrow keys', async () => {
 
 test('without a mouse a finger scrolls tmux’s history too, which ends where it began', async () => {
   mouse(false);
-  tmux.start('past', 'sh', '-c', 'seq 1 300; exec cat -v');
+  on.tmux.start('past', 'sh', '-c', 'seq 1 300; exec cat -v');
   const page = await phone('past');
   await see(page, /^300$/);
   const [low, high] = [await place(page, 10, 20), await place(page, 10, 5)];
@@ -110,7 +98,7 @@ test('without a mouse a finger scrolls tmux’s history too, which ends where it
 
 test('a finger that flings lets go of a scroll that goes on until it is touched', async () => {
   mouse(true);
-  hexadecimal(tmux, 'fling', '\x1b[?1000h\x1b[?1006h');
+  hexadecimal(on.tmux, 'fling', '\x1b[?1000h\x1b[?1006h');
   const page = await phone('fling', {});
   await see(page, /^ready$/);
   await page.evaluate(() => {
@@ -164,7 +152,7 @@ test('two fingers choose the size of the letters, and what is between them stays
 
 test('a finger that stays selects the word there, more when it moves, and offers to copy', async () => {
   mouse(true);
-  tmux.start('words', 'sh', '-c', 'printf "alpha beta-42 gamma\\n"; exec cat');
+  on.tmux.start('words', 'sh', '-c', 'printf "alpha beta-42 gamma\\n"; exec cat');
   const page = await phone('words', { permissions: ['clipboard-read', 'clipboard-write'] });
   await see(page, /^alpha/);
   const selection = () => page.evaluate(() => window.muxview.term.getSelection());
@@ -177,7 +165,7 @@ test('a finger that stays selects the word there, more when it moves, and offers
   assert.equal(await selection(), 'beta-42 gam');
   await page.touch('touchEnd');
   // The picture changes below it; it stays.
-  tmux.run('send-keys', '-t', '=words:', 'other', 'Enter');
+  on.tmux.run('send-keys', '-t', '=words:', 'other', 'Enter');
   await see(page, /^other$/);
   assert.equal(await selection(), 'beta-42 gam');
   await copy.tap();

@@ -2,27 +2,15 @@
 // a real server and a real tmux.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { hex, hexadecimal, phone as hold } from './hand.mjs';
-import { close, launch, Muxview, open, PROMPT, see, Tmux } from './support.mjs';
+import { close, open, PROMPT, see, stage } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
-
-const phone = (name, options) => hold(browser, muxview.page(name), options);
+const on = stage(['main']);
+const phone = (name, options) => hold(on.browser, on.muxview.page(name), options);
 
 test('the keys of the bar arrive as typed', async () => {
-  hexadecimal(tmux, 'keys');
+  hexadecimal(on.tmux, 'keys');
   const page = await phone('keys');
   await see(page, /^ready$/);
   const taps = [['Tab', '\t'], ['ArrowUp', '\x1b[A'], ['ArrowLeft', '\x1b[D'], ['PageDown', '\x1b[6~'], ['Home', '\x1b[1~'], ['~', '~'], ['|', '|'], ['Escape', '\x1b']];
@@ -36,7 +24,7 @@ test('the keys of the bar arrive as typed', async () => {
 });
 
 test('Ctrl and Alt hold for the next key, of the bar or of the keyboard, and lock', async () => {
-  hexadecimal(tmux, 'sticky');
+  hexadecimal(on.tmux, 'sticky');
   const page = await phone('sticky');
   await see(page, /^ready$/);
   const [ctrl, alt] = ['ctrl', 'alt'].map(page.key);
@@ -81,7 +69,7 @@ test('the bar takes no focus, and with it no on-screen keyboard, away', async ()
 });
 
 test('an arrow that is held repeats itself', async () => {
-  hexadecimal(tmux, 'held');
+  hexadecimal(on.tmux, 'held');
   const page = await phone('held');
   await see(page, /^ready$/);
   const { x, y, width, height } = await page.key('ArrowDown').boundingBox();
@@ -107,8 +95,8 @@ const cursorSeen = (page) => page.waitForFunction(() => {
 });
 
 test('a phone joins, types, turns and shows its keyboard without claiming the size; “Fit to me” claims it', async () => {
-  tmux.start('shared');
-  const desk = await open(browser, muxview.page('shared'), { viewport: { width: 1400, height: 800 } });
+  on.tmux.start('shared');
+  const desk = await open(on.browser, on.muxview.page('shared'), { viewport: { width: 1400, height: 800 } });
   await see(desk, PROMPT);
   const large = await grid(desk);
   const page = await phone('shared');
@@ -128,7 +116,7 @@ test('a phone joins, types, turns and shows its keyboard without claiming the si
   await page.waitForFunction(() => window.muxview.screen.fits);
   const small = await grid(page);
   assert.notEqual(small, large);
-  assert.equal(tmux.run('display-message', '-p', '-t', '=shared:', '#{window_width}').trim(), small.split('x')[0]);
+  assert.equal(on.tmux.run('display-message', '-p', '-t', '=shared:', '#{window_width}').trim(), small.split('x')[0]);
   await page.touchscreen.tap(200, 300);
   await page.setViewportSize({ width: 390, height: 380 });
   await page.keyboard.type('clear; echo covered\n');
@@ -138,8 +126,8 @@ test('a phone joins, types, turns and shows its keyboard without claiming the si
 });
 
 test('a large grid is shown in letters that can be read, and follows the cursor', async () => {
-  tmux.start('wide');
-  const desk = await open(browser, muxview.page('wide'), { viewport: { width: 1900, height: 1100 } });
+  on.tmux.start('wide');
+  const desk = await open(on.browser, on.muxview.page('wide'), { viewport: { width: 1900, height: 1100 } });
   await see(desk, PROMPT);
   const page = await phone('wide');
   await see(page, PROMPT);
@@ -163,7 +151,7 @@ test('a large grid is shown in letters that can be read, and follows the cursor'
 });
 
 test('the on-screen keyboard never hides the cursor, nor changes the letters', async () => {
-  tmux.start('low');
+  on.tmux.start('low');
   const page = await phone('low');
   await see(page, PROMPT);
   await page.getByRole('button', { name: 'Fit to me' }).tap();
@@ -219,7 +207,7 @@ test('no field is so small that a browser would zoom into it', async () => {
 });
 
 test('a text is composed, kept over a reload, and sent whole when asked to', async () => {
-  hexadecimal(tmux, 'composed');
+  hexadecimal(on.tmux, 'composed');
   const page = await phone('composed');
   await see(page, /^ready$/);
   await page.key('compose').tap();
@@ -281,7 +269,7 @@ function android(page) {
 }
 
 test('what Android’s keyboards compose, correct and delete arrives once', async () => {
-  hexadecimal(tmux, 'android');
+  hexadecimal(on.tmux, 'android');
   const page = await phone('android');
   await see(page, /^ready$/);
   await page.touchscreen.tap(200, 300);
@@ -312,7 +300,7 @@ test('what Android’s keyboards compose, correct and delete arrives once', asyn
 });
 
 test('a key of the bar comes after the word that is being composed, a modifier before the next letter', async () => {
-  hexadecimal(tmux, 'composing');
+  hexadecimal(on.tmux, 'composing');
   const page = await phone('composing');
   await see(page, /^ready$/);
   await page.touchscreen.tap(200, 300);
@@ -333,7 +321,7 @@ test('a key of the bar comes after the word that is being composed, a modifier b
 });
 
 test('a text of many lines asks before each would run, and stays in the box if it may not', async () => {
-  tmux.start('lines', 'cat');
+  on.tmux.start('lines', 'cat');
   const page = await phone('lines');
   await page.waitForFunction(() => window.muxview.connection.state === 'open');
   await page.key('compose').tap();
@@ -350,7 +338,7 @@ test('a text of many lines asks before each would run, and stays in the box if i
 });
 
 test('Paste pastes what the clipboard holds, or offers the box where the browser does not tell', async () => {
-  hexadecimal(tmux, 'pasted');
+  hexadecimal(on.tmux, 'pasted');
   const page = await phone('pasted', { permissions: ['clipboard-read', 'clipboard-write'] });
   await see(page, /^ready$/);
   await page.evaluate(() => navigator.clipboard.writeText('from the clipboard'));
@@ -370,7 +358,7 @@ test('the bar is there for fingers, for who wants it, and not for who may only w
     const { name } = performance.getEntriesByType('resource').find(({ name }) => /\/settings\.[0-9a-f]+\.js$/.test(name));
     (await import(name)).set('keyBar', value);
   }, value);
-  const desk = await open(browser, muxview.page('main'));
+  const desk = await open(on.browser, on.muxview.page('main'));
   await see(desk, PROMPT);
   assert.equal(await bar(desk).count(), 0);
   await set(desk, 'on');
@@ -380,18 +368,18 @@ test('the bar is there for fingers, for who wants it, and not for who may only w
   assert.equal(await desk.evaluate(() => document.activeElement === window.muxview.term.textarea), true);
   await set(desk, 'off');
   await bar(desk).waitFor({ state: 'hidden' });
-  const tablet = await open(browser, muxview.page('main'), { viewport: { width: 820, height: 1100 }, screen: { width: 820, height: 1180 }, hasTouch: true, isMobile: true });
+  const tablet = await open(on.browser, on.muxview.page('main'), { viewport: { width: 820, height: 1100 }, screen: { width: 820, height: 1180 }, hasTouch: true, isMobile: true });
   await bar(tablet).waitFor();
   await tablet.waitForFunction(() => window.muxview.screen.fits);
-  const watcher = await hold(browser, `${muxview.page('main')}&role=view`);
+  const watcher = await hold(on.browser, `${on.muxview.page('main')}&role=view`);
   await see(watcher, PROMPT);
   await bar(watcher).waitFor({ state: 'hidden' });
   await Promise.all([desk, tablet, watcher].map(close));
 });
 
 test('a tablet claims its size, but not what its keyboard leaves of it', async () => {
-  tmux.start('tablet');
-  const page = await open(browser, muxview.page('tablet'), { viewport: { width: 820, height: 1100 }, screen: { width: 820, height: 1180 }, hasTouch: true, isMobile: true });
+  on.tmux.start('tablet');
+  const page = await open(on.browser, on.muxview.page('tablet'), { viewport: { width: 820, height: 1100 }, screen: { width: 820, height: 1180 }, hasTouch: true, isMobile: true });
   await see(page, PROMPT);
   await page.waitForFunction(() => window.muxview.screen.fits);
   const full = await grid(page);
