@@ -5,7 +5,7 @@
 mod tmux;
 
 use muxview::terminal::Size;
-use muxview::tmux::{Error, Event, Server, SessionId, Socket, Status};
+use muxview::tmux::{Error, Event, Server, SessionId, Socket, Status, Window, WindowAct};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use tmux::{PATIENCE, Tmux, read_until, signal, until};
@@ -32,6 +32,43 @@ async fn status(server: &Server, wanted: impl FnMut(&Status) -> bool) -> Status 
         .expect("in time")
         .expect("it lives");
     status.clone()
+}
+
+#[tokio::test]
+async fn whatever_is_done_with_windows_every_question_gets_its_own_answer() {
+    let tmux = Tmux::started();
+    let server = tmux.ready().await;
+    let session = server.sessions().await.unwrap()[0].clone();
+    let window = server.windows(session.id).await.unwrap().windows[0].id;
+    // Also with somebody's own commands in between.
+    tmux.must(&[
+        "set-hook",
+        "-g",
+        "after-new-window",
+        "display-message -p hooked",
+    ]);
+    let acts = [
+        WindowAct::Scroll(-3),
+        WindowAct::Scroll(1),
+        WindowAct::New,
+        WindowAct::Zoom(window),
+        WindowAct::Select(window),
+        WindowAct::Scroll(-3),
+        WindowAct::Scroll(100),
+    ];
+    for act in acts {
+        let (acted, windows, exists, size) = tokio::join!(
+            server.window(session.id, act),
+            server.windows(session.id),
+            server.exists(session.id),
+            server.window_size(session.id),
+        );
+        acted.unwrap();
+        let whole = |window: &Window| window.panes == 1;
+        assert!(windows.unwrap().windows.iter().all(whole), "{act:?}");
+        assert!(exists.unwrap(), "{act:?}");
+        assert_eq!(size.ok(), session.size, "{act:?}");
+    }
 }
 
 #[tokio::test]

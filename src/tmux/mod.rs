@@ -113,7 +113,9 @@ impl Server {
         Ok(self.program.version().await?.text)
     }
 
-    /// Asks the control client, or a tmux process of its own while there is none.
+    /// Asks the control client, or a tmux process of its own while there is none. One command has one
+    /// answer: those that run others (`if-shell`, `run-shell -C`, `source-file`) have several there, which
+    /// would be taken for the answers to what is asked next, and are to be run as a process.
     async fn ask(&self, what: &'static str, command: TmuxCommand<'_>) -> Result<String, Error> {
         let began = tokio::time::Instant::now();
         let asked = self.control.ask(&command).await;

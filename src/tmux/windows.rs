@@ -152,7 +152,11 @@ impl Server {
             .target_session(id.to_string())
             .format(format())
             .build();
-        Ok(read(&self.ask("list the windows", command).await?))
+        let windows = read(&self.ask("list the windows", command).await?);
+        if windows.windows.is_empty() {
+            return Err(Error::NoSuchSession);
+        }
+        Ok(windows)
     }
 
     /// Does something with the windows of a session. A window of another session is none of it.
@@ -200,7 +204,10 @@ impl Server {
                 } else {
                     command.command(scroll("down")).build()
                 };
-                ("scroll", command)
+                // Not through the control client: there each command that this one runs is answered by
+                // itself, and the answers to the questions after it would go to the wrong ones.
+                self.program.run("scroll", command).await?;
+                return Ok(());
             }
         };
         self.ask(what, command).await?;
