@@ -207,13 +207,14 @@ const keys = document.getElementById('keys');
 async function showKeys() {
   try {
     const { showSheet } = await import('./sheet.js');
-    showSheet(() => screen.focus());
+    showSheet();
   } catch {
     mention('The keys could not be loaded: muxview does not answer.');
   }
 }
 
 keys.addEventListener('click', showKeys);
+keys.addEventListener('mousedown', (event) => event.preventDefault()); // the focus stays where it is, and is there again
 addEventListener('keydown', (event) => !event.defaultPrevented && decide(event, platform())?.do === 'sheet' && showKeys());
 // Back from where Ctrl-Shift-F6 leads.
 document.querySelector('header').addEventListener('keydown', ({ key }) => key === 'Escape' && screen.focus());

@@ -20,6 +20,24 @@ export function target(uri) {
 
 const follow = (url) => window.open(url.href, '_blank', 'noopener,noreferrer');
 
+/** `term` as the addon reads it: a row goes on in the next one if it is full to its edge and the next begins
+    with no blank. Frames draw row by row, so xterm.js never knows; without this a link that tmux has broken
+    at the edge would lead to its first half. */
+function joined(term) {
+  const { active } = term.buffer;
+  const getLine = (y) => {
+    const line = active.getLine(y);
+    const before = active.getLine(y - 1);
+    const edge = before?.getCell(before.length - 1);
+    const goesOn = /\S/.test(edge?.getChars() ?? '') && /^\S/.test(line?.getCell(0)?.getChars() ?? '');
+    return line && { length: line.length, isWrapped: goesOn, getCell: (...x) => line.getCell(...x), translateToString: (...x) => line.translateToString(...x) };
+  };
+  return {
+    buffer: { active: { getLine, getNullCell: () => active.getNullCell() } },
+    registerLinkProvider: (provider) => term.registerLinkProvider(provider),
+  };
+}
+
 /** Makes links of `term`, which is in `box`. `offer(text, label, act)`: a finger has tapped one, which is not yet a wish to leave. */
 export function followLinks(box, term, offer) {
   const { mac } = platform();
@@ -51,7 +69,7 @@ export function followLinks(box, term, offer) {
     },
   };
   term.options.linkHandler = handler;
-  term.loadAddon(new WebLinksAddon(handler.activate, handler));
+  new WebLinksAddon(handler.activate, handler).activate(joined(term));
 
   box.addEventListener('pointerdown', ({ pointerType }) => { finger = pointerType === 'touch'; }, { capture: true });
   // Before xterm.js: a program that has the mouse hears of neither press nor release, and nothing is selected.

@@ -37,7 +37,7 @@ export function sections({ mac, touched = false }) {
       [[['Drop']], 'Paste text dragged here from elsewhere'],
     ]],
     ...(touched ? [['Fingers', [
-      [[['Tap']], 'A click; brings the keyboard'],
+      [[['Tap']], 'A click; brings the keyboard; on a link, an offer to open it'],
       [[['Drag']], 'Scroll; move a picture larger than the window'],
       [[['Pinch']], 'The size of the letters'],
       [[['Hold']], 'Select a word, and more when the finger moves; then Copy'],

@@ -5,8 +5,8 @@ import { platform } from './keyboard.js';
 import { el } from './panel.js';
 import { sections } from './sheet-words.js';
 
-/** Shows it; `closed` is called when it is gone. */
-export function showSheet(closed) {
+/** Shows it. */
+export function showSheet() {
   const rows = ([keys, does]) => el('tr', {},
     el('th', { scope: 'row' }, ...keys.flatMap((chord, at) => [
       ...(at ? [' or '] : []), ...chord.flatMap((key, n) => [...(n ? ['+'] : []), el('kbd', {}, key)])])),
@@ -17,10 +17,7 @@ export function showSheet(closed) {
       ...sections({ ...platform(), touched: navigator.maxTouchPoints > 0 }).flatMap(([title, entries]) => [el('h3', {}, title), el('table', {}, el('tbody', {}, ...entries.map(rows)))]),
       el('div', { className: 'choices' }, el('button', { className: 'main', autofocus: true }, 'Close'), ...fullScreen())));
   dialog.setAttribute('aria-labelledby', 'sheet-title');
-  dialog.addEventListener('close', () => {
-    dialog.remove();
-    closed();
-  });
+  dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
 }

@@ -88,6 +88,14 @@ for (const [look, options] of Object.entries(LOOKS)) {
     on.tmux.run('send-keys', '-t', `=${name}:`, `clear; for c in ${colours}; do printf "\\033[\${c}mc$c "; done; echo; echo done-$((1+1))`, 'Enter');
     await see(page, /^done-2/);
     await sound(page, 'open');
+    await page.getByRole('button', { name: 'Keys', exact: true }).click();
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await sound(page, 'keys');
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+    await page.evaluate(() => window.muxview.screen.paste('two\nlines'));
+    await page.getByRole('dialog', { name: 'Paste 2 lines?' }).waitFor();
+    await sound(page, 'a question before lines are pasted');
+    await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Settings' }).click();
     await page.getByRole('dialog', { name: 'Settings' }).waitFor();
     await sound(page, 'settings');

@@ -84,6 +84,23 @@ for (const [what, drawn, host] of [
   });
 }
 
+test('a link that tmux has broken at the edge leads to its end, from each of its rows', async () => {
+  const { page, far } = await watch();
+  const url = `https://docs.test/${'0123456789'.repeat(12)}?q=${'x'.repeat(10)}`; // in rows of 60
+  const rows = url.match(/.{1,60}/g);
+  assert.equal(rows.length, 3);
+  far.draw(`${rows.map((row, y) => `\x1b[${y + 1};1H${row}`).join('')}\x1b[4;1Hno more of it\x1b[6;1Hhttps://short.test/x\x1b[7;1Hy`);
+  await see(page, /no more/);
+  for (const [x, y, href] of [[30, 0, url], [30, 1, url], [10, 2, url], [5, 5, 'https://short.test/x']]) {
+    await page.mouse.move(...await cell(page, x, y), { steps: 2 });
+    await tip(page).waitFor();
+    assert.ok((await tip(page).textContent()).endsWith(href), `${y}: ${await tip(page).textContent()}`);
+    await page.mouse.move(...await cell(page, 50, 8));
+    await tip(page).waitFor({ state: 'detached' });
+  }
+  await close(page);
+});
+
 test('what is not the web is no link', async () => {
   const { page, far } = await watch();
   far.draw('\x1b]8;;javascript:alert(1)\x1b\\script\x1b]8;;\x1b\\ \x1b]8;;file:///etc/passwd\x1b\\file\x1b]8;;\x1b\\ ftp://x.test/ \x1b]8;;https://x.test/\x1b\\web\x1b]8;;\x1b\\');
