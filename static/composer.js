@@ -23,7 +23,7 @@ export class Composer {
     const close = el('button', { type: 'button', ariaLabel: 'Close', title: 'Close', onclick: () => this.close() }, '✕');
     this.element = el('form', { className: 'compose', hidden: true },
       this.#remark, this.#text,
-      el('div', {}, label(this.#enter, 'then Enter'), label(this.#correct, 'Autocorrect'), close, el('button', { className: 'main' }, 'Send')));
+      el('div', {}, label(this.#enter, 'then Enter'), label(this.#correct, 'Autocorrect'), el('span', {}, close, el('button', { className: 'main' }, 'Send'))));
     this.#text.value = recall(TEXT) ?? '';
     this.#text.oninput = () => this.#keep();
     this.#correct.onchange = () => {
