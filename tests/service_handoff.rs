@@ -4,92 +4,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 use support::raw::{Got, Target, frame, input, openings, ping, say};
+use support::typist::{Typists, listener, typed};
 use support::{Raw, Service, Tmux, process, soak, until};
-
-/// A session whose program writes down every line it is sent.
-fn listener(tmux: &Tmux, name: &str) -> PathBuf {
-    let file = tmux.dir().join(format!("{name}.typed"));
-    // Without echo: what is typed is not what this is about, and 200 typists paint a lot.
-    let command = format!("stty -echo; exec cat > {}", file.display());
-    tmux.session_running(name, 80, 24, &command);
-    file
-}
-
-/// The lines a program has got, whole ones only.
-fn lines(file: &Path) -> Vec<String> {
-    let typed = std::fs::read_to_string(file).unwrap_or_default();
-    let mut lines: Vec<String> = typed.split('\n').map(str::to_owned).collect();
-    lines.pop();
-    lines
-}
-
-/// Waits until the program has got `count` lines.
-async fn typed(file: &Path, count: usize) -> Vec<String> {
-    until("all lines to arrive", async || {
-        let lines = lines(file);
-        if lines.len() >= count {
-            Ok(lines)
-        } else {
-            Err(format!("{} of {count} lines", lines.len()))
-        }
-    })
-    .await
-}
-
-/// Small random numbers, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % bound
-    }
-}
-
-/// Types numbered lines, cut into messages, frames and writes anywhere, with pings in between, until
-/// told to stop; answers every number with its ping. Gives how many it typed and the longest silence.
-async fn typist(mut raw: Raw, name: usize, stop: Arc<AtomicBool>) -> (Raw, u64, Duration) {
-    let mut dice = Dice(name as u64 + 1);
-    let mut longest = Duration::ZERO;
-    let mut number = 0;
-    loop {
-        let line = format!(
-            "{name:03} {number} {}\n",
-            "x".repeat(dice.below(300) as usize)
-        );
-        let mut bytes = if dice.below(10) < 4 {
-            let at = dice.below(line.len() as u64) as usize;
-            let (one, two) = line.as_bytes().split_at(at);
-            [frame(0x02, one), frame(0x89, b"between"), frame(0x80, two)].concat()
-        } else {
-            input(line.as_bytes())
-        };
-        bytes.extend(ping(number));
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let (some, more) = rest.split_at((dice.below(200) as usize + 1).min(rest.len()));
-            raw.write(some).await;
-            rest = more;
-        }
-        let asked = Instant::now();
-        raw.ponged(number).await;
-        longest = longest.max(asked.elapsed());
-        number += 1;
-        if stop.load(Ordering::Relaxed) {
-            return (raw, number, longest);
-        }
-    }
-}
 
 /// Sends SIGHUP and waits until every one of them has been opened by yet another instance.
 async fn reload(service: &Service, viewers: &[Raw], times: usize) {
@@ -109,52 +29,22 @@ async fn nothing_typed_is_lost_doubled_or_reordered() {
     let mut service = Service::start_with(&tmux, &["--listen", &listen]);
     let start_up = started.elapsed();
     let targets = [Target::Tcp(service.port), Target::Unix(unix)];
-    let stop = Arc::new(AtomicBool::new(false));
     let (viewers, times) = (soak(20, 200), soak(3, 10));
-    let mut typists = vec![];
-    for name in 0..viewers {
-        let raw = Raw::join(&targets[name % 2], "main", "cols=80&rows=24").await;
-        raw.opened(1).await;
-        typists.push(tokio::spawn(typist(raw, name, Arc::clone(&stop))));
-    }
+    let typists = Typists::begin(&targets, viewers).await;
     let mut watchers = vec![];
     for target in &targets {
-        watchers.push(Raw::join(target, "main", "role=view").await);
-    }
-    for watcher in &watchers {
+        let watcher = Raw::join(target, "main", "role=view").await;
         watcher.opened(1).await;
+        watchers.push(watcher);
     }
     for time in 0..times {
         reload(&service, &watchers, time + 2).await;
     }
-    stop.store(true, Ordering::Relaxed);
-    let (mut sent, mut longest) = (BTreeMap::new(), Duration::ZERO);
-    for (name, typist) in typists.into_iter().enumerate() {
-        let (raw, count, silence) = typist.await.expect("no typist failed");
-        assert_eq!(openings(&raw.log()).len(), times + 1, "{}", raw.story());
-        longest = longest.max(silence);
-        sent.insert(name, count);
-    }
     assert!(service.alive());
-    let all: u64 = sent.values().sum();
-    let mut got: BTreeMap<usize, u64> = BTreeMap::new();
-    for line in typed(&file, all as usize).await {
-        let mut words = line.split(' ');
-        let name: usize = words.next().unwrap().parse().expect("whole lines");
-        let number: u64 = words.next().unwrap().parse().expect("whole lines");
-        let next = got.entry(name).or_default();
-        assert_eq!(
-            number, *next,
-            "typist {name}: lost, doubled or out of order"
-        );
-        *next += 1;
-    }
-    assert_eq!(got, sent);
+    let told = typists.end(&file, times + 1).await;
     println!(
-        "{viewers} typists, {} restarts, {all} lines; the longest silence {longest:?} is {:.1} times the \
-         start-up ({start_up:?})",
-        times,
-        longest.as_secs_f64() / start_up.as_secs_f64()
+        "{told} {:.1} times the start-up",
+        told.in_units_of(start_up)
     );
 }
 

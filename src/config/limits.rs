@@ -274,11 +274,13 @@ pub const SEAT_BYTES: usize = 32 * 1024 * 1024;
 /// How long requests in progress may take to end before viewers are handed over.
 pub const REQUESTS_END: Duration = Duration::from_millis(1500);
 /// How long viewers may take to be frozen, the delivery of their input included.
-pub const FREEZE: Duration = Duration::from_millis(1500);
+pub const FREEZE: Duration = Duration::from_millis(1200);
 /// How long `muxview check` of the next image may take.
 pub const CHECK: Duration = Duration::from_secs(10);
 /// How long the service manager may take to read what was sent to it.
-pub const STORED: Duration = Duration::from_millis(500);
+pub const STORED: Duration = Duration::from_millis(400);
+/// How long sessions may take to be given what was typed, when muxview ends.
+pub const LAST_INPUT: Duration = Duration::from_millis(1400);
 /// Descriptors in one message to the service manager; the kernel takes at most 253.
 pub const DESCRIPTORS_PER_MESSAGE: usize = 200;
 /// From SIGTERM to exit.

@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::config::limits::{
-    FREEZE, KEY_CHECK, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
+    FREEZE, KEY_CHECK, LAST_INPUT, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
 };
 use crate::config::{Auth, Config, Place, Tmux};
 use crate::directory::{Address, Directory};
@@ -429,7 +429,7 @@ impl Service {
             tracing::warn!("some viewers could not be frozen in time; they lose their connection");
         }
         let viewers: Vec<Frozen> = std::iter::from_fn(|| frozen.try_recv().ok()).collect();
-        if timeout(SHUTDOWN / 5, self.hub.shutdown()).await.is_err() {
+        if timeout(LAST_INPUT, self.hub.shutdown()).await.is_err() {
             tracing::warn!("tmux did not take all input in time");
         }
         tracing::info!(viewers = viewers.len(), of = all, "everything is at rest");
@@ -451,13 +451,13 @@ impl Service {
             let _ = accepting.await;
         }
         // A socket holds its place until its viewer has said goodbye and its input is delivered.
-        if timeout(SHUTDOWN * 7 / 10, self.places.empty())
+        if timeout(SHUTDOWN * 3 / 5, self.places.empty())
             .await
             .is_err()
         {
             tracing::warn!("some connections did not end in time");
         }
-        if timeout(SHUTDOWN / 5, self.hub.shutdown()).await.is_err() {
+        if timeout(LAST_INPUT, self.hub.shutdown()).await.is_err() {
             tracing::warn!("tmux did not take all input in time");
         }
         tracing::info!("stopped");

@@ -11,11 +11,13 @@ use super::error::Error;
 use super::farewell::Farewell;
 use super::name::SessionId;
 use super::program::{Program, client_environment};
-use super::pty::{self, Mode, failed};
+use super::pty::{self, failed};
 use super::{fd, terminfo};
 use crate::config::limits::{REAP_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
 use portable_pty::{CommandBuilder, PtySize};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fmt;
@@ -231,6 +233,21 @@ impl Attach {
         }
     }
 
+    /// Whether tmux has yet to read some of what was written. What waits to be read is asked of the
+    /// other end: this one does not know.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        // It cannot be opened once the client has ended.
+        let Ok(other_end) = rustix::fs::open(self.tty.as_str(), flags, Mode::empty()) else {
+            return false;
+        };
+        let mut readable = [PollFd::new(&other_end, PollFlags::IN)];
+        // Looking also has the kernel bring along what is still on its way through the pty.
+        let looked = poll(&mut readable, Some(&Timespec::default()));
+        looked.is_ok() && readable[0].revents().contains(PollFlags::IN)
+    }
+
     /// Sets the pty's size; tmux redraws everything.
     ///
     /// # Errors
@@ -363,5 +380,5 @@ fn spawn(
         pixel_width: 0,
         pixel_height: 0,
     };
-    pty::spawn(program, command, size, Mode::Cooked)
+    pty::spawn(program, command, size, pty::Mode::Cooked)
 }

@@ -9,6 +9,7 @@
 pub mod attach;
 pub mod browser;
 pub mod machine;
+pub mod manager;
 pub mod noise;
 pub mod picture;
 pub mod process;
@@ -16,12 +17,14 @@ pub mod raw;
 pub mod scene;
 pub mod service;
 pub mod tmux;
+pub mod typist;
 pub mod viewer;
 pub mod xterm;
 
 pub use attach::BareAttach;
 pub use browser::Browser;
 pub use machine::Machine;
+pub use manager::Manager;
 pub use picture::Picture;
 pub use raw::Raw;
 pub use scene::Scene;

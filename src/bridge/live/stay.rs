@@ -7,10 +7,6 @@ use crate::config::limits::DELIVERY;
 use std::time::Instant;
 use tokio::time::timeout;
 
-/// Questions that make sure tmux has read what was written before the client goes: each answer is
-/// one turn of tmux's loop, in which it reads every client.
-const DELIVERED: usize = 2;
-
 impl Live<'_> {
     /// Whether to stay. Says when to ask again.
     pub(super) fn presence(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
@@ -83,13 +79,18 @@ impl Live<'_> {
         idle && orders.is_closed() && orders.is_empty()
     }
 
-    /// Gives tmux the time to read what was written, before its client goes.
+    /// Gives tmux the time to read what was written, before its client goes: the terminal's buffer
+    /// goes with it. Each answer is one turn of tmux's loop, in which it reads some of every client.
     pub(super) async fn settle_delivery(&mut self) {
-        for _ in 0..DELIVERED {
-            let question = self.bridge.server.client_whereabouts(self.attach.client());
-            if !matches!(timeout(DELIVERY, question).await, Ok(Ok(_))) {
-                return;
+        let (server, client) = (&self.bridge.server, self.attach.client());
+        let read = async {
+            while self.attach.has_unread() {
+                server.client_whereabouts(client).await?;
             }
-        }
+            // What it read last it has dealt with when it answers again.
+            server.client_whereabouts(client).await
+        };
+        // Not answering, it does not read either.
+        let _ = timeout(DELIVERY, read).await;
     }
 }
