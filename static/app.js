@@ -75,7 +75,7 @@ const screen = new Screen(box, {
 
 const claim = new Claim(device);
 
-let joined = {}; // what the server was told in the URL
+let joined = null; // what the server was told in the URL, until it greets
 
 const connection = new Connection({
   url(resume) {
@@ -151,8 +151,10 @@ const hear = {
     hand?.then((equipped) => equipped?.show());
     hear.session(message.session);
     // What changed while the handshake was under way.
-    if (claim.size && claim.size !== joined.size) connection.send(say.resize(claim.size));
-    if (document.hidden !== joined.hidden) connection.send(say.visible(!document.hidden));
+    if (joined && claim.size && claim.size !== joined.size) connection.send(say.resize(claim.size));
+    if (joined && document.hidden !== joined.hidden) connection.send(say.visible(!document.hidden));
+    // A muxview that goes on with this socket after a restart greets again, and knows all else.
+    joined = null;
     ending.know(session.id);
   },
   size: (message) => screen.size(message),
