@@ -115,6 +115,11 @@ async fn who_does_not_read_misses_nothing_of_a_frame() {
                  done; printf '\\033[m'; tmux wait-for -S painted; exec cat";
     tmux.session_running("main", 400, 101, paint);
     tmux.wait_for("painted").await;
+    until("all of it to be painted", async || {
+        let at = tmux.format("main", "#{cursor_y}");
+        if at == "99" { Ok(()) } else { Err(at) }
+    })
+    .await;
     let unix = tmux.dir().join("muxview");
     let listen = format!("unix:{}", unix.display());
     let service = Service::start_with(&tmux, &["--listen", &listen]);
@@ -368,4 +373,40 @@ async fn whoever_had_the_size_keeps_it() {
         .await;
     viewers[0].write(&ping(3)).await;
     viewers[0].ponged(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_detached_client_asks_for_nothing() {
+    let tmux = Tmux::without_server();
+    listener(&tmux, "main");
+    let service = Service::start(&tmux);
+    let viewers = [Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await];
+    viewers[0].opened(1).await;
+    let client = tmux.clients().remove(0);
+    // tmux has it send a SIGHUP to its parent, which is muxview.
+    tmux.cmd(&["detach-client", "-P", "-t", &client]);
+    until("the signal to be passed over", async || {
+        let log = service.log();
+        if log.contains("is passed over") {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    })
+    .await;
+    until("another client", async || {
+        let clients = tmux.clients();
+        if clients.len() == 1 && clients[0] != client {
+            Ok(())
+        } else {
+            Err(format!("{clients:?}"))
+        }
+    })
+    .await;
+    assert!(
+        !service.log().contains("asked to reload"),
+        "{}",
+        service.log()
+    );
+    reload(&service, &viewers, 2).await;
 }

@@ -115,6 +115,8 @@ pub const SHOWN: Duration = Duration::from_secs(1);
 /// How long a client of ours that has left its screen may take to end before it is taken to be
 /// suspended (`prefix C-z`) and revived.
 pub const SUSPEND_WAIT: Duration = Duration::from_millis(50);
+/// Clients of ours that are remembered after their end: what they sent before may be read after.
+pub const LEFT_CLIENTS: usize = 32;
 /// How long an ended client may take to leave before it is killed.
 pub const REAP_WAIT: Duration = Duration::from_secs(1);
 /// The width probe, whole; past it the built-in widths are used.

@@ -108,7 +108,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
         // Nobody may be reading any more, which is no reason not to serve.
         let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
         service.report_to(&notify);
-        let signal = match asked(&mut signals, &image, &notify).await {
+        let signal = match asked(&mut signals, &image, service.given, &notify).await {
             Asked::Stop(signal) => signal,
             Asked::Reload => {
                 let rest = service.leave().await;
@@ -139,7 +139,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
 
 /// Waits until the service is to end, in one way or the other. Another image is asked first whether
 /// it can go on: once it runs, there is no way back.
-async fn asked(signals: &mut Signals, image: &Image, notify: &Notify) -> Asked {
+async fn asked(signals: &mut Signals, image: &Image, given: bool, notify: &Notify) -> Asked {
     loop {
         if let Asked::Stop(signal) = signals.asked().await {
             return Asked::Stop(signal);
@@ -147,7 +147,7 @@ async fn asked(signals: &mut Signals, image: &Image, notify: &Notify) -> Asked {
         tracing::info!("asked to reload: checking {image}");
         notify.reloading();
         let checked = tokio::select! {
-            checked = image.check() => checked,
+            checked = image.check(given) => checked,
             signal = signals.stop() => return Asked::Stop(signal),
         };
         match checked {
@@ -213,6 +213,8 @@ pub struct Service {
     app: App,
     /// The accept loops, by what their listeners are called.
     loops: Vec<(String, JoinHandle<Listener>)>,
+    /// The service manager passed what it listens on.
+    given: bool,
     /// How many descriptors the service manager keeps for the next process.
     stored: usize,
     /// What is done and told now and then while this runs.
@@ -248,7 +250,8 @@ impl Service {
             ours,
             kept,
         } = listen::sort(passed)?;
-        let stored = store::capacity(notify, !given.is_empty());
+        let passes = !given.is_empty();
+        let stored = store::capacity(notify, passes);
         let listeners = listeners(&config, given, ours).await?;
         let access = Access::new(sign_in, config.public_origins.clone());
         if let Some(vault) = access.vault() {
@@ -338,6 +341,7 @@ impl Service {
             stop,
             app,
             loops,
+            given: passes,
             stored,
             reports,
         })

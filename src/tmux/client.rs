@@ -1,7 +1,8 @@
 //! [`Client`]: the process of one tmux client of ours, from spawn to reaping. Knows its pid only.
 
+use crate::config::limits::LEFT_CLIENTS;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// The tmux clients this process runs: tmux counts them as attached, people should not.
@@ -38,8 +39,27 @@ pub fn end_clients() {
     }
 }
 
+/// Whether this is, or was a moment ago, a tmux client of ours.
+#[must_use]
+pub fn is_client(pid: i32) -> bool {
+    let Ok(pid) = u32::try_from(pid) else {
+        return false;
+    };
+    let left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    left.contains(&pid) || Ours::contains(pid)
+}
+
+/// The last ones that are gone.
+static LEFT: Mutex<VecDeque<u32>> = Mutex::new(VecDeque::new());
+
 impl Drop for Ours {
     fn drop(&mut self) {
+        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.len() == LEFT_CLIENTS {
+            left.pop_front();
+        }
+        left.push_back(self.0);
+        drop(left);
         OURS.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.0);

@@ -33,7 +33,7 @@ mod whereabouts;
 mod windows;
 
 pub use attach::Attach;
-pub use client::end_clients;
+pub use client::{end_clients, is_client};
 pub use control::Status;
 pub use ended::Ended;
 pub use error::Error;

@@ -39,14 +39,16 @@ impl Image {
         }
     }
 
-    /// Asks the program that is there now whether it can go on with this configuration.
-    pub(crate) async fn check(&self) -> Result<(), String> {
+    /// Asks the program that is there now whether it can go on with this configuration. Where the
+    /// service manager passed what we listen on, the addresses are not looked at.
+    pub(crate) async fn check(&self, passed: bool) -> Result<(), String> {
         let program = self.program.display();
         let mut command = tokio::process::Command::new(&self.program);
         command
             .args(to_check(&self.arguments))
             // It is not what the service manager started.
             .env_remove("NOTIFY_SOCKET")
+            .env("LISTEN_FDS", if passed { "1" } else { "0" })
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
