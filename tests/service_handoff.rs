@@ -382,9 +382,10 @@ async fn a_detached_client_asks_for_nothing() {
     let service = Service::start(&tmux);
     let viewers = [Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await];
     viewers[0].opened(1).await;
-    let client = tmux.clients().remove(0);
+    let pids = || tmux.cmd(&["list-clients", "-F", "#{client_control_mode} #{client_pid}"]);
+    let before = pids();
     // tmux has it send a SIGHUP to its parent, which is muxview.
-    tmux.cmd(&["detach-client", "-P", "-t", &client]);
+    tmux.cmd(&["detach-client", "-P", "-t", &tmux.clients()[0]]);
     until("the signal to be passed over", async || {
         let log = service.log();
         if log.contains("is passed over") {
@@ -395,11 +396,11 @@ async fn a_detached_client_asks_for_nothing() {
     })
     .await;
     until("another client", async || {
-        let clients = tmux.clients();
-        if clients.len() == 1 && clients[0] != client {
+        let after = pids();
+        if after.lines().count() == before.lines().count() && after != before {
             Ok(())
         } else {
-            Err(format!("{clients:?}"))
+            Err(format!("{after}, before {before}"))
         }
     })
     .await;

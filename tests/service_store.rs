@@ -10,6 +10,7 @@ use std::time::Instant;
 use support::raw::{Target, input, openings, ping};
 use support::typist::{Typists, listener, typed};
 use support::{Manager, Raw, Tmux, process, soak, until};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const REAL: &str = env!("CARGO_BIN_EXE_muxview");
 
@@ -205,6 +206,24 @@ async fn what_changed_meanwhile_counts() {
     .await;
 }
 
+/// What a link gives to who opens it.
+async fn sign_in(port: u16, link: &str) -> String {
+    let body = format!(r#"{{"t":"{link}"}}"#);
+    let request = format!(
+        "POST /api/sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (_, rest) = answer.split_once("\"credential\":\"").expect(&answer);
+    rest.split('"').next().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_signed_in_with_another_secret_is_asked_again() {
     let tmux = Tmux::without_server();
@@ -212,9 +231,9 @@ async fn who_signed_in_with_another_secret_is_asked_again() {
     let mut manager = Manager::new(&tmux);
     manager.start(&tmux, Path::new(REAL), &["--auth", "token"]);
     manager.told("READY=1").await;
-    let file = manager.state_dir().join("secret");
-    let secret = std::fs::read_to_string(&file).unwrap();
-    let bearer = format!("Authorization: Bearer {}\r\n", secret.trim());
+    let vault = muxview::vault::Vault::open(Some(manager.state_dir())).unwrap();
+    let credential = sign_in(manager.port, &vault.link().unwrap()).await;
+    let bearer = format!("Authorization: Bearer {credential}\r\n");
     let target = Target::Tcp(manager.port);
     let viewer = Raw::signed_in(&target, "main", "cols=80&rows=24", &bearer).await;
     viewer.opened(1).await;
@@ -223,7 +242,7 @@ async fn who_signed_in_with_another_secret_is_asked_again() {
     manager.told("READY=1").await;
     viewer.opened(2).await;
     assert_eq!(manager.stop().await, Some(0), "{}", manager.log());
-    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(manager.state_dir().join("keys")).unwrap();
     manager.start(&tmux, Path::new(REAL), &["--auth", "token"]);
     manager.told("READY=1").await;
     assert_eq!(viewer.closed().await.0, 4401);

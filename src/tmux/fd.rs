@@ -1,5 +1,6 @@
 //! A second descriptor of the pty's master, and its place in tokio's reactor: two steps whose safety
-//! rests on who owns the descriptor, and with `service/passed.rs` the only `unsafe` of the crate.
+//! rests on who owns the descriptor, as in the other `unsafe` of the crate, which all is about what the
+//! kernel hands over: `service/passed.rs`, `service/signals.rs`, `service/handoff/image.rs`.
 #![allow(unsafe_code)]
 
 use portable_pty::MasterPty;
