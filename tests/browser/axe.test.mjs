@@ -92,7 +92,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
     await sound(page, 'keys');
     await page.getByRole('button', { name: 'Close', exact: true }).click();
-    await page.evaluate(() => window.muxview.screen.paste('two\nlines'));
+    await page.evaluate(() => { window.muxview.screen.paste('two\nlines'); }); // which waits for the answer
     await page.getByRole('dialog', { name: 'Paste 2 lines?' }).waitFor();
     await sound(page, 'a question before lines are pasted');
     await page.getByRole('button', { name: 'Cancel' }).click();
