@@ -5,6 +5,10 @@
 mod doctor;
 #[path = "systemd/install.rs"]
 mod install;
+#[path = "systemd/proxies.rs"]
+mod proxies;
+#[path = "systemd/restart.rs"]
+mod restart;
 mod support;
 #[path = "systemd/units.rs"]
 mod units;

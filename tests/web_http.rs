@@ -223,3 +223,19 @@ async fn pipelined_and_half_sent_requests_harm_nobody() {
     site.service.stop().await;
     assert!(begun.elapsed().as_secs() < 5);
 }
+
+#[tokio::test]
+async fn who_was_let_in_before_a_stop_is_answered() {
+    let site = Site::open(Auth::None).await;
+    let early = site.connect().await;
+    // The next one being answered, that one was let in.
+    assert_eq!(site.ask("GET /healthz", &[], "").await.status, 200);
+    let request = site.head("GET /healthz", &["Connection: close"]);
+    let address = early.peer_addr().unwrap();
+    let stopped = tokio::spawn(site.service.stop());
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(Answer::to(early, &request).await.status, 200);
+    stopped.await.unwrap();
+}

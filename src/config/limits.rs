@@ -285,5 +285,7 @@ pub const STORED: Duration = Duration::from_millis(400);
 pub const LAST_INPUT: Duration = Duration::from_millis(1400);
 /// Descriptors in one message to the service manager; the kernel takes at most 253.
 pub const DESCRIPTORS_PER_MESSAGE: usize = 200;
+/// How long one who was let in just before a stop may take to ask: it cannot know, and would be refused.
+pub const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// From SIGTERM to exit.
 pub const SHUTDOWN: Duration = Duration::from_secs(5);

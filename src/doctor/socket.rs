@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn who_may_connect_is_what_the_kernel_would_say() {
-        let level = |door: &Door, proxy: Proxy| super::door(door, &[proxy])[0].level;
+        let level = |at: &Door, proxy: Proxy| door(at, &[proxy])[0].level;
         assert_eq!(level(&socket(0o660), nginx(&[33])), Level::Warn);
         assert_eq!(level(&socket(0o660), nginx(&[33, 6])), Level::Ok);
         assert_eq!(level(&socket(0o666), nginx(&[33])), Level::Ok);
@@ -173,8 +173,8 @@ mod tests {
             socket: None,
             ..socket(0)
         };
-        assert_eq!(super::door(&gone, &[])[0].level, Level::Warn);
-        let mend = super::door(&socket(0o660), &[nginx(&[])]).remove(0).mend;
+        assert_eq!(door(&gone, &[])[0].level, Level::Warn);
+        let mend = door(&socket(0o660), &[nginx(&[])]).remove(0).mend;
         assert_eq!(
             mend.as_deref(),
             Some("usermod -aG muxview www-data && systemctl restart nginx")
@@ -187,13 +187,13 @@ mod tests {
             root: "/var/lib/haproxy".into(),
             ..nginx(&[6])
         };
-        let found = super::door(&socket(0o660), std::slice::from_ref(&shut));
+        let found = door(&socket(0o660), std::slice::from_ref(&shut));
         assert!(found[0].sentence.contains("shut into"), "{found:?}");
         let inside = Door {
             path: "/var/lib/haproxy/muxview.sock".into(),
             ..socket(0o660)
         };
-        assert_eq!(super::door(&inside, &[shut])[0].level, Level::Ok);
+        assert_eq!(door(&inside, &[shut])[0].level, Level::Ok);
     }
 
     #[test]

@@ -9,13 +9,13 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::listen::Listener;
 use crate::config::limits::{
-    ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, HEAD_BYTES,
-    HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
+    ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, FIRST_REQUEST,
+    HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
 };
 use crate::pulse::{Beat, Pulse, careful};
 use crate::web::App;
@@ -210,8 +210,11 @@ async fn serve(stream: Stream, door: Arc<Door>, full: bool, entry: Entry) {
     let Entry {
         app, mut stopping, ..
     } = entry;
+    let asked = Arc::new(Notify::new());
+    let asks = Arc::clone(&asked);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (app, door) = (app.clone(), Arc::clone(&door));
+        asks.notify_one();
         async move { Ok::<_, Infallible>(app.respond(door, full, request.map(Body::new)).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -228,6 +231,11 @@ async fn serve(stream: Stream, door: Arc<Door>, full: bool, entry: Entry) {
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = stopping.wait() => {
+            tokio::select! {
+                ended = &mut connection => return told(ended),
+                () = asked.notified() => {}
+                () = sleep(FIRST_REQUEST) => {}
+            }
             connection.as_mut().graceful_shutdown();
             // A request that was only half sent would keep us.
             match timeout(FAREWELL, connection).await {
@@ -236,6 +244,10 @@ async fn serve(stream: Stream, door: Arc<Door>, full: bool, entry: Entry) {
             }
         }
     };
+    told(ended);
+}
+
+fn told(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended badly");
     }

@@ -72,7 +72,7 @@ pub(super) async fn run(
         Err(error) => return Err(error),
     }
     let _one = STARTING.lock().await;
-    if program.reachable().await.is_err() && !started_unit(program).await {
+    if program.reachable().await.is_err() && !started_unit(program).await? {
         // What starts it instead of us would say in its own words that there is no tmux.
         program.version().await?;
         // What this client has, every pane of the new server will have.
@@ -84,15 +84,12 @@ pub(super) async fn run(
     program.finish(what, direct).await
 }
 
-/// Starts the server's own unit, if it is installed and serves our socket.
-async fn started_unit(program: &Program) -> bool {
+/// Starts the server's own unit, if it is installed and serves our socket; whether it now runs.
+async fn started_unit(program: &Program) -> Result<bool, Error> {
     if !Path::new("/run/systemd/system").is_dir() {
-        return false;
+        return Ok(false);
     }
     for scope in ["--system", "--user"] {
-        if scope == "--system" && !rustix::process::getuid().is_root() {
-            continue;
-        }
         let mut show = systemd("systemctl");
         show.args([scope, "show", "--property=LoadState,ExecStart", UNIT]);
         let Ok(shown) = output(show).await else {
@@ -103,21 +100,28 @@ async fn started_unit(program: &Program) -> bool {
             continue;
         }
         let mut begin = systemd("systemctl");
-        begin.args([scope, "start", UNIT]);
+        begin.args([scope, "--no-ask-password", "start", UNIT]);
         if !output(begin).await.is_ok_and(|o| o.status.success()) {
-            tracing::warn!(unit = UNIT, "the tmux server's unit did not start");
-            continue;
+            // Its server is not to be born anywhere else: not in our sandbox, not in a scope that
+            // the unit would fight for the socket.
+            return Err(Error::CannotStart {
+                reason: format!("its unit {UNIT} is not running, and we could not start it"),
+                command: match scope {
+                    "--system" => format!("systemctl start {UNIT}"),
+                    _ => format!("systemctl {scope} start {UNIT}"),
+                },
+            });
         }
         // The unit counts as started before the socket is there (deploy §3).
         let until = Instant::now() + TMUX_TIMEOUT;
         while Instant::now() < until {
             if program.reachable().await.is_ok() {
-                return true;
+                return Ok(true);
             }
             tokio::time::sleep(RETRY.0).await;
         }
     }
-    false
+    Ok(false)
 }
 
 /// Whether the unit's command line names our socket.

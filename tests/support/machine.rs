@@ -3,7 +3,6 @@
 
 use super::{LOOK_AGAIN, PATIENCE, process};
 use std::fmt::Write as _;
-use std::future::Future;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -186,9 +185,23 @@ impl Machine {
         String::from_utf8_lossy(&said.stdout).into_owned()
     }
 
-    /// The secret of the installed service, once it has one.
+    /// What stands behind `#t=` in a fresh link of the installed service: good once.
+    pub fn link(&self) -> String {
+        let url = self.sh(
+            "runuser -u muxview -- /usr/local/bin/muxview url --config /etc/muxview/muxview.toml",
+        );
+        url.split_once("#t=").expect("a link").1.to_owned()
+    }
+
+    /// What such a link is exchanged for: good for `Authorization: Bearer`.
     pub fn secret(&self) -> String {
-        self.sh("cat /var/lib/muxview/.local/state/muxview/secret")
+        let said = self.sh(&format!(
+            "curl -sS --fail-with-body --unix-socket /run/muxview.sock -H 'Content-Type: application/json' \
+             -d '{{\"t\":\"{}\"}}' http://localhost/api/sign-in",
+            self.link()
+        ));
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said["credential"].as_str().unwrap().to_owned()
     }
 
     /// A path inside, as this machine reaches it; connects to unix sockets too.
@@ -203,17 +216,15 @@ impl Machine {
     }
 
     /// Runs a future on a thread of its own that is in the machine's network.
-    pub fn inside<T, F>(&self, work: impl FnOnce() -> F + Send) -> T
-    where
-        T: Send,
-        F: Future<Output = T>,
-    {
+    pub fn inside<T: Send>(&self, work: impl AsyncFnOnce() -> T + Send) -> T {
         let network = std::fs::File::open(format!("/proc/{}/ns/net", self.init)).unwrap();
         let enter = move || {
             let kind = Some(rustix::thread::LinkNameSpaceType::Network);
             rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&network), kind)
                 .unwrap();
-            tokio::runtime::Builder::new_current_thread()
+            // Its threads are born in the network of this one.
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
                 .enable_all()
                 .build()
                 .unwrap()

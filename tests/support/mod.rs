@@ -8,6 +8,7 @@
 
 pub mod attach;
 pub mod browser;
+pub mod crowd;
 pub mod machine;
 pub mod manager;
 pub mod noise;
@@ -23,6 +24,7 @@ pub mod xterm;
 
 pub use attach::BareAttach;
 pub use browser::Browser;
+pub use crowd::{Crowd, Route};
 pub use machine::Machine;
 pub use manager::Manager;
 pub use picture::Picture;

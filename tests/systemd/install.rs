@@ -51,9 +51,9 @@ fn installed_used_through_nginx_upgraded_and_uninstalled() {
     assert_eq!(machine.show("muxview.service", "MainPID"), before);
     machine.sh("systemctl restart muxview");
     assert_ne!(machine.show("muxview.service", "MainPID"), before);
-    browser.live("main");
     browser.enter("main", "echo $((40+3)) upgraded");
     browser.see("main", "^43 upgraded$");
+    assert_eq!(browser.sockets("main"), [None], "the page never noticed");
 
     // Taken away: the sessions go on, and what is left is said.
     let said = machine.sh("make -s uninstall");
@@ -124,6 +124,10 @@ fn a_package_is_put_together_without_touching_the_machine() {
         "./usr/lib/systemd/system/muxview.socket",
         "./usr/lib/systemd/user/muxview.service",
         "./usr/lib/sysusers.d/muxview.conf",
+        "./usr/share/bash-completion/completions/muxview",
+        "./usr/share/fish/vendor_completions.d/muxview.fish",
+        "./usr/share/man/man1/muxview.1",
+        "./usr/share/zsh/site-functions/_muxview",
     ] {
         assert!(files.lines().any(|line| line == file), "{file} in {files}");
     }
@@ -181,6 +185,19 @@ fn for_one_user_with_lingering() {
     as_ada("systemctl --user restart muxview");
     listed();
     assert_eq!(as_ada("tmux display-message -p '#{pid}'"), server);
+    // Ended for good, it is started again in its unit by the first session from the page.
+    as_ada("systemctl --user stop muxview-tmux");
+    machine.sh(&format!(
+        "curl -sS --fail-with-body -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' \
+         -d '{{\"name\":\"new\"}}' {root}api/sessions"
+    ));
+    let server = as_ada("tmux display-message -p -t new: '#{pid}'");
+    assert!(
+        machine
+            .sh(&format!("cat /proc/{server}/cgroup"))
+            .contains("/muxview-tmux.service"),
+        "born in its own unit"
+    );
     let said = as_ada("make -s uninstall");
     assert!(said.contains("left: your tmux server"), "{said}");
     assert_eq!(as_ada("tmux display-message -p '#{pid}'"), server);

@@ -81,6 +81,21 @@ fn no_unit_ends_the_tmux_server_but_its_own() {
     machine.sh("systemctl stop muxview-tmux.service");
     assert!(!machine.path("/run/muxview-tmux").exists());
     assert!(machine.active("muxview.service"), "and muxview goes on");
+    // In its sandbox it can start no unit, and it starts no server of its own: it says what to run.
+    let create = format!(
+        "curl -sS --unix-socket /run/muxview.sock -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
+         -d '{{\"name\":\"new\"}}' http://localhost/api/sessions",
+        machine.secret()
+    );
+    let said = machine.sh(&create);
+    assert!(
+        said.contains("systemctl start muxview-tmux.service"),
+        "{said}"
+    );
+    machine.sh("systemctl start muxview-tmux.service");
+    let said = machine.sh(&create);
+    assert!(said.contains("\"name\":\"new\""), "{said}");
+    machine.tmux("has-session -t new");
 }
 
 #[test]
