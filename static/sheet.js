@@ -5,8 +5,9 @@ import { platform } from './keyboard.js';
 import { el } from './panel.js';
 import { sections } from './sheet-words.js';
 
-/** Shows it. */
+/** Shows it, once. */
 export function showSheet() {
+  if (document.querySelector('dialog.sheet')) return;
   const rows = ([keys, does]) => el('tr', {},
     el('th', { scope: 'row' }, ...keys.flatMap((chord, at) => [
       ...(at ? [' or '] : []), ...chord.flatMap((key, n) => [...(n ? ['+'] : []), el('kbd', {}, key)])])),
@@ -14,8 +15,9 @@ export function showSheet() {
   const dialog = el('dialog', { className: 'panel sheet' },
     el('form', { method: 'dialog' },
       el('h2', { id: 'sheet-title' }, 'Keys'),
-      ...sections({ ...platform(), touched: navigator.maxTouchPoints > 0 }).flatMap(([title, entries]) => [el('h3', {}, title), el('table', {}, el('tbody', {}, ...entries.map(rows)))]),
-      el('div', { className: 'choices' }, el('button', { className: 'main', autofocus: true }, 'Close'), ...fullScreen())));
+      // First, so that the focus does not scroll to the end.
+      el('div', { className: 'choices' }, el('button', { className: 'main', autofocus: true }, 'Close'), ...fullScreen()),
+      ...sections({ ...platform(), touched: navigator.maxTouchPoints > 0 }).flatMap(([title, entries]) => [el('h3', {}, title), el('table', {}, el('tbody', {}, ...entries.map(rows)))])));
   dialog.setAttribute('aria-labelledby', 'sheet-title');
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);

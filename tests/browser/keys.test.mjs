@@ -155,6 +155,9 @@ test('the sheet tells of every chord, in the words of the machine, and gives the
       assert.ok(text.includes(words), `${words}: ${text}`);
     }
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Close');
+    assert.equal(await sheet.evaluate((sheet) => sheet.scrollTop), 0);
+    await page.keyboard.press('Control+Shift+?');
+    await page.waitForFunction(() => document.querySelectorAll('dialog.sheet').length === 1);
     await page.keyboard.press('Enter');
     await sheet.waitFor({ state: 'detached' });
     assert.equal(await arrived(page), '');
