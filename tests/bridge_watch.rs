@@ -264,3 +264,58 @@ async fn a_session_that_would_die_without_us_is_not_left() {
         .await;
     back.shows("$").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_drawn_for_nobody_and_all_is_right_at_once_for_somebody() {
+    let tmux = Tmux::start(80, 24);
+    tmux.cmd(&["set-option", "-g", "set-titles", "on"]);
+    tmux.cmd(&["set-option", "-g", "set-titles-string", "#T"]);
+    let bench = Bench::new(&tmux).await;
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    let mut spectator = bench.watch("main", SPECTATOR).await;
+    watcher.shows("$").await;
+    spectator.shows("$").await;
+    watcher.set_visible(false);
+    spectator.set_visible(false);
+    let before = watcher.published().expect("shown").generation.0;
+    // Seconds of output: watched, it would be a picture each 16 ms.
+    watcher
+        .types("clear; seq 400000; seq 400000; printf '\\033]2;do''ne\\007'\r")
+        .await;
+    let title = |output: &Output| matches!(output, Output::Title(title) if &**title == "done");
+    watcher
+        .follow("the title, hidden", |watcher| {
+            watcher.outputs.iter().any(title)
+        })
+        .await;
+    let built = watcher.published().expect("shown").generation.0 - before;
+    assert!(built <= 3, "{built} pictures were taken for nobody");
+
+    // What nobody saw and nothing told of: the first frame of who comes back has it.
+    let drawn = tmux.dir().join("drawn");
+    watcher.types("clear; seq 12345; touch drawn\r").await;
+    support::until("the output", async || {
+        if drawn.exists() {
+            Ok(())
+        } else {
+            Err("it runs".to_owned())
+        }
+    })
+    .await;
+    let frames = spectator.frames();
+    spectator.set_visible(true);
+    spectator
+        .follow("a frame", |watcher| watcher.frames() > frames)
+        .await;
+    let text = spectator.text();
+    assert!(
+        !text.contains("400000"),
+        "an old picture was shown:\n{text}"
+    );
+    spectator.shows("12345").await;
+    // A bridge that outlives its last viewer takes none either.
+    drop(watcher);
+    drop(spectator);
+    let mut late = bench.watch("main", SPECTATOR).await;
+    late.shows("12345").await;
+}

@@ -6,7 +6,7 @@
 
 use super::guard::{Answer, Guard};
 use super::publish::{Due, Publish};
-use crate::config::limits::TORN_TIMEOUT;
+use crate::config::limits::{CATCH_UP, TORN_TIMEOUT, UNWATCHED_INTERVAL};
 use crate::terminal::{Generation, Screen, Signals, Size, Terminal, Widths};
 use crate::tmux::{SessionId, Whereabouts};
 use std::sync::Arc;
@@ -46,6 +46,12 @@ pub(super) struct Canvas {
     kept: Signals,
     /// A size change is under way: what is drawn is neither the old picture nor the new.
     held: bool,
+    /// Since when somebody looks; none: nobody does.
+    watched: Option<Instant>,
+    /// When the last picture was given out.
+    given: Option<Instant>,
+    /// A picture was due and not taken, as nobody looked.
+    skipped: bool,
 }
 
 impl Canvas {
@@ -68,7 +74,36 @@ impl Canvas {
             shown: None,
             kept: Signals::default(),
             held: false,
+            watched: None,
+            given: None,
+            skipped: false,
         }
+    }
+
+    /// Whether somebody looks.
+    pub(super) const fn watch(&mut self, watched: bool, now: Instant) {
+        if !watched {
+            self.watched = None;
+        } else if self.watched.is_none() {
+            self.watched = Some(now);
+            self.publish.looked_for(now);
+        }
+    }
+
+    /// Whether the picture given out last is an old one that who comes to look need not see.
+    pub(super) fn behind(&self, now: Instant) -> bool {
+        self.skipped && self.watched.is_none_or(|since| now < since + CATCH_UP)
+    }
+
+    /// When a picture nobody looks at may be taken: the first one, and one that has something to
+    /// tell besides.
+    fn unwatched_at(&self, now: Instant) -> Option<Instant> {
+        let Some(shown) = self.shown.as_ref().filter(|_| self.watched.is_none()) else {
+            return Some(now);
+        };
+        let told = self.terminal.signalled() || *self.terminal.title() != shown.title;
+        let free = self.given.map_or(now, |given| given + UNWATCHED_INTERVAL);
+        told.then_some(free)
     }
 
     /// One read of the pty gave so many bytes; they follow through [`Canvas::feed`].
@@ -111,6 +146,10 @@ impl Canvas {
         if self.whole_at().is_some_and(|at| now < at) {
             return None;
         }
+        if self.unwatched_at(now).is_none_or(|at| now < at) {
+            self.skipped = true;
+            return None;
+        }
         let kept = std::mem::take(&mut self.kept);
         let fresh = self.terminal.take_signals();
         let shot = Shot {
@@ -125,13 +164,14 @@ impl Canvas {
         let signals = shot.signals != Signals::default();
         if !news && !signals {
             self.publish.nothing_new();
+            self.skipped = false;
             return None;
         }
         self.publish.taken(now);
         let whole = self.terminal.sync_ends() > 0 && !self.terminal.synchronizing();
         let rows = self.terminal.size().rows;
         if !signals && self.torn.is_none() && self.guard.free(rows, whole, &shot.screen.title) {
-            return Some(self.give(shot));
+            return Some(self.give(shot, now));
         }
         self.pending = Some(Pending {
             shot,
@@ -149,6 +189,13 @@ impl Canvas {
 
     /// When to [`Canvas::look`] again though nothing happened.
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
+        // Who waits for a picture that does not come is shown the old one then.
+        let late = self.watched.filter(|_| self.skipped);
+        let late = late.map(|since| since + CATCH_UP).filter(|at| now < *at);
+        [self.due_at(now), late].into_iter().flatten().min()
+    }
+
+    fn due_at(&self, now: Instant) -> Option<Instant> {
         if self.held || self.pending.is_some() {
             return None;
         }
@@ -157,6 +204,7 @@ impl Canvas {
             Due::Now => now,
             Due::At(at) => at,
         };
+        let due = due.max(self.unwatched_at(now)?);
         Some(self.whole_at().map_or(due, |at| due.max(at)))
     }
 
@@ -200,7 +248,7 @@ impl Canvas {
             return Ok(None);
         }
         self.torn = None;
-        Ok(Some(self.give(pending.shot)))
+        Ok(Some(self.give(pending.shot, now)))
     }
 
     /// Takes another picture instead; what happened with this one is told with that.
@@ -237,7 +285,9 @@ impl Canvas {
         self.publish.touch(now);
     }
 
-    fn give(&mut self, shot: Shot) -> Shot {
+    fn give(&mut self, shot: Shot, now: Instant) -> Shot {
+        self.given = Some(now);
+        self.skipped = false;
         self.guard.published(&shot.screen.title);
         self.shown = Some(Arc::clone(&shot.screen));
         shot
@@ -260,7 +310,9 @@ mod tests {
     const SIZE: Size = Size { cols: 20, rows: 4 };
 
     fn canvas() -> Canvas {
-        Canvas::new(OURS, SIZE, Arc::default(), Generation(0), None)
+        let mut canvas = Canvas::new(OURS, SIZE, Arc::default(), Generation(0), None);
+        canvas.watch(true, Instant::now());
+        canvas
     }
 
     const fn at(session: SessionId) -> Option<Whereabouts> {
@@ -472,5 +524,56 @@ mod tests {
         assert!(canvas.question());
         let shot = canvas.answered(at(OURS), later).expect("ours");
         assert_eq!(shot.expect("covered").screen.size.cols, 30);
+    }
+
+    #[test]
+    fn nothing_is_taken_for_nobody_and_all_at_once_for_somebody() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        canvas.watch(false, now);
+        let mut later = now;
+        for round in 0..100 {
+            later += FRAME_INTERVAL;
+            assert!(read(&mut canvas, "x", later).is_none(), "{round}");
+            assert_eq!(canvas.wake_at(later), None, "there is nothing to wait for");
+        }
+        assert!(canvas.behind(later));
+        canvas.watch(true, later);
+        assert_eq!(canvas.wake_at(later), Some(later));
+        let shot = canvas.look(later).expect("due");
+        assert!(text(&shot).contains('x') && !canvas.behind(later));
+    }
+
+    #[test]
+    fn a_bell_and_a_title_are_told_though_nobody_looks_but_not_often() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        canvas.watch(false, now);
+        let at_once = now + FRAME_INTERVAL;
+        assert!(read(&mut canvas, "\x1b]2;new\x07\x07", at_once).is_none());
+        let then = now + UNWATCHED_INTERVAL;
+        assert_eq!(canvas.wake_at(at_once), Some(then));
+        assert!(canvas.look(then).is_none(), "asked about");
+        assert!(canvas.question());
+        let shot = canvas
+            .answered(at(OURS), then)
+            .expect("ours")
+            .expect("told");
+        assert!(shot.signals.bell && &*shot.screen.title == "new");
+        assert_eq!(canvas.wake_at(then), None);
+    }
+
+    #[test]
+    fn who_comes_to_look_is_not_kept_waiting_by_a_tmux_that_does_not_answer() {
+        let now = Instant::now();
+        let mut canvas = live(now);
+        canvas.watch(false, now);
+        let later = now + FRAME_INTERVAL;
+        assert!(read(&mut canvas, &redraw("new!"), later).is_none());
+        canvas.watch(true, later);
+        assert!(canvas.look(later).is_none() && canvas.question());
+        assert!(canvas.behind(later));
+        assert_eq!(canvas.wake_at(later), Some(later + CATCH_UP));
+        assert!(!canvas.behind(later + CATCH_UP));
     }
 }

@@ -11,6 +11,7 @@ use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION, WINDO
 use crate::terminal::Size;
 use crate::tmux::WindowAct;
 use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -85,6 +86,8 @@ pub(super) struct Roster {
     pub(super) sizing: Sizing,
     pub(super) drive: u32,
     pub(super) view: u32,
+    /// Viewers of both kinds whose page is shown.
+    visible: u32,
     /// Lists that show a miniature: they count for nothing but that somebody is here.
     glances: u32,
     /// Since when nobody is here.
@@ -108,6 +111,11 @@ impl Roster {
     pub(super) const fn close_if_empty(&mut self) -> bool {
         self.closed |= self.is_empty();
         self.closed
+    }
+
+    /// Whether anybody looks at the picture.
+    pub(super) const fn watched(&self) -> bool {
+        self.visible > 0 || self.glances > 0
     }
 
     /// Takes nobody any more.
@@ -174,6 +182,7 @@ impl Handle {
                 sizing: Sizing::new(policy),
                 drive: 0,
                 view: 0,
+                visible: 0,
                 glances: 0,
                 empty_since: Some(now),
                 closed: false,
@@ -210,6 +219,7 @@ impl Handle {
             let id = ViewerId(roster.next);
             roster.next += 1;
             roster.empty_since = None;
+            roster.visible += u32::from(join.visible);
             if join.drive {
                 roster.drive += 1;
                 let Join {
@@ -238,6 +248,7 @@ impl Handle {
             id,
             shared: Arc::clone(&self.shared),
             state: self.state.clone(),
+            visible: AtomicBool::new(join.visible),
             driver,
         })
     }
@@ -270,6 +281,7 @@ pub struct Seat {
     id: ViewerId,
     shared: Arc<Shared>,
     state: watch::Receiver<Arc<State>>,
+    visible: AtomicBool,
     /// None for a spectator: it holds nothing that leads to the pty.
     driver: Option<Driver>,
 }
@@ -298,20 +310,32 @@ impl Seat {
         self.driver.clone()
     }
 
-    /// The viewer's page was shown or hidden: hidden ones claim no size.
+    /// The viewer's page was shown or hidden: hidden ones claim no size, and no pictures are taken
+    /// for them.
     pub fn set_visible(&self, visible: bool) {
-        if self.driver.is_some() {
-            let id = self.id;
-            self.shared
-                .change(|roster| roster.sizing.showed(id, visible));
+        if self.visible.swap(visible, Ordering::Relaxed) == visible {
+            return;
         }
+        let (id, drives) = (self.id, self.driver.is_some());
+        self.shared.change(|roster| {
+            if visible {
+                roster.visible += 1;
+            } else {
+                roster.visible -= 1;
+            }
+            if drives {
+                roster.sizing.showed(id, visible);
+            }
+        });
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let (id, drives) = (self.id, self.driver.is_some());
+        let visible = *self.visible.get_mut();
         self.shared.change(|roster| {
+            roster.visible -= u32::from(visible);
             if drives {
                 roster.drive -= 1;
                 roster.sizing.left(id);

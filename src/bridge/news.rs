@@ -111,6 +111,14 @@ impl Bridge {
         self.changed = true;
     }
 
+    /// Takes note of whether the picture is older than it need be.
+    pub(super) const fn behind(&mut self, behind: bool) {
+        if self.state.behind != behind {
+            self.state.behind = behind;
+            self.changed = true;
+        }
+    }
+
     /// Publishes the state if there is news in it.
     pub(super) fn publish(&mut self, now: Instant) {
         let (drive, view) = {

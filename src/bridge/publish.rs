@@ -128,6 +128,14 @@ impl Publish {
         self.burst = None;
     }
 
+    /// Somebody looks again: what was not published meanwhile is as good as just read, so that it
+    /// is not shown in the middle of a redraw.
+    pub const fn looked_for(&mut self, now: Instant) {
+        if let Some(burst) = &mut self.burst {
+            burst.first = now;
+        }
+    }
+
     /// There was nothing new to see: the next frame need not keep a distance.
     pub const fn nothing_new(&mut self) {
         self.burst = None;

@@ -40,6 +40,12 @@ pub const ECHO_BYTES: usize = 256;
 /// Silence after which an attach that never ended a synchronised update is shown all the same: the
 /// user's `terminal-overrides` may forbid tmux to synchronise.
 pub const OPENING: Duration = Duration::from_millis(500);
+/// Pictures of a session nobody looks at are taken for a new title or a bell only, at most one in this
+/// time.
+pub const UNWATCHED_INTERVAL: Duration = Duration::from_secs(1);
+/// How long who comes to look waits for the picture that was not taken meanwhile, before the old one
+/// is shown.
+pub const CATCH_UP: Duration = Duration::from_millis(300);
 /// Bytes read from the pty in one turn, so that a flood does not keep viewers waiting for answers.
 pub const TURN_BYTES: usize = 128 * 1024;
 /// Turns of a session's task for anything else before the pty is read first: tmux buffers without

@@ -161,6 +161,18 @@ impl Terminal {
         Arc::clone(&self.shown)
     }
 
+    /// The title now.
+    #[must_use]
+    pub const fn title(&self) -> &Arc<str> {
+        &self.prepass.title
+    }
+
+    /// Whether [`Terminal::take_signals`] would give anything.
+    #[must_use]
+    pub fn signalled(&self) -> bool {
+        self.prepass.signals != Signals::default()
+    }
+
     /// Bells and clipboard since the last call.
     pub fn take_signals(&mut self) -> Signals {
         std::mem::take(&mut self.prepass.signals)

@@ -216,7 +216,7 @@ impl Viewer {
 
     fn next_frame(&mut self, state: &State, now: Instant) -> Option<Output> {
         let picture = state.picture.as_ref()?;
-        if !self.visible || self.full {
+        if !self.visible || self.full || state.behind {
             return None;
         }
         // Returning from hidden waits for its turn; a repaint that was asked for does not hold up

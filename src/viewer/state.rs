@@ -59,6 +59,8 @@ pub struct State {
     pub session: Label,
     /// The picture to show; none before the first complete one.
     pub picture: Option<Arc<Picture>>,
+    /// The picture is an old one, as nobody looked; the current one follows at once.
+    pub behind: bool,
     /// Viewers who may type.
     pub drive: u32,
     /// Viewers who only watch.
@@ -86,6 +88,7 @@ impl State {
         Self {
             session,
             picture: None,
+            behind: false,
             drive: 0,
             view: 0,
             bells: 0,

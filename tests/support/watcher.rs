@@ -127,6 +127,12 @@ impl Watcher {
         state.picture.as_ref().map(|picture| picture.screen.clone())
     }
 
+    /// Shows or hides its page.
+    pub fn set_visible(&mut self, visible: bool) {
+        self.viewer.set_visible(visible);
+        self.seat.set_visible(visible);
+    }
+
     /// What its terminal shows.
     pub fn text(&mut self) -> String {
         lines(&self.terminal.screen())

@@ -129,7 +129,10 @@ impl Live<'_> {
 
     /// Does all that can be done now. Says when to do so again if nothing happens.
     fn turn(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
+        let watched = self.bridge.ends.shared.roster().watched();
+        self.canvas.watch(watched, now);
         self.look(now)?;
+        self.bridge.behind(self.canvas.behind(now));
         self.question();
         let plan = self.size(now)?;
         let empty = self.presence(now)?;
