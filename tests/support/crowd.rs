@@ -212,7 +212,7 @@ pub struct Account {
 pub struct Crowd {
     viewers: Vec<tokio::task::JoinHandle<Seen>>,
     knocking: tokio::task::JoinHandle<(u64, Vec<String>)>,
-    /// How many process images each viewer has seen.
+    /// How many process images have shown each viewer something.
     progress: watch::Receiver<HashMap<usize, usize>>,
     stop: watch::Sender<bool>,
 }
@@ -247,7 +247,7 @@ impl Crowd {
         crowd
     }
 
-    /// Waits until every viewer has been greeted by so many process images.
+    /// Waits until every viewer has been greeted, and shown something, by so many process images.
     pub async fn served_by(&self, images: usize) {
         let all = self.viewers.len();
         let mut progress = self.progress.clone();
@@ -256,7 +256,7 @@ impl Crowd {
         let waited = timeout(super::PATIENCE * 2, everyone).await;
         assert!(
             matches!(waited, Ok(Ok(_))),
-            "not everyone was greeted by image {images}: {:?}",
+            "not everyone was served by image {images}: {:?}",
             *self.progress.borrow()
         );
     }
@@ -328,6 +328,10 @@ async fn view(
                     seen.silence = seen.silence.max(now - last);
                 }
                 bytes += frame.len() as u64;
+                tell.send_if_modified(|all| {
+                    let shown = all.insert(name, seen.instances.len());
+                    shown != Some(seen.instances.len())
+                });
                 let ack = json!({"type": "ack", "bytes": bytes});
                 let _ = socket.send(Message::text(ack.to_string())).await;
             }
@@ -336,9 +340,6 @@ async fn view(
                 if told["type"] == "hello" {
                     let instance = told["instance"].as_str().unwrap_or_default();
                     seen.instances.push(instance.to_owned());
-                    tell.send_modify(|all| {
-                        all.insert(name, seen.instances.len());
-                    });
                 }
             }
             Some(Ok(Message::Close(frame))) => {
