@@ -104,6 +104,15 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await page.locator('.xterm-accessibility').waitFor({ state: 'attached' });
     await sound(page, 'screen reader mode');
 
+    await page.getByRole('button', { name: 'Keys', exact: true }).click();
+    await page.locator('dialog[open]').waitFor();
+    await sound(page, 'keys');
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => { window.muxview.screen.paste('one\ntwo\nthree'); });
+    await page.locator('dialog[open]').waitFor();
+    await sound(page, 'a paste of several lines');
+    await page.keyboard.press('Escape');
+
     const { address } = on.muxview;
     await on.muxview.end('SIGKILL');
     await page.getByRole('button', { name: 'Try now' }).waitFor();

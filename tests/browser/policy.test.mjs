@@ -50,21 +50,29 @@ test('a violation is seen', async () => {
   await close(page);
 });
 
-test('list: create, rename, end, settings', async () => {
+test('list: pictures, create, rename, end, filter, keys, settings', async () => {
   const page = await watched(on.muxview.url);
+  const button = (name) => page.getByRole('button', { name, exact: true });
+  await button('New session').click();
   await page.getByRole('textbox', { name: 'Name' }).fill('made');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await button('Create').click();
   await page.waitForURL('**/s/made');
   await page.goto(on.muxview.url);
-  await page.getByRole('button', { name: 'Rename made' }).click();
+  await page.waitForFunction(() => [...document.querySelectorAll('.session canvas')].some(({ width }) => width > 0));
+  await button('Rename made').click();
   await page.getByLabel('New name').fill('named');
   await page.keyboard.press('Enter');
-  await page.getByRole('button', { name: 'End named' }).click();
-  await page.getByRole('button', { name: 'End session' }).click();
+  await button('End named').click();
+  await button('End session').click();
   await page.getByRole('link', { name: 'named', exact: true }).waitFor({ state: 'detached' });
-  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByLabel('Filter').fill('nothing like it');
+  await page.getByRole('heading', { name: 'Nothing matches' }).waitFor();
+  await button('Keys').click();
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+  await page.keyboard.press('Escape');
+  await button('Settings').click();
   await page.getByLabel('Theme').selectOption('gruvbox');
-  await page.getByRole('button', { name: 'Done' }).click();
+  await button('Done').click();
   await blameless(page);
 });
 
@@ -101,12 +109,13 @@ for (const [kind, options] of [['desk', {}], ['phone', { viewport: { width: 390,
       await tab.click();
       await page.keyboard.press('Escape');
     }
-    const keys = page.locator('#keys:visible');
-    if (await keys.count()) {
-      await keys.click();
-      await page.locator('dialog[open]').waitFor();
-      await page.keyboard.press('Escape');
-    }
+    await page.getByRole('button', { name: 'Keys', exact: true }).click();
+    await page.locator('dialog[open]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => { window.muxview.screen.paste('one\ntwo\nthree'); });
+    await page.locator('dialog[open]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('dialog[open]').waitFor({ state: 'hidden' });
     const { address } = on.muxview;
     await on.muxview.end('SIGKILL');
     await page.getByRole('button', { name: 'Try now' }).waitFor(); // the icon is drawn as data:
