@@ -312,10 +312,7 @@ fn what_may_not_be_used_is_said() {
         assert!(!place.path("http").exists());
         // The state directory cannot be made.
         let (code, said) = with(&["--listen", "127.0.0.1:0"]);
-        assert!(
-            code == 1 && said.contains("cannot keep "),
-            "{said}"
-        );
+        assert!(code == 1 && said.contains("cannot keep "), "{said}");
         assert!(
             said.contains("Say another place with --state-dir"),
             "{said}"

@@ -127,6 +127,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
         };
         notify.stopping();
         tracing::info!(signal, "stopping; a second signal stops at once");
+        end_in_time();
         return tokio::select! {
             () = service.retire(&notify) => Ok(()),
             signal = signals.stop() => {
@@ -135,6 +136,15 @@ pub async fn serve(config: Config) -> Result<(), Error> {
             }
         };
     }
+}
+
+/// Sees to it that the process ends in time though what should end it is stuck.
+fn end_in_time() {
+    std::thread::spawn(|| {
+        std::thread::sleep(SHUTDOWN);
+        tracing::error!("could not end in time");
+        std::process::exit(1);
+    });
 }
 
 /// Waits until the service is to end, in one way or the other. Another image is asked first whether
