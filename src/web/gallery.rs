@@ -198,7 +198,8 @@ impl Show<'_> {
             *drawn = None;
             return self.trouble(notice);
         }
-        let Some(picture) = &state.picture else {
+        // An old picture is followed by the present one at once.
+        let Some(picture) = state.picture.as_ref().filter(|_| !state.behind) else {
             return false;
         };
         let known = drawn.replace(Arc::clone(&picture.screen));

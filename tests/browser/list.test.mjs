@@ -50,6 +50,7 @@ async function until(look, what) {
     const found = await look();
     if (found) return found;
     assert.ok(Date.now() < end, `${what} did not come about`);
+    await new Promise((resolve) => { setImmediate(resolve); }); // the browser is served by this process too
   }
 }
 
