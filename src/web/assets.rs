@@ -224,13 +224,4 @@ mod tests {
             );
         }
     }
-
-    #[test]
-    fn the_first_visit_is_small() {
-        let bytes: usize = FILES.iter().map(|file| file.gzip.len()).sum();
-        assert!(
-            bytes <= 150_000,
-            "all files of both pages are {bytes} bytes compressed"
-        );
-    }
 }
