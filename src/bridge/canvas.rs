@@ -538,10 +538,14 @@ mod tests {
             assert_eq!(canvas.wake_at(later), None, "there is nothing to wait for");
         }
         assert!(canvas.behind(later));
+        later += FRAME_INTERVAL;
         canvas.watch(true, later);
         assert_eq!(canvas.wake_at(later), Some(later));
-        let shot = canvas.look(later).expect("due");
-        assert!(text(&shot).contains('x') && !canvas.behind(later));
+        assert!(canvas.look(later).is_none(), "so much is asked about");
+        assert!(canvas.question() && canvas.behind(later));
+        let shot = canvas.answered(at(OURS), later).expect("ours");
+        assert!(text(&shot.expect("due")).contains('x'));
+        assert!(!canvas.behind(later));
     }
 
     #[test]

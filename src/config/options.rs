@@ -100,7 +100,7 @@ Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
   --public-origin URL      how browsers reach it through a proxy, repeatable
   --state-dir DIR          where sign-ins are kept [~/.local/state/muxview]
   --config FILE            read options from a TOML file
-  --log FORM               text, json or journald [text; journald for the journal]
+  --log FORM               text, json or journald [text; journald in a unit]
   -h, --help               this
   -V, --version            the version
 
