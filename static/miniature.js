@@ -8,6 +8,8 @@ const FONT_SIZE = 13;
 const LINE_HEIGHT = 1.2;
 /** No more pixels than these for one of the page: nobody sees more in so small a picture. */
 const MOST_DENSE = 2;
+/** The least contrast of text, as WCAG counts it. */
+const LEGIBLE = 4.5;
 
 const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
 const BRIGHT = NAMES.map((name) => `bright${name[0].toUpperCase()}${name.slice(1)}`);
@@ -22,6 +24,17 @@ export function css(colour, own, colours) {
   if (colour >= 232) return rgb(...Array(3).fill(8 + (colour - 232) * 10));
   const at = colour - 16;
   return rgb(STEPS[Math.floor(at / 36)], STEPS[Math.floor(at / 6) % 6], STEPS[at % 6]);
+}
+
+const luminance = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
+  .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
+const contrast = (a, b) => (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
+
+/** Text on a light theme is lifted where it could not be read, as xterm.js does it there (themes.js). */
+export function legible(ink, paper, { foreground, background }) {
+  if (luminance(background) < 0.5 || contrast(ink, paper) >= LEGIBLE) return ink;
+  return contrast(background, paper) > contrast(foreground, paper) ? background : foreground;
 }
 
 /** Blocks as parts of a cell (left, top, width, height): a font would leave gaps between them. */
@@ -44,12 +57,15 @@ export function draw(canvas, miniature, { colours, fontFamily }) {
   const scale = Math.min(canvas.width / (cols * wide), canvas.height / (rows * high));
   context.scale(scale, scale);
   context.textBaseline = 'middle';
+  const looks = pens.map(([foreground, background, flags]) => {
+    let [ink, paper] = [css(foreground, colours.foreground, colours), css(background, colours.background, colours)];
+    if (flags & INVERSE) [ink, paper] = [paper, ink];
+    return { ink: legible(ink, paper, colours), paper, flags, solid: ink };
+  });
   lines.forEach((runs, row) => {
     let col = 0;
     for (const [text, columns, pen] of runs) {
-      const [foreground, background, flags] = pens[pen];
-      let [ink, paper] = [css(foreground, colours.foreground, colours), css(background, colours.background, colours)];
-      if (flags & INVERSE) [ink, paper] = [paper, ink];
+      const { ink, paper, flags, solid } = looks[pen];
       const [left, top, width] = [col * wide, row * high, columns * wide];
       if (paper !== colours.background) {
         context.fillStyle = paper;
@@ -67,10 +83,12 @@ export function draw(canvas, miniature, { colours, fontFamily }) {
         const step = width / characters.length;
         characters.forEach((character, at) => {
           const block = BLOCKS[character];
+          context.fillStyle = block ? solid : ink; // a block is no text
           if (block) context.fillRect(left + (at + block[0]) * step, top + block[1] * high, block[2] * step, block[3] * high);
           else if (character !== ' ') context.fillText(character, left + at * step, top + high / 2, step * 1.2);
         });
       }
+      context.fillStyle = ink;
       if (flags & UNDERLINE) context.fillRect(left, top + high * 0.9, width, 1);
       if (flags & STRIKE) context.fillRect(left, top + high * 0.5, width, 1);
       context.globalAlpha = 1;

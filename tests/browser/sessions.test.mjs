@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CREATABLE } from '../../static/address.js';
 import { actionOf, LIST_KEYS } from '../../static/list-keys.js';
-import { css } from '../../static/miniature.js';
+import { css, legible } from '../../static/miniature.js';
 import { about, ago, company, held, matches, neighbour, running, sorted, suggestion, titlesOf, wish } from '../../static/sessions.js';
 import { THEMES } from '../../static/themes.js';
 
@@ -93,4 +93,12 @@ test('colours are those of the theme and of the palette', () => {
     [null, '#own'], [0, colours.black], [9, colours.brightRed], [15, colours.brightWhite], [16, '#000000'], [21, '#0000ff'],
     [110, '#87afd7'], [231, '#ffffff'], [232, '#080808'], [255, '#eeeeee'], ['#010203', '#010203'],
   ]) assert.equal(css(colour, '#own', colours), wanted);
+});
+
+test('text that could not be read on a light theme is lifted, on a dark one it is the program’s', () => {
+  const day = { foreground: '#262b33', background: '#fdfdfb' };
+  assert.equal(legible('#262b33', '#2f7a28', day), day.background);
+  assert.equal(legible('#ffff00', '#fdfdfb', day), day.foreground);
+  assert.equal(legible('#b92c2f', '#fdfdfb', day), '#b92c2f');
+  assert.equal(legible('#202020', '#14171c', { foreground: '#d6dae2', background: '#14171c' }), '#202020');
 });
