@@ -12,7 +12,7 @@ pub mod share;
 
 pub use credential::{Credential, Kind};
 pub use grant::{Grant, Rights, Target};
-pub use identity::Identity;
+pub use identity::{Identity, Proof};
 pub use keys::Keys;
 pub use ledger::Ledger;
 pub use rules::{Role, Rule};

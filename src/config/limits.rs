@@ -76,6 +76,9 @@ pub const INPUT_BYTES: usize = 8 * 1024 * 1024;
 /// Distance between a key tmux may be bound to and its neighbours: closer together tmux takes keys for pasted text
 /// (`assume-paste-time`, 1 ms) and passes its prefix on to the program. Measured: 2 ms fails at times.
 pub const INPUT_SPACING: Duration = Duration::from_millis(3);
+/// How long tmux holds an escape that nothing follows (its `escape-time`, 500 ms by default), and a
+/// moment more.
+pub const ESCAPE_TIME: Duration = Duration::from_millis(520);
 /// How long input already received may take to reach tmux when a bridge stops.
 pub const DELIVERY: Duration = Duration::from_secs(1);
 /// A session's windows are asked for at most once in this time: a status line may change with every

@@ -105,6 +105,12 @@ pub fn man() -> io::Result<Vec<u8>> {
             "LISTEN_FDS, LISTEN_FDNAMES",
             "Set by systemd: the sockets of socket units, on which muxview listens instead of --listen.",
         ),
+        (
+            "FDSTORE",
+            "Set by systemd from version 254 on: how many descriptors it keeps over a restart \
+             (FileDescriptorStoreMax=). Unset, any number is taken to be kept by one that passed \
+             sockets; 0 has viewers told to come back instead.",
+        ),
         ("STATE_DIRECTORY", "Set by systemd: see --state-dir."),
     ] {
         list.control("TP", []);
@@ -122,8 +128,11 @@ pub fn man() -> io::Result<Vec<u8>> {
     section(
         &mut page,
         "SIGNALS",
-        "SIGTERM and SIGINT end it within five seconds: input that was received is delivered and \
-         viewers are told to come back. A second one ends it at once.",
+        "SIGTERM and SIGINT end it within five seconds: input that was received is delivered, and \
+         viewers are left to the next process where a service manager keeps them for it (FDSTORE), \
+         else told to come back. A second one ends it at once. SIGHUP has it check the program that \
+         is at its path now (muxview check) and become it in place, with every viewer; where the \
+         check fails it goes on as it is, and says why.",
     )?;
     section(
         &mut page,

@@ -16,7 +16,7 @@ use super::proxy::Proxy;
 use super::stream::Door;
 use super::wire::KEY_PREFIX;
 use crate::access::credential::Rejected;
-use crate::access::{Credential, Grant, Identity};
+use crate::access::{Credential, Grant, Identity, Proof};
 use crate::config::Origin;
 use crate::config::limits::BODY_BYTES;
 use crate::vault::{self, Vault};
@@ -136,7 +136,7 @@ impl Access {
         }
         let signing_in = head.uri.path().ends_with("/api/sign-in");
         let identity = self.identity(door, head)?;
-        let pass = identity.and_then(|identity| self.readmit(&identity));
+        let pass = identity.and_then(|identity| self.pass(identity));
         // Who has not signed in is told so, whatever the body is: nobody reads it.
         if changes && (pass.is_some() || signing_in) {
             body(&head.headers)?;
@@ -151,14 +151,37 @@ impl Access {
         })
     }
 
+    /// What tells the next process who this is.
+    #[must_use]
+    pub fn proof(&self, identity: &Identity) -> Proof {
+        match (&self.sign_in, identity) {
+            (SignIn::Token(vault), Identity::Signed(credential)) => {
+                Proof::Sealed(credential.sealed(&vault.state().keys))
+            }
+            (_, Identity::User(name)) => Proof::User(name.clone()),
+            _ => Proof::Anyone,
+        }
+    }
+
     /// Judges one who was let in by a process before this one.
     #[must_use]
-    pub fn readmit(&self, identity: &Identity) -> Option<Pass> {
-        let grant = self.grant(identity).ok()?;
-        Some(Pass {
-            identity: identity.clone(),
-            grant,
-        })
+    pub fn readmit(&self, proof: &Proof) -> Option<Pass> {
+        let identity = match (&self.sign_in, proof) {
+            (SignIn::Token(vault), Proof::Sealed(text)) => {
+                let state = vault.state();
+                let opened = Credential::open(text, &state.keys, &state.ledger, vault::now());
+                Identity::Signed(opened.ok()?)
+            }
+            (SignIn::Token(_), _) => return None,
+            (_, Proof::User(name)) => Identity::User(name.clone()),
+            _ => Identity::Anyone,
+        };
+        self.pass(identity)
+    }
+
+    fn pass(&self, identity: Identity) -> Option<Pass> {
+        let grant = self.grant(&identity).ok()?;
+        Some(Pass { identity, grant })
     }
 
     /// Whether the request is meant for us, and the origin pages of it have. Without this a

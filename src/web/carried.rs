@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::input::Message;
-use crate::access::Identity;
+use crate::access::Proof;
 
 /// A viewer and all that is on its way to and from it. A field a build does not know is ignored; one
 /// that is missing has its default, so a field whose default would be wrong needs a new version of
@@ -21,7 +21,7 @@ pub struct Carried {
     /// For the log.
     pub peer: String,
     /// Who it is; what that gives is for the next process to say.
-    pub identity: Identity,
+    pub proof: Proof,
     /// It may type.
     pub drive: bool,
     /// It offered `muxview.v1`; else its text is input and it gets only binaries.

@@ -6,7 +6,7 @@ use super::Parts;
 use super::access::Pass;
 use super::vigil::Vigil;
 use super::wire::Close;
-use crate::access::{Grant, Identity, Rights, Target};
+use crate::access::{Grant, Proof, Rights, Target};
 use crate::tmux;
 use crate::viewer::Label;
 
@@ -29,9 +29,9 @@ impl Permit {
         }
     }
 
-    /// Who it is.
-    pub(super) fn identity(&self) -> &Identity {
-        self.vigil.identity()
+    /// What tells the next process who it is.
+    pub(super) fn proof(&self) -> Proof {
+        self.vigil.proof()
     }
 
     /// Waits until the rules are others. Cancel-safe.

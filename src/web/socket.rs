@@ -151,7 +151,7 @@ async fn take_seat_again(
     parts: &Parts,
     carried: &Carried,
 ) -> Result<(Seat, Joined, Permit), Close> {
-    let pass = parts.access.readmit(&carried.identity);
+    let pass = parts.access.readmit(&carried.proof);
     let pass = pass.ok_or(Close::SIGN_IN)?;
     let ended = || Close::ended("the session ended while muxview restarted");
     let gone = |close: Close| {
@@ -534,7 +534,7 @@ impl Viewing {
             id: label.id.to_string(),
             name: label.name,
             peer: peer.to_owned(),
-            identity: self.permit.identity().clone(),
+            proof: self.permit.proof(),
             drive: self.driver.is_some(),
             ours: self.speech == Speech::Ours,
             visible: self.viewer.is_visible(),

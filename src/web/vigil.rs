@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::access::{Access, Pass};
 use crate::access::credential::Rejected;
-use crate::access::{Grant, Identity};
+use crate::access::{Grant, Identity, Proof};
 use crate::config::limits::VIGIL_INTERVAL;
 use crate::vault::{self, State};
 
@@ -50,9 +50,9 @@ impl Vigil {
         self.access.grant(&self.identity)
     }
 
-    /// Over whom.
-    pub(super) fn identity(&self) -> &Identity {
-        &self.identity
+    /// What tells the next process over whom.
+    pub(super) fn proof(&self) -> Proof {
+        self.access.proof(&self.identity)
     }
 
     /// Whether a guest's link ended, rather than one's own sign-in.

@@ -70,7 +70,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Identity;
+    use crate::access::Proof;
     use crate::web::input::Message;
     use bytes::Bytes;
     use proptest::prelude::*;
@@ -92,9 +92,9 @@ mod tests {
             let [drive, ours, visible, outvoted] = flags;
             let (acted, sent, acked, inode) = counts;
             let (id, name, peer) = names;
-            let identity = Identity::Anyone;
+            let proof = Proof::Anyone;
             let viewer = Carried {
-                id, name, peer, identity, drive, ours, visible, size, acted, outvoted, sent, acked,
+                id, name, peer, proof, drive, ours, visible, size, acted, outvoted, sent, acked,
                 unread, unsent, input,
             };
             Seat { inode, viewer }
@@ -152,9 +152,9 @@ mod tests {
         let json = |field: &str| {
             format!(
                 r#"{{"since":1,"new":[],"seats":[{{"inode":2,"viewer":{{"id":"$1","name":"a",
-                "peer":"p","identity":{identity},"drive":true,"ours":true,"visible":true,"size":[80,24],
+                "peer":"p","proof":{proof},"drive":true,"ours":true,"visible":true,"size":[80,24],
                 "acted":1,"outvoted":false,"sent":5,"acked":null,"unread":"AA==","unsent":""{field}}}}}]}}"#,
-                identity = serde_json::to_string(&Identity::Anyone).expect("a word"),
+                proof = serde_json::to_string(&Proof::Anyone).expect("a word"),
             )
         };
         let read = |body: String| {
