@@ -98,6 +98,21 @@ async fn what_was_typed_last_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_escape_typed_last_is_no_exception() {
+    let tmux = Tmux::without_server();
+    let file = listener(&tmux, "main");
+    let mut manager = Manager::new(&tmux);
+    manager.serve(&tmux).await;
+    let mut viewers = viewers(manager.port, "main", 1).await;
+    viewers[0].write(&[input(b"a"), input(b"\x1b"), ping(1)].concat()).await;
+    viewers[0].ponged(1).await;
+    assert_eq!(manager.stop().await, Some(0), "{}", manager.log());
+    manager.serve(&tmux).await;
+    viewers[0].write(&input(b"b\n")).await;
+    assert_eq!(typed(&file, 1).await, ["a\x1bb"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_that_does_not_start_leaves_them_to_one_that_does() {
     let tmux = Tmux::without_server();
     let file = listener(&tmux, "main");

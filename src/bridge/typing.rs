@@ -4,7 +4,7 @@
 //! bytes go to. Pure: time comes in as an argument.
 
 use super::handle::Input;
-use crate::config::limits::INPUT_SPACING;
+use crate::config::limits::{ESCAPE_TIME, INPUT_SPACING};
 use crate::viewer::ViewerId;
 use bytes::Buf;
 use std::time::Instant;
@@ -18,6 +18,8 @@ pub(super) struct Typing {
     binding: bool,
     /// When the last message was written, and whether it may have been such a key.
     written: Option<(Instant, bool)>,
+    /// When an escape was written that nothing has followed.
+    escape: Option<Instant>,
 }
 
 impl Typing {
@@ -45,13 +47,21 @@ impl Typing {
         Some((&input.bytes, wait))
     }
 
+    /// Until when tmux may hold back the last byte: an escape may be the beginning of a key.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.escape.map(|at| at + ESCAPE_TIME)
+    }
+
     /// So many of them were written.
     pub(super) fn wrote(&mut self, bytes: usize, now: Instant) {
         let Some(input) = &mut self.current else {
             return;
         };
         self.begun = true;
-        input.bytes.advance(bytes.min(input.bytes.len()));
+        let bytes = bytes.min(input.bytes.len());
+        let last = bytes.checked_sub(1).map(|at| input.bytes[at]);
+        self.escape = (last == Some(0x1b)).then_some(now);
+        input.bytes.advance(bytes);
         if input.bytes.is_empty() {
             self.current = None;
             self.written = Some((now, self.binding));
@@ -162,6 +172,17 @@ mod tests {
             typing.next(now).expect("taken").1,
             Some(now + INPUT_SPACING)
         );
+    }
+
+    #[test]
+    fn an_escape_is_held_until_it_is_no_key() {
+        let now = Instant::now();
+        let mut typing = Typing::default();
+        for (bytes, held) in [(&b"a\x1b"[..], true), (b"[A", false), (b"\x1b", true)] {
+            typing.take(message(bytes));
+            typing.wrote(bytes.len(), now);
+            assert_eq!(typing.held_until(), held.then_some(now + ESCAPE_TIME), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -18,7 +18,6 @@ pub(super) struct Notify {
     complained: Arc<AtomicBool>,
 }
 
-#[allow(dead_code)] // the handoff uses the rest
 impl Notify {
     /// As the environment says.
     pub(super) fn from_environment() -> Self {

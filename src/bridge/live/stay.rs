@@ -5,7 +5,7 @@ use crate::bridge::handle::{Input, Order};
 use crate::bridge::{Lost, typing};
 use crate::config::limits::DELIVERY;
 use std::time::Instant;
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 impl Live<'_> {
     /// Whether to stay. Says when to ask again.
@@ -86,6 +86,9 @@ impl Live<'_> {
         let read = async {
             while self.attach.has_unread() {
                 server.client_whereabouts(client).await?;
+            }
+            if let Some(at) = self.bridge.typing.held_until() {
+                sleep_until(at.into()).await;
             }
             // What it read last it has dealt with when it answers again.
             server.client_whereabouts(client).await
