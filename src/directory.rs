@@ -26,7 +26,9 @@ impl Address {
             .map_or_else(|_| Self::Name(text.to_owned()), Self::Id)
     }
 
-    fn is(&self, session: &Session) -> bool {
+    /// Whether it is this session's.
+    #[must_use]
+    pub fn is(&self, session: &Session) -> bool {
         match self {
             Self::Id(id) => session.id == *id,
             Self::Name(name) => session.name == *name,

@@ -2,9 +2,9 @@
 
 use anyhow::anyhow;
 use clap::Parser;
-use muxview::config::{self, Auth, Cli, Command, Config, Loaded};
+use muxview::config::{self, Auth, Cli, Command, Config, Loaded, Share};
 use muxview::doctor::{self, Level};
-use muxview::service::{self, Urls};
+use muxview::service::{self, Urls, share};
 use muxview::vault::Vault;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,9 +37,6 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Completions { shell } => return print(&config::completions(*shell)),
         _ => {}
     }
-    if let Some(name) = command.unbuilt() {
-        return Err(Failure::Usage(anyhow!("`muxview {name}` is not built yet")));
-    }
     let Loaded { config, warnings } = config::load(&cli.options, std::env::vars_os())
         .map_err(|error| Failure::Usage(error.into()))?;
     service::sessions_to_create(&config).map_err(failure)?;
@@ -50,10 +47,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         let _ = writeln!(std::io::stderr(), "muxview: warning: {warning}");
     }
     match command {
-        Command::Url { name } => {
-            let url = url(&config, name.as_deref())? + "\n";
-            print(url.as_bytes())
-        }
+        Command::Url { name, qr } => tell(&url(&config, name.as_deref())?, *qr),
+        Command::Share(asked) => share(&config, asked),
         Command::Doctor { url } => examine(&config, url.as_deref()),
         _ => {
             let checked = runtime()?.block_on(service::check(&config));
@@ -72,6 +67,39 @@ fn print(text: &[u8]) -> Result<(), Failure> {
             Err(Failure::Runtime(anyhow!(error).context("cannot write")))
         }
         _ => Ok(()),
+    }
+}
+
+/// A URL, and for a camera its picture.
+fn tell(url: &str, qr: bool) -> Result<(), Failure> {
+    print(format!("{url}\n").as_bytes())?;
+    if qr {
+        let code = qrcode::QrCode::with_error_correction_level(url, qrcode::EcLevel::L).map_err(
+            |error| Failure::Runtime(anyhow!(error).context("no QR code holds this URL")),
+        )?;
+        let picture = code.render::<qrcode::render::unicode::Dense1x2>().build();
+        print(format!("{picture}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+fn share(config: &Config, asked: &Share) -> Result<(), Failure> {
+    let failed = |error: share::Error| match error {
+        share::Error::Terms(_) | share::Error::NotHere => Failure::Usage(error.into()),
+        _ => Failure::Runtime(error.into()),
+    };
+    match asked {
+        Share::Add {
+            name,
+            seconds,
+            uses,
+            qr,
+        } => {
+            let added = runtime()?.block_on(share::add(config, name, *seconds, *uses));
+            tell(&added.map_err(failed)?, *qr)
+        }
+        Share::Ls => print(share::list(config).map_err(failed)?.as_bytes()),
+        Share::Rm { id } => share::remove(config, id).map_err(failed),
     }
 }
 

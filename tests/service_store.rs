@@ -104,7 +104,9 @@ async fn an_escape_typed_last_is_no_exception() {
     let mut manager = Manager::new(&tmux);
     manager.serve(&tmux).await;
     let mut viewers = viewers(manager.port, "main", 1).await;
-    viewers[0].write(&[input(b"a"), input(b"\x1b"), ping(1)].concat()).await;
+    viewers[0]
+        .write(&[input(b"a"), input(b"\x1b"), ping(1)].concat())
+        .await;
     viewers[0].ponged(1).await;
     assert_eq!(manager.stop().await, Some(0), "{}", manager.log());
     manager.serve(&tmux).await;

@@ -152,7 +152,7 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Role;
+    use crate::config::Allow;
 
     const WORK: Target<'_> = Target {
         id: SessionId(1),
@@ -184,10 +184,9 @@ mod tests {
 
     #[test]
     fn a_user_is_what_the_rules_say() {
-        let rules: Arc<[Rule]> = Arc::new([
-            Rule::new("ann", "*", Role::Manage),
-            Rule::new("bob", "w*", Role::View),
-        ]);
+        let rules = ["ann=manage", "bob=view:w*"];
+        let rules = rules.map(|rule| Rule::from(&rule.parse::<Allow>().expect("right")));
+        let rules: Arc<[Rule]> = Arc::new(rules);
         let user = |name: &str| Grant::User {
             name: name.to_owned(),
             rules: Arc::clone(&rules),

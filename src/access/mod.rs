@@ -15,7 +15,7 @@ pub use grant::{Grant, Rights, Target};
 pub use identity::{Identity, Proof};
 pub use keys::Keys;
 pub use ledger::Ledger;
-pub use rules::{Role, Rule};
+pub use rules::Rule;
 pub use share::Share;
 
 /// Seconds since 1970, by the wall clock: what is written down must mean the same after a restart.

@@ -1,22 +1,10 @@
 //! [`Rule`]: what the configuration lets whom do in which sessions. In: a user and a session's
 //! name. Out: [`Rights`]. No rule, no right. It must not know how a user is recognised.
 
-use serde::Deserialize;
 use wildmatch::WildMatch;
 
 use super::Rights;
-
-/// What a rule gives; each includes the ones before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Watch.
-    View,
-    /// Type and count for the size.
-    Drive,
-    /// Create, rename and end sessions.
-    Manage,
-}
+use crate::config::{Allow, Role};
 
 impl From<Role> for Rights {
     fn from(role: Role) -> Self {
@@ -28,7 +16,7 @@ impl From<Role> for Rights {
     }
 }
 
-/// One line of the configuration: `*` is any text, `?` any character.
+/// One rule, ready to be asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     user: WildMatch,
@@ -38,25 +26,18 @@ pub struct Rule {
     role: Role,
 }
 
-impl Rule {
-    /// `user` and `sessions` are patterns.
-    #[must_use]
-    pub fn new(user: &str, sessions: &str, role: Role) -> Self {
+impl From<&Allow> for Rule {
+    fn from(allow: &Allow) -> Self {
         Self {
-            user: WildMatch::new(user),
-            sessions: WildMatch::new(sessions),
-            everywhere: !sessions.is_empty() && sessions.bytes().all(|byte| byte == b'*'),
-            role,
+            user: WildMatch::new(&allow.user),
+            sessions: WildMatch::new(&allow.sessions),
+            everywhere: allow.is_everywhere(),
+            role: allow.role,
         }
     }
+}
 
-    /// A right to type into some sessions only, which tmux does not hold to: whoever types may
-    /// reach every session of the server (`prefix :`).
-    #[must_use]
-    pub fn is_narrow_drive(&self) -> bool {
-        self.role >= Role::Drive && !self.everywhere
-    }
-
+impl Rule {
     /// Whether `user` may manage every session there can be.
     #[must_use]
     pub fn is_whole(rules: &[Self], user: &str) -> bool {
@@ -83,11 +64,8 @@ mod tests {
 
     #[test]
     fn the_most_a_rule_gives_and_nothing_without_one() {
-        let rules = [
-            Rule::new("*", "public-*", Role::View),
-            Rule::new("ann", "*", Role::Drive),
-            Rule::new("*@ops", "*", Role::Manage),
-        ];
+        let rules = ["*=view:public-*", "ann=drive", "*@ops=manage"];
+        let rules = rules.map(|rule| Rule::from(&rule.parse::<Allow>().expect("right")));
         let rights = |user, name| Rule::rights(&rules, user, name);
         assert_eq!(rights("bob", "work"), Rights::NONE);
         assert_eq!(rights("bob", "public-1"), Role::View.into());
@@ -95,24 +73,5 @@ mod tests {
         assert_eq!(rights("eve@ops", "x"), Role::Manage.into());
         assert_eq!(rights("ANN", "work"), Rights::NONE);
         assert_eq!(rights("", "work"), Rights::NONE);
-    }
-
-    #[test]
-    fn who_may_type_somewhere_may_type_everywhere() {
-        for (sessions, role, narrow) in [
-            ("*", Role::Drive, false),
-            ("*", Role::Manage, false),
-            ("a*", Role::View, false),
-            ("a*", Role::Drive, true),
-            ("?*", Role::Manage, true),
-            ("", Role::Drive, true),
-            ("**", Role::Manage, false),
-        ] {
-            assert_eq!(
-                Rule::new("u", sessions, role).is_narrow_drive(),
-                narrow,
-                "{sessions} {role:?}"
-            );
-        }
     }
 }

@@ -181,7 +181,11 @@ mod tests {
         for (bytes, held) in [(&b"a\x1b"[..], true), (b"[A", false), (b"\x1b", true)] {
             typing.take(message(bytes));
             typing.wrote(bytes.len(), now);
-            assert_eq!(typing.held_until(), held.then_some(now + ESCAPE_TIME), "{bytes:?}");
+            assert_eq!(
+                typing.held_until(),
+                held.then_some(now + ESCAPE_TIME),
+                "{bytes:?}"
+            );
         }
     }
 

@@ -175,6 +175,8 @@ pub const FAILED_SIGN_INS: u32 = 10;
 pub const THROTTLE_WINDOW: Duration = Duration::from_secs(60);
 /// Sources whose failed sign-ins are counted apart; those after them are one.
 pub const THROTTLED_SOURCES: usize = 1024;
+/// Bytes of a proxy's secret, at least and at most.
+pub const PROXY_SECRET_BYTES: (usize, usize) = (16, 512);
 /// Bytes of a user's name, as a proxy says it.
 pub const USER_BYTES: usize = 128;
 /// Bytes read of a file in the state directory: all that [`ENDED_CREDENTIALS`] and [`SHARES`] fill.

@@ -1,9 +1,10 @@
 //! [`load`]: command line before environment before file before default; every wrong value is
 //! named with its place and what would be right.
 
+use super::check::{Conflict, check};
 use super::listen::UNIX_OPTIONS;
 use super::options::{KEYS, Key, Options};
-use super::{Auth, Config, Create, Given, Listen, Origin, Place, Tmux};
+use super::{Allow, Auth, Config, Create, Given, Listen, Origin, Place, Tmux};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -59,30 +60,9 @@ pub enum Error {
         /// What the parser says.
         cause: String,
     },
-    /// `--auth none` where others can connect.
-    #[error(
-        "--auth none lets everyone who can connect run commands, so it is refused on {listen}: \
-         listen on 127.0.0.1, [::1] or unix:PATH, or use --auth token"
-    )]
-    NoneBeyondLoopback {
-        /// The listener.
-        listen: String,
-    },
-    /// `--auth token` beyond loopback without the name browsers use.
-    #[error(
-        "--listen {listen} is reached under a name only you know: say it with --public-origin, \
-         as in --public-origin https://term.example.org"
-    )]
-    NoPublicOrigin {
-        /// The listener.
-        listen: String,
-    },
-    /// `--auth proxy`.
-    #[error(
-        "--auth proxy is not built yet: use --auth token, \
-         or --auth none on unix:PATH with a proxy that lets in whom it should"
-    )]
-    Proxy,
+    /// Options that do not go together.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
 }
 
 /// A configuration and what its author should know about it.
@@ -110,29 +90,9 @@ pub fn load(
     }
     let config = layers.config(&environment.system)?;
     let mut warnings = environment.warnings;
-    check(&config)?;
-    if config.auth == Auth::None {
-        warnings
-            .push("--auth none: everyone who can connect may type into every session".to_owned());
-    }
+    let narrow_drive = layers.narrow_drive()?;
+    warnings.extend(check(&config, narrow_drive)?);
     Ok(Loaded { config, warnings })
-}
-
-/// The rules between options.
-fn check(config: &Config) -> Result<(), Error> {
-    let beyond = config.listen.iter().find(|listen| !listen.is_local());
-    match (config.auth, beyond) {
-        (Auth::Proxy, _) => Err(Error::Proxy),
-        (Auth::None, Some(listen)) => Err(Error::NoneBeyondLoopback {
-            listen: listen.to_string(),
-        }),
-        (Auth::Token, Some(listen)) if config.public_origins.is_empty() => {
-            Err(Error::NoPublicOrigin {
-                listen: listen.to_string(),
-            })
-        }
-        _ => Ok(()),
-    }
 }
 
 struct Layers<'a> {
@@ -144,7 +104,9 @@ struct Layers<'a> {
 impl Layers<'_> {
     fn config(&self, system: &System) -> Result<Config, Error> {
         let mut listen = self.many("listen", parse::<Listen>)?;
-        if listen.is_empty() {
+        let auth = self.parsed("auth")?.unwrap_or_default();
+        // A proxy connects to a unix socket, of which there is no usual one.
+        if listen.is_empty() && auth != Auth::Proxy {
             listen.push(Listen::Tcp {
                 host: "127.0.0.1".to_owned(),
                 port: 7681,
@@ -152,7 +114,14 @@ impl Layers<'_> {
         }
         Ok(Config {
             listen,
-            auth: self.parsed("auth")?.unwrap_or_default(),
+            auth,
+            allow: self.many("allow", parse::<Allow>)?,
+            proxy_secret_file: self
+                .one("proxy-secret-file")
+                .map(|given| path(&given))
+                .transpose()?,
+            proxy_peers: self.many("proxy-peer", |given| Ok(given.value))?,
+            proxy_user_header: self.one("proxy-user-header").map(header).transpose()?,
             tmux: self.tmux()?,
             create: self.many("create", create)?,
             size_policy: self.parsed("size-policy")?.unwrap_or_default(),
@@ -165,6 +134,18 @@ impl Layers<'_> {
                 .or_else(|| system.state_dir()),
             log: self.parsed("log")?,
         })
+    }
+
+    /// Whether the author knows what rights to type are worth.
+    fn narrow_drive(&self) -> Result<bool, Error> {
+        match self.one("narrow-drive") {
+            None => Ok(false),
+            Some(given) => match given.value.as_str() {
+                "yes" => Ok(true),
+                "no" => Ok(false),
+                _ => Err(wrong(given, "yes or no")),
+            },
+        }
     }
 
     fn tmux(&self) -> Result<Tmux, Error> {
@@ -246,6 +227,15 @@ fn path(given: &Given) -> Result<PathBuf, Error> {
         return Err(wrong(given.clone(), "a path"));
     }
     Ok(PathBuf::from(&given.value))
+}
+
+fn header(given: Given) -> Result<String, Error> {
+    // RFC 9110, section 5.1; with a `_` nginx and others would drop it.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if given.value.is_empty() || !given.value.bytes().all(plain) {
+        return Err(wrong(given, "the name of a header: letters, digits and -"));
+    }
+    Ok(given.value)
 }
 
 fn socket_name(given: Given) -> Result<Tmux, Error> {

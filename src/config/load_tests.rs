@@ -272,8 +272,38 @@ fn none_stays_at_home_and_token_beyond_it_needs_its_name() {
     ] {
         assert_eq!(read(line, &[]).is_ok(), right, "{line:?}");
     }
-    let error = read(&["--auth=proxy"], &[]).expect_err("not there");
-    assert!(error.to_string().contains("not built yet"), "{error}");
+}
+
+#[test]
+fn a_proxys_options_are_read() {
+    let all = [
+        "--auth=proxy",
+        "--listen=unix:/a",
+        "--public-origin=https://a",
+        "--proxy-secret-file=/b",
+        "--proxy-peer=www-data",
+        "--proxy-user-header=X-Remote-User",
+        "--allow=ann=manage",
+        "--allow=*=view:p-*",
+    ];
+    let config = read(&all, &[]).expect("right").config;
+    assert_eq!(config.allow.len(), 2);
+    assert_eq!(config.proxy_peers, ["www-data"]);
+    // systemd may pass the socket.
+    let bare = all
+        .iter()
+        .copied()
+        .filter(|option| !option.starts_with("--listen"));
+    let config = read(&bare.collect::<Vec<_>>(), &[]).expect("right").config;
+    assert!(config.listen.is_empty());
+    for wrong in ["--allow=ann", "--allow=ann=drive:a*", "--narrow-drive=1"] {
+        let line = [&all[..], &[wrong]].concat();
+        assert!(read(&line, &[]).is_err(), "{wrong}");
+    }
+    let environment = [("MUXVIEW_PROXY_USER_HEADER", "a b")];
+    assert!(read(&[], &environment).is_err());
+    let line = [&all[..], &["--allow=ann=drive:a*", "--narrow-drive=yes"]].concat();
+    assert!(read(&line, &[]).is_ok());
 }
 
 #[test]

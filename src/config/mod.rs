@@ -1,6 +1,8 @@
 //! The configuration and every limit: plain data, parsed once. A leaf: every module may import it,
 //! it imports none. What a person wrote comes in through [`load`]; nothing else here does IO.
 
+mod allow;
+mod check;
 pub mod limits;
 mod listen;
 mod load;
@@ -8,10 +10,12 @@ mod manual;
 mod options;
 mod origin;
 
+pub use allow::{Allow, Role};
+pub use check::Conflict;
 pub use listen::{Listen, UnixListen};
 pub use load::{Error, Loaded, load};
 pub use manual::{completions, man};
-pub use options::{Cli, Command, Given, Place};
+pub use options::{Cli, Command, Given, Place, Share};
 pub use origin::Origin;
 
 use std::path::PathBuf;
@@ -20,10 +24,19 @@ use std::str::FromStr;
 /// All that can be configured, checked.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// Where we listen, unless systemd passes sockets. Never empty after [`load`].
+    /// Where we listen, unless systemd passes sockets. Empty after [`load`] only with
+    /// [`Auth::Proxy`].
     pub listen: Vec<Listen>,
     /// Who may do what.
     pub auth: Auth,
+    /// What a proxy's users may do.
+    pub allow: Vec<Allow>,
+    /// What proves that it is the proxy that names a user: the first line of this file.
+    pub proxy_secret_file: Option<PathBuf>,
+    /// Who may connect for users: names or numbers of users of this machine. Ourselves if empty.
+    pub proxy_peers: Vec<String>,
+    /// The header in which the proxy names the user.
+    pub proxy_user_header: Option<String>,
     /// Which tmux server.
     pub tmux: Tmux,
     /// Sessions that must exist once we run.
@@ -43,10 +56,10 @@ pub struct Config {
 /// `--auth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Auth {
-    /// Whoever has the secret drives and manages.
+    /// Whoever opened a link of ours drives and manages.
     #[default]
     Token,
-    /// A proxy says who it is: understood, offered nowhere, and refused as not built yet.
+    /// A proxy says who it is, and [`Config::allow`] what they may do.
     Proxy,
     /// Everyone drives and manages.
     None,
@@ -154,7 +167,7 @@ macro_rules! words {
     (@list $first:literal $(, $rest:literal)*) => { concat!("one of ", $first $(, ", ", $rest)*) };
 }
 
-words!(Auth { "token" => Self::Token, "none" => Self::None } unoffered "proxy" => Self::Proxy);
+words!(Auth { "token" => Self::Token, "none" => Self::None, "proxy" => Self::Proxy });
 words!(Log { "text" => Self::Text, "json" => Self::Json, "journald" => Self::Journald });
 words!(SizePolicy {
     "latest" => Self::Latest, "largest" => Self::Largest,

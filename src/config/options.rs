@@ -28,22 +28,22 @@ pub enum Command {
     /// Serve the sessions, and print the URL to open. The default.
     #[command(override_help = HELP)]
     Serve,
-    /// Print the URL to open, given the options the service was started with.
+    /// Print a URL to open, given the options the service was started with. Under `--auth token` it
+    /// signs in once, within a quarter of an hour.
     #[command(override_help = HELP)]
     Url {
         /// A session's name: its URL rather than that of the list.
         name: Option<String>,
+        /// Draw it as a QR code too, for a phone.
+        #[arg(long)]
+        qr: bool,
     },
     /// Check whatever `serve` would refuse at start, changing nothing.
     #[command(override_help = HELP)]
     Check,
-    /// Not built yet.
-    #[command(hide = true, override_help = HELP)]
-    Share {
-        /// Taken and ignored.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
+    /// Let others watch one session by a link: make such links, list and end them.
+    #[command(subcommand, override_help = HELP)]
+    Share(Share),
     /// Check what commonly breaks, and say how to mend it.
     #[command(override_help = HELP)]
     Doctor {
@@ -62,20 +62,50 @@ pub enum Command {
     Man,
 }
 
-impl Command {
-    /// The name of a command that is foreseen and not there.
-    #[must_use]
-    pub fn unbuilt(&self) -> Option<&'static str> {
-        match self {
-            Self::Serve
-            | Self::Url { .. }
-            | Self::Check
-            | Self::Doctor { .. }
-            | Self::Completions { .. }
-            | Self::Man => None,
-            Self::Share { .. } => Some("share"),
-        }
-    }
+/// What is to be done with links that share a session.
+#[derive(Debug, clap::Subcommand)]
+pub enum Share {
+    /// Make a link, and print it.
+    #[command(override_help = HELP)]
+    Add {
+        /// The session, by name or id.
+        name: String,
+        /// How long it is good: 90m, 12h, 7d [default: 1h]
+        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+        seconds: Option<u64>,
+        /// How often it may be opened [default: 10]
+        #[arg(long, value_name = "NUMBER")]
+        uses: Option<u32>,
+        /// Draw it as a QR code too.
+        #[arg(long)]
+        qr: bool,
+    },
+    /// List them.
+    #[command(override_help = HELP)]
+    Ls,
+    /// End one: whoever came by it is shut out at once.
+    #[command(override_help = HELP)]
+    Rm {
+        /// As `share ls` shows it.
+        id: String,
+    },
+}
+
+/// `90m` in seconds.
+fn seconds(text: &str) -> Result<u64, &'static str> {
+    const WANTED: &str = "a number and s, m, h or d, such as 90m";
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or(WANTED)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(WANTED),
+    };
+    let number: u64 = number.parse().map_err(|_| WANTED)?;
+    number.checked_mul(unit).ok_or(WANTED)
 }
 
 /// Written by hand so that it fits a screen; a test holds it against [`KEYS`].
@@ -83,7 +113,8 @@ const HELP: &str = "\
 muxview shows tmux sessions live in the browser, one URL per session.
 
 Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
-       muxview url [NAME] [OPTIONS]  print the URL; give it serve's options
+       muxview url [NAME] [--qr]     print a URL to open; give serve's options
+       muxview share add NAME        a link that only watches; share ls, rm ID
        muxview check [OPTIONS]       check whatever serve would refuse at start
        muxview doctor [--url URL]    check tmux, systemd and the proxy at URL
        muxview man                   the manual: muxview man | man -l -
@@ -91,7 +122,11 @@ Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
 
   --listen ADDR            HOST:PORT or unix:PATH[,mode=MODE][,group=GROUP],
                            repeatable [127.0.0.1:7681]
-  --auth HOW               token or none [token]
+  --auth HOW               token, none or proxy [token]
+  --allow RULE             a proxy's users: USER=ROLE[:SESSIONS], where ROLE is
+                           view, drive or manage; --proxy-secret-file FILE,
+                           --proxy-peer USER, --proxy-user-header NAME and
+                           --narrow-drive YES: see muxview man
   --tmux-socket-name NAME  the tmux server, as tmux -L [the user's default]
   --tmux-socket-path PATH  the tmux server, as tmux -S
   --create NAME[=COMMAND]  make sure this session exists, repeatable
@@ -121,6 +156,24 @@ pub struct Options {
     /// connect, which needs a loopback address or a unix socket [default: token]
     #[arg(long, global = true, value_name = "HOW")]
     auth: Option<String>,
+    /// With `--auth proxy`: what a user may do, as USER=ROLE[:SESSIONS] where ROLE is view, drive or
+    /// manage; `*` in USER or SESSIONS is any text, `?` any character. Repeatable; the most counts
+    #[arg(long, global = true, value_name = "RULE")]
+    allow: Vec<String>,
+    /// With `--auth proxy`: `yes` accepts rules that let somebody type into some sessions only,
+    /// although whoever types into one can reach all of them through tmux itself [default: no]
+    #[arg(long, global = true, value_name = "YES")]
+    narrow_drive: Option<String>,
+    /// With `--auth proxy`: the file whose first line the proxy sends as X-Muxview-Proxy-Secret
+    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    proxy_secret_file: Option<String>,
+    /// With `--auth proxy`: the user the proxy runs as, by name or number. Repeatable
+    /// [default: the user muxview runs as]
+    #[arg(long, global = true, value_name = "USER")]
+    proxy_peer: Vec<String>,
+    /// With `--auth proxy`: the header that names the user [default: X-Muxview-User]
+    #[arg(long, global = true, value_name = "NAME")]
+    proxy_user_header: Option<String>,
     /// The tmux server, as `tmux -L` [default: the user's default server]
     #[arg(long, global = true, value_name = "NAME")]
     tmux_socket_name: Option<String>,
@@ -140,7 +193,7 @@ pub struct Options {
     /// How browsers reach it through a proxy, as in https://term.example.org. Repeatable
     #[arg(long, global = true, value_name = "URL")]
     public_origin: Vec<String>,
-    /// Where the secret is kept [default: $STATE_DIRECTORY, else ~/.local/state/muxview]
+    /// Where sign-ins are kept [default: $STATE_DIRECTORY, else ~/.local/state/muxview]
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     state_dir: Option<String>,
     /// Read options from a TOML file
@@ -159,6 +212,11 @@ impl Options {
         let values: Vec<String> = match key.name {
             "listen" => self.listen.clone(),
             "auth" => one(&self.auth),
+            "allow" => self.allow.clone(),
+            "narrow-drive" => one(&self.narrow_drive),
+            "proxy-secret-file" => one(&self.proxy_secret_file),
+            "proxy-peer" => self.proxy_peer.clone(),
+            "proxy-user-header" => one(&self.proxy_user_header),
             "tmux-socket-name" => one(&self.tmux_socket_name),
             "tmux-socket-path" => one(&self.tmux_socket_path),
             "create" => self.create.clone(),
@@ -186,13 +244,33 @@ pub(super) struct Key {
 }
 
 /// Every option there is.
-pub(super) const KEYS: [Key; 11] = [
+pub(super) const KEYS: [Key; 16] = [
     Key {
         name: "listen",
         repeatable: true,
     },
     Key {
         name: "auth",
+        repeatable: false,
+    },
+    Key {
+        name: "allow",
+        repeatable: true,
+    },
+    Key {
+        name: "narrow-drive",
+        repeatable: false,
+    },
+    Key {
+        name: "proxy-secret-file",
+        repeatable: false,
+    },
+    Key {
+        name: "proxy-peer",
+        repeatable: true,
+    },
+    Key {
+        name: "proxy-user-header",
         repeatable: false,
     },
     Key {
@@ -290,11 +368,31 @@ mod tests {
     #[test]
     fn the_help_fits_a_screen_and_names_every_option() {
         Cli::command().debug_assert();
-        assert!(HELP.lines().count() <= 32);
+        assert!(HELP.lines().count() <= 40);
         assert!(HELP.lines().all(|line| line.chars().count() <= 80));
         for key in KEYS {
             assert!(HELP.contains(&format!("--{} ", key.name)), "{}", key.name);
             assert!(Options::default().given(&key).is_empty());
+        }
+    }
+
+    #[test]
+    fn times_are_read() {
+        for (text, wanted) in [
+            ("90m", Some(5400)),
+            ("1h", Some(3600)),
+            ("7d", Some(604_800)),
+            ("5s", Some(5)),
+            ("", None),
+            ("h", None),
+            ("-1h", None),
+            ("1.5h", None),
+            ("10", None),
+            ("1\u{e4}", None),
+            ("99999999999999999999d", None),
+            ("9999999999999999999d", None),
+        ] {
+            assert_eq!(seconds(text).ok(), wanted, "{text}");
         }
     }
 }

@@ -2,11 +2,13 @@
 //! running [`Service`]. It must not know what is asked of it over HTTP.
 
 mod accept;
+mod gate;
 mod handoff;
 mod listen;
 pub mod log;
 mod notify;
 mod passed;
+pub mod share;
 mod signals;
 mod status;
 mod url;
@@ -22,7 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::config::limits::{
-    FREEZE, KEY_CHECK, LAST_INPUT, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
+    FREEZE, LAST_INPUT, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
 };
 use crate::config::{Auth, Config, Place, Tmux};
 use crate::directory::{Address, Directory};
@@ -30,8 +32,8 @@ use crate::hub::Hub;
 use crate::pulse::Pulse;
 use crate::terminal::Widths;
 use crate::tmux::{self, NewSession, SessionName, Status};
-use crate::vault::{self, Vault};
-use crate::web::access::{Access, SignIn};
+use crate::vault::Vault;
+use crate::web::access::Access;
 use crate::web::presence::Presence;
 use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
@@ -68,12 +70,18 @@ pub enum Error {
          --public-origin, as in --public-origin https://term.example.org"
     )]
     NoPublicOrigin(SocketAddr),
+    /// `--auth proxy` and no unix socket; a usage error.
+    #[error(
+        "--auth proxy believes what its peer says, so it needs a unix socket: \
+         --listen unix:PATH, or a path in the socket unit"
+    )]
+    ProxyBeyondUnix,
     /// No listener.
     #[error(transparent)]
     Listen(#[from] listen::Error),
-    /// Nowhere to keep sign-ins.
+    /// Nobody can be let in.
     #[error(transparent)]
-    Vault(#[from] vault::Error),
+    Gate(#[from] gate::Error),
     /// No signals.
     #[error("cannot listen to signals: {0}")]
     Signals(std::io::Error),
@@ -85,7 +93,10 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Name { .. } | Self::NoneBeyondLoopback(_) | Self::NoPublicOrigin(_)
+            Self::Name { .. }
+                | Self::NoneBeyondLoopback(_)
+                | Self::NoPublicOrigin(_)
+                | Self::ProxyBeyondUnix
         )
     }
 }
@@ -175,9 +186,7 @@ async fn asked(signals: &mut Signals, image: &Image, given: bool, notify: &Notif
 /// start but may be one by then.
 pub async fn check(config: &Config) -> Result<Vec<String>, Error> {
     sessions_to_create(config)?;
-    if config.auth == Auth::Token {
-        Vault::check(config.state_dir.as_deref())?;
-    }
+    gate::check(config)?;
     let mut warnings = vec![];
     if std::env::var_os("LISTEN_FDS").is_some_and(|count| count != "0") {
         // Then the addresses are not used, and may well be none this user or unit may use.
@@ -191,6 +200,15 @@ pub async fn check(config: &Config) -> Result<Vec<String>, Error> {
         }
     }
     Ok(warnings)
+}
+
+/// The tmux server of this configuration.
+fn tmux_server(config: &Config) -> tmux::Server {
+    tmux::Server::new(match config.tmux.clone() {
+        Tmux::Default => tmux::Socket::Default,
+        Tmux::Name(name) => tmux::Socket::Name(name),
+        Tmux::Path(path) => tmux::Socket::Path(path),
+    })
 }
 
 /// What `--create` wants, with names tmux may have.
@@ -250,11 +268,7 @@ impl Service {
     async fn resume(config: Config, passed: Vec<Passed>, notify: &Notify) -> Result<Self, Error> {
         let create = sessions_to_create(&config)?;
         crate::web::record();
-        let sign_in = match config.auth {
-            Auth::Token => SignIn::Token(Vault::open(config.state_dir.as_deref())?),
-            // `proxy` is refused by the configuration.
-            Auth::None | Auth::Proxy => SignIn::None,
-        };
+        let sign_in = gate::sign_in(&config)?;
         let Sorted {
             listeners: given,
             ours,
@@ -265,9 +279,10 @@ impl Service {
         let listeners = listeners(&config, given, ours).await?;
         let access = Access::new(sign_in, config.public_origins.clone());
         if let Some(vault) = access.vault() {
-            tokio::spawn(keep_fresh(vault.clone()));
+            tokio::spawn(gate::keep_fresh(vault.clone()));
         }
-        let link = access.vault().map(Vault::link).transpose()?;
+        let link = access.vault().map(Vault::link).transpose();
+        let link = link.map_err(gate::Error::Vault)?;
         let urls = Urls::new(
             &config,
             listeners.iter().map(|named| named.listener.address()),
@@ -275,11 +290,7 @@ impl Service {
         );
         let inherited = Inherited::read(kept);
 
-        let server = tmux::Server::new(match config.tmux {
-            Tmux::Default => tmux::Socket::Default,
-            Tmux::Name(name) => tmux::Socket::Name(name),
-            Tmux::Path(path) => tmux::Socket::Path(path),
-        });
+        let server = tmux_server(&config);
         let pulse = Pulse::default();
         let directory = Directory::start(server.clone(), &pulse);
         let widths = timeout(TMUX_TIMEOUT, server.widths())
@@ -499,26 +510,23 @@ async fn listeners(
             .find(|address| !address.ip().to_canonical().is_loopback());
         return match (config.auth, open) {
             (Auth::None, Some(address)) => Err(Error::NoneBeyondLoopback(address)),
+            (Auth::Proxy, _)
+                if passed
+                    .iter()
+                    .any(|named| named.listener.address().is_some()) =>
+            {
+                Err(Error::ProxyBeyondUnix)
+            }
             (Auth::Token, Some(address)) if config.public_origins.is_empty() => {
                 Err(Error::NoPublicOrigin(address))
             }
             _ => Ok(passed),
         };
     }
-    Ok(listen::open(&config.listen, ours).await?)
-}
-
-/// Sees what other processes end, and takes new keys in time, for as long as the service runs.
-async fn keep_fresh(vault: Vault) {
-    let _following = vault.follow().inspect_err(|error| {
-        tracing::warn!(%error, "what `muxview share` ends will count only after a restart");
-    });
-    loop {
-        sleep(KEY_CHECK).await;
-        if let Err(error) = vault.rotate() {
-            tracing::error!("{error}; signing goes on with the old key");
-        }
+    if config.listen.is_empty() {
+        return Err(Error::ProxyBeyondUnix);
     }
+    Ok(listen::open(&config.listen, ours).await?)
 }
 
 /// Ready means that tmux has been asked once; a tmux that does not answer is a state, not a reason

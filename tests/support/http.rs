@@ -113,13 +113,13 @@ impl Site {
 
 /// What came of asking for a socket.
 #[derive(Debug)]
-pub enum Upgrade {
+pub enum Upgrade<S = TcpStream> {
     Refused(Answer),
-    Open(Answer, WebSocketStream<TcpStream>),
+    Open(Answer, WebSocketStream<S>),
 }
 
-impl Upgrade {
-    pub async fn over(mut stream: TcpStream, head: &str) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
+    pub async fn over(mut stream: S, head: &str) -> Self {
         stream.write_all(head.as_bytes()).await.unwrap();
         let (answer, rest) = Answer::head_of(&mut stream).await;
         if answer.status != 101 {
@@ -127,6 +127,23 @@ impl Upgrade {
         }
         let socket = WebSocketStream::from_partially_read(stream, rest, Role::Client, None).await;
         Self::Open(answer, socket)
+    }
+
+    /// The role one is let in with, or how one is not.
+    pub async fn role(self) -> Outcome {
+        let Self::Open(answer, mut socket) = self else {
+            return self.outcome().await;
+        };
+        match tokio::time::timeout(PATIENCE, socket.next()).await.unwrap() {
+            Some(Ok(Message::Text(hello))) => {
+                let hello: serde_json::Value = serde_json::from_str(&hello).unwrap();
+                Outcome::Role(hello["role"].as_str().unwrap().to_owned())
+            }
+            Some(Ok(Message::Close(Some(frame)))) => {
+                Outcome::Closed(frame.code.into(), answer.header("sec-websocket-protocol"))
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     /// In a word: the status of a refusal, or the code of the close that must come first of all.
@@ -149,6 +166,8 @@ pub enum Outcome {
     Status(u16),
     /// The code, and the subprotocol that was chosen.
     Closed(u16, Option<String>),
+    /// Let in, as this.
+    Role(String),
 }
 
 /// An answer, read until the connection or the body ends.

@@ -1,0 +1,123 @@
+//! How those who come prove who they are, as configured. In: a configuration. Out: a [`SignIn`] whose
+//! vault or proxy is ready. It must not know requests.
+
+use axum::http::HeaderName;
+use std::path::PathBuf;
+use tokio::time::sleep;
+
+use crate::access::Rule;
+use crate::config::limits::{KEY_CHECK, PROXY_SECRET_BYTES};
+use crate::config::{Auth, Config};
+use crate::vault::{self, Vault};
+use crate::web::access::SignIn;
+use crate::web::proxy::{Proxy, USER_HEADER};
+
+/// Why nobody can be let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nowhere to keep sign-ins.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The proxy's secret cannot be read.
+    #[error("cannot read the proxy's secret from {}: {cause}", path.display())]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The proxy's secret is none.
+    #[error(
+        "{} should hold one line of at least {} letters, such as `openssl rand -hex 32` prints",
+        .0.display(), PROXY_SECRET_BYTES.0
+    )]
+    Weak(PathBuf),
+    /// The proxy's user does not exist.
+    #[error("--proxy-peer {name}: {cause}")]
+    Peer {
+        /// As configured.
+        name: String,
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+/// Whether [`sign_in`] would go well, changing nothing.
+pub(super) fn check(config: &Config) -> Result<(), Error> {
+    match config.auth {
+        Auth::Token => Ok(Vault::check(config.state_dir.as_deref())?),
+        Auth::None => Ok(()),
+        Auth::Proxy => proxy(config).map(|_| ()),
+    }
+}
+
+/// How callers prove who they are.
+pub(super) fn sign_in(config: &Config) -> Result<SignIn, Error> {
+    Ok(match config.auth {
+        Auth::Token => SignIn::Token(Vault::open(config.state_dir.as_deref())?),
+        Auth::None => SignIn::None,
+        Auth::Proxy => SignIn::Proxy(proxy(config)?),
+    })
+}
+
+fn proxy(config: &Config) -> Result<Proxy, Error> {
+    let header = config.proxy_user_header.as_deref().unwrap_or(USER_HEADER);
+    let header = header.to_ascii_lowercase();
+    let peers = match &config.proxy_peers[..] {
+        [] => vec![rustix::process::geteuid().as_raw()],
+        peers => peers
+            .iter()
+            .map(|peer| uid(peer))
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(Proxy {
+        peers,
+        header: HeaderName::from_bytes(header.as_bytes())
+            .expect("the configuration takes letters, digits and - only"),
+        secret: secret(config)?,
+        rules: config.allow.iter().map(Rule::from).collect(),
+    })
+}
+
+fn uid(peer: &str) -> Result<u32, Error> {
+    let wrong = |cause| Error::Peer {
+        name: peer.to_owned(),
+        cause,
+    };
+    if let Ok(uid) = peer.parse() {
+        return Ok(uid);
+    }
+    match nix::unistd::User::from_name(peer) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err(wrong("there is no such user".to_owned())),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+fn secret(config: &Config) -> Result<String, Error> {
+    let path = config.proxy_secret_file.clone().unwrap_or_default();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(cause) => return Err(Error::Secret { path, cause }),
+    };
+    let line = text.lines().next().unwrap_or_default().trim();
+    let (least, most) = PROXY_SECRET_BYTES;
+    let plain = line.bytes().all(|byte| byte.is_ascii_graphic());
+    if !plain || line.len() < least || line.len() > most {
+        return Err(Error::Weak(path));
+    }
+    Ok(line.to_owned())
+}
+
+/// Sees what other processes end, and takes new keys in time, for as long as the service runs.
+pub(super) async fn keep_fresh(vault: Vault) {
+    let _following = vault.follow().inspect_err(|error| {
+        tracing::warn!(%error, "what `muxview share` ends will count only after a restart");
+    });
+    loop {
+        sleep(KEY_CHECK).await;
+        if let Err(error) = vault.rotate() {
+            tracing::error!("{error}; signing goes on with the old key");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `muxview share`: links that only watch one session, made, listed and ended beside the running
+//! service, which sees it at once. In: a configuration and a wish. Out: lines for a terminal.
+
+use std::fmt::Write as _;
+
+use super::{Urls, tmux_server};
+use crate::access::credential::Id;
+use crate::access::ledger::TooManyShares;
+use crate::access::share::{BadTerms, Terms};
+use crate::access::{Share, Time};
+use crate::config::{Auth, Config};
+use crate::directory::Address;
+use crate::tmux;
+use crate::vault::{self, Vault};
+
+/// Why it could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Links are of `--auth token`.
+    #[error("links are for --auth token: here people sign in elsewhere or not at all")]
+    NotHere,
+    /// No such session, or tmux does not answer.
+    #[error(transparent)]
+    Tmux(#[from] tmux::Error),
+    /// A usage error.
+    #[error(transparent)]
+    Terms(#[from] BadTerms),
+    /// Full.
+    #[error(transparent)]
+    Full(#[from] TooManyShares),
+    /// The state directory.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// No such link.
+    #[error("there is no share {0}: `muxview share ls` lists them")]
+    NoShare(String),
+    /// With port 0 nobody but the service knows where it is.
+    #[error("with port 0 only the running service knows its port: say --listen or --public-origin")]
+    NoUrl,
+}
+
+/// Shares a session, and says by which URL.
+pub async fn add(
+    config: &Config,
+    session: &str,
+    seconds: Option<u64>,
+    uses: Option<u32>,
+) -> Result<String, Error> {
+    let vault = vault(config)?;
+    let terms = Terms::new(vault::now(), seconds, uses)?;
+    let address = Address::parse(session);
+    let sessions = tmux_server(config).sessions().await?;
+    let session = sessions.iter().find(|session| address.is(session));
+    let session = session.ok_or(tmux::Error::NoSuchSession)?;
+    let (share, secret) = Share::new(vault::random()?, session, "command line", terms);
+    let id = share.session.to_string();
+    let urls = Urls::configured(config, Some(secret)).ok_or(Error::NoUrl)?;
+    vault.change(|ledger| ledger.add(share, terms.now))??;
+    Ok(urls.first(Some(&id)))
+}
+
+/// All there are, a line each.
+pub fn list(config: &Config) -> Result<String, Error> {
+    let (state, now) = (vault(config)?.state(), vault::now());
+    let mut lines = String::new();
+    for share in state.ledger.shares().filter(|share| now < share.expires) {
+        let Share {
+            id,
+            name,
+            uses,
+            expires,
+            by,
+            ..
+        } = share;
+        let left = span(expires - now);
+        // A name is anybody's text.
+        let name = name.escape_debug();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            lines,
+            "{}  {name}  {left} left, {uses} uses left, by {by}",
+            id.as_str()
+        );
+    }
+    Ok(lines)
+}
+
+/// Ends one.
+pub fn remove(config: &Config, id: &str) -> Result<(), Error> {
+    let none = || Error::NoShare(id.to_owned());
+    let share = Id::parse(id).ok_or_else(none)?;
+    let ended = vault(config)?.change(|ledger| ledger.remove(&share))?;
+    if ended { Ok(()) } else { Err(none()) }
+}
+
+fn vault(config: &Config) -> Result<Vault, Error> {
+    match config.auth {
+        Auth::Token => Ok(Vault::open(config.state_dir.as_deref())?),
+        Auth::None | Auth::Proxy => Err(Error::NotHere),
+    }
+}
+
+/// Seconds, in the largest unit that says enough.
+fn span(seconds: Time) -> String {
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
