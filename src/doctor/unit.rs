@@ -141,7 +141,7 @@ pub(super) fn running(muxview: &Running) -> Vec<Finding> {
         found.push(Finding::warn(
             what,
             format!("{unit} keeps no connections over a restart: every viewer has to reconnect"),
-            format!("{systemctl} edit {unit}: FileDescriptorStoreMax=4096 under [Service]"),
+            format!("{systemctl} edit {unit}: FileDescriptorStoreMax=16384 under [Service]"),
         ));
     }
     if found.is_empty() {

@@ -23,7 +23,7 @@ fn installed_used_through_nginx_upgraded_and_uninstalled() {
     // As the README and deploy/nginx/sub-path.conf say.
     machine.sh("systemctl enable --now muxview");
     machine.sh(
-        r#"sed -i 's|^#public-origin.*|public-origin = ["https://example.org"]|' /etc/muxview/muxview.toml
+        r#"sed -i 's|^#public-origin.*|public-origin = ["https://example.org"]|; s|^#base-path|base-path|' /etc/muxview/muxview.toml
         runuser -u muxview -- muxview check --config /etc/muxview/muxview.toml
         systemctl restart muxview
         usermod -aG muxview www-data"#,

@@ -2,7 +2,7 @@
 //! restart of muxview, over its handoff in place, and over a reload of the proxy.
 
 use super::restart::{file, machine};
-use crate::support::{Browser, Crowd, Machine, Route};
+use crate::support::{Browser, Crowd, Machine, Route, soak};
 use std::time::Duration;
 
 /// Where the crowd comes in, beside the port for TLS: this crowd speaks none.
@@ -21,6 +21,7 @@ enum Reload {
 }
 
 fn through(proxy: &str, setup: &str, reload: &str, path: &str, expected: &Reload) {
+    let rounds = soak(1, 5);
     let (machine, names, direct) = machine(2);
     machine.sh(
         r#"sed -i 's|^#public-origin.*|public-origin = ["https://term.example.org"]|' /etc/muxview/muxview.toml
@@ -52,19 +53,29 @@ fn through(proxy: &str, setup: &str, reload: &str, path: &str, expected: &Reload
     browser.open("main", &url);
     browser.see("main", r"[$#] ?$");
     let account = machine.inside(async || {
-        let crowd = Crowd::gather(&route, &names, 3, Duration::from_millis(50)).await;
-        machine.sh("systemctl restart muxview.service");
-        crowd.served_by(2).await;
-        machine.sh("systemctl kill --kill-whom=main --signal=HUP muxview.service");
-        crowd.served_by(3).await;
+        let pace = soak(Duration::from_millis(50), Duration::from_millis(500));
+        let crowd = Crowd::gather(&route, &names, soak(3, 100), pace).await;
+        for time in 0..rounds {
+            machine.sh("systemctl restart muxview.service");
+            crowd.served_by(2 * time + 2).await;
+            machine.sh("systemctl kill --kill-whom=main --signal=HUP muxview.service");
+            crowd.served_by(2 * time + 3).await;
+        }
         if let Reload::Unnoticed = expected {
             machine.sh(reload);
             machine.until("the new configuration", |machine| told(machine, path));
         }
         crowd.end().await
     });
-    eprintln!("{proxy}: longest silence {:.0?}", account.silence());
-    account.unnoticed(3);
+    eprintln!(
+        "{proxy}: {} viewers, {rounds} restarts and {rounds} SIGHUPs, {} lines typed, {} connections answered, \
+         longest silence {:.1?}",
+        account.seen.len(),
+        account.typed(),
+        account.knocks,
+        account.silence()
+    );
+    account.unnoticed(2 * rounds + 1);
     account.check(file(&machine));
     if let Reload::Closes(_) = expected {
         assert_eq!(browser.sockets("main"), [None], "{proxy}");
@@ -94,6 +105,21 @@ fn told(machine: &Machine, path: &str) -> Result<(), String> {
     } else {
         Err(said)
     }
+}
+
+/// Those that no crowd goes through here are at least what their proxies take.
+#[test]
+fn all_are_what_their_proxies_take() {
+    let machine = Machine::boot();
+    machine.sh(CERTIFICATE);
+    machine.sh(
+        r#"cp /etc/ssl/private/term.example.org.pem /etc/ssl/private/example.org.pem
+        for file in deploy/haproxy/*.cfg; do haproxy -c -q -f "$file"; done
+        for file in deploy/caddy/*.Caddyfile; do caddy validate --adapter caddyfile --config "$file"; done
+        rm -f /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*
+        cp deploy/nginx/own-host.conf /etc/nginx/conf.d/muxview.conf
+        nginx -t -q"#,
+    );
 }
 
 #[test]
