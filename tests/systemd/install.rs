@@ -32,13 +32,10 @@ fn installed_used_through_nginx_upgraded_and_uninstalled() {
     let link = machine.sh(
         "runuser -u muxview -- /usr/local/bin/muxview url main --config /etc/muxview/muxview.toml",
     );
-    let (root, path) = link.split_once("/s/main").unwrap();
-    assert_eq!(root, "https://example.org");
+    let (page, secret) = link.split_once('#').unwrap();
+    assert_eq!(page, "https://example.org/term/s/main");
     let mut browser = Browser::start(&machine);
-    browser.open(
-        "main",
-        &format!("https://example.org/term/s/main?test{path}"),
-    );
+    browser.open("main", &format!("{page}?test#{secret}"));
     browser.see("main", r"[$#] ?$");
     browser.enter("main", "echo $((40+2)) $USER");
     browser.see("main", "^42 muxview$");
