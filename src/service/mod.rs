@@ -384,9 +384,9 @@ impl Service {
         self.reports
             .spawn(status::keep_current(notify.clone(), presence, listing));
         if let Some(patience) = notify.watchdog() {
-            let pulse = self.pulse.clone();
+            let (told, pulse) = (notify.clone(), self.pulse.clone());
             self.reports
-                .spawn(watchdog::feed(notify.clone(), pulse, patience));
+                .spawn(watchdog::feed(move || told.alive(), pulse, patience));
         }
     }
 
