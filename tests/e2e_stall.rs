@@ -6,11 +6,14 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::Instant;
 use support::{Join, Scene, Service, Viewer, process, soak, until};
 
 /// More than this under way to a viewer that acks would break the contract.
 const UNACKED: u64 = 256 * 1024;
+/// What is printed while it does not read, in bytes.
+const FLOOD: u64 = 15_000_000;
+const FLOOD_SOAKING: u64 = 150_000_000;
 /// One full frame of the flood and some.
 const FRAME: u64 = 64 * 1024;
 
@@ -72,8 +75,20 @@ async fn a_viewer_that_stops_reading() {
     acking.pause();
     silent.pause();
     let (frames, _) = watching.received();
-    let stalled = soak(Duration::from_secs(5), Duration::from_secs(30));
-    tokio::time::sleep(stalled).await; // the length of the stall is the test
+    let stalled = Instant::now();
+    let printed = process::bytes_read(tmux);
+    for tenth in 1..=10 {
+        until("the flood's tenth", async || {
+            let more = process::bytes_read(tmux) - printed;
+            if more >= tenth * soak(FLOOD, FLOOD_SOAKING) / 10 {
+                Ok(())
+            } else {
+                Err(format!("{more} bytes"))
+            }
+        })
+        .await;
+    }
+    let stalled = stalled.elapsed();
     let after = (process::rss_kib(service), process::rss_kib(tmux));
     let seen = watching.received().0 - frames;
     assert!(

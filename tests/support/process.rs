@@ -17,6 +17,13 @@ pub fn rss_kib(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// Bytes it has read so far, of files, sockets and terminals.
+pub fn bytes_read(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).expect("the process lives");
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    line.expect("a process reads").trim().parse().unwrap()
+}
+
 /// Open descriptors.
 pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd"))
