@@ -57,6 +57,15 @@ fn a_fresh_installation_is_healthy() {
     ] {
         about(&said, subject);
     }
+    // Another user's server.
+    let said = machine
+        .try_sh("runuser -u nobody -- muxview doctor --tmux-socket-path /run/muxview-tmux/tmux");
+    assert_eq!(said.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert!(
+        about(&said, "tmux server")[0].contains("another user's"),
+        "{said}"
+    );
     // What is amiss inside tmux, and a binary that waits for a restart.
     machine.tmux("set-environment -g LANG C");
     machine.tmux("set-option -g default-terminal nonsense");
@@ -77,8 +86,8 @@ fn a_tmux_server_in_muxviews_unit_is_told_and_freed() {
     // As many a unit does it: the server is born in the service.
     machine.write(
         "/etc/systemd/system/web.service",
-        "[Service]\nExecStartPre=tmux -f /dev/null -S /tmp/t new-session -d -s kept cat\n\
-         ExecStart=/usr/local/bin/muxview --auth none --tmux-socket-path /tmp/t --listen 127.0.0.1:7000\n",
+        "[Service]\nType=notify\nExecStartPre=tmux -f /dev/null -S /tmp/t new-session -d -s kept cat\n\
+         ExecStart=/usr/local/bin/muxview --auth none --state-dir /tmp/web --tmux-socket-path /tmp/t --listen 127.0.0.1:7000\n",
     );
     machine.sh("systemctl daemon-reload; systemctl start web.service");
     let (said, code) = doctor(&machine, "--tmux-socket-path /tmp/t");

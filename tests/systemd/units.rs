@@ -1,6 +1,6 @@
 //! The units themselves: correct, tight, and none but its own ends the tmux server.
 
-use crate::support::Machine;
+use crate::support::{Machine, machine::binary};
 use std::path::Path;
 
 /// The exposure `systemd-analyze security` may give muxview.service, in tenths.
@@ -120,4 +120,45 @@ fn panes_see_what_a_login_would_show_them_and_are_in_no_sandbox() {
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     assert!(status.contains("Seccomp:\t2"), "{status}");
     assert!(Path::new(&machine.path("/run/muxview.sock")).exists());
+}
+
+#[test]
+fn in_a_unit_of_somebodys_own_the_tmux_server_is_born_outside_of_it() {
+    let machine = Machine::boot();
+    let unit = |name: &str, more: &str, port: u16| {
+        machine.write(
+            &format!("/etc/systemd/system/{name}.service"),
+            &format!(
+                "[Service]\nType=notify\n{more}\nExecStart={} --auth none --state-dir /tmp/{name} \
+                 --tmux-socket-path /tmp/{name}.tmux --listen 127.0.0.1:{port}\n",
+                binary()
+            ),
+        );
+        machine.sh(&format!(
+            "systemctl daemon-reload; systemctl start {name}.service"
+        ));
+    };
+    let create = |port: u16| {
+        machine.sh(&format!(
+            "curl -sS -H 'Content-Type: application/json' -d '{{\"name\":\"kept\"}}' http://127.0.0.1:{port}/api/sessions"
+        ))
+    };
+    unit("mine", "", 7001);
+    let said = create(7001);
+    assert!(said.contains("\"kept\""), "{said}");
+    let pid = machine.sh("tmux -S /tmp/mine.tmux display-message -p '#{pid}'");
+    let cgroup = machine.sh(&format!("tail -n 1 /proc/{pid}/cgroup"));
+    assert!(cgroup.ends_with(".scope"), "{cgroup}");
+    machine.sh("systemctl restart mine.service; systemctl stop mine.service");
+    assert_eq!(
+        machine.sh("tmux -S /tmp/mine.tmux display-message -p -t kept: '#{pid}'"),
+        pid
+    );
+    // Who may make no scope is refused, with what to run instead.
+    unit("weak", "User=nobody", 7002);
+    let said = create(7002);
+    assert!(
+        said.contains("tmux -S /tmp/weak.tmux new-session -d"),
+        "{said}"
+    );
 }
