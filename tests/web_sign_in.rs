@@ -324,7 +324,10 @@ async fn a_share_is_not_of_a_session_that_has_its_number_later() {
         hello(&mut watch(&site, "shared", &guest).await).await,
         Err(4404)
     );
-    assert_eq!(get(&site, "/api/sessions", &guest).await.body, "[]");
+    tmux::until("the list to follow", async || {
+        get(&site, "/api/sessions", &guest).await.body == "[]"
+    })
+    .await;
     site.service.stop().await;
 }
 

@@ -200,11 +200,13 @@ async fn take_seat(
     }
     let pass = caller.pass.ok_or(Close::SIGN_IN)?;
     let address = Address::parse(&wish.name);
-    let mut session = found(parts.directory.find(&address).await)?;
-    if !pass.grant.rights(&session).view {
-        // As long as it takes when there is none: who may not see it learns nothing.
-        session = found(parts.directory.ask(&address).await)?;
-    }
+    // Rights to some sessions are judged by the session as it is now, which the listing may not know
+    // yet; and so it takes as long to hear of one that may not be seen as of one that is not there.
+    let mut session = found(if pass.grant.is_whole() {
+        parts.directory.find(&address).await
+    } else {
+        parts.directory.ask(&address).await
+    })?;
     let (mut joined, mut drive) = join(parts, &pass, &session, wish.join).await?;
     if matches!(
         (&joined, &address),
