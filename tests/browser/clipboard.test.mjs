@@ -1,32 +1,24 @@
 // Copying and the clipboard of tmux: what gets there, who is told, and what never may.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { FarEnd } from './far-end.mjs';
-import { close, launch, Muxview, open, PROMPT, see, state, Tmux } from './support.mjs';
+import { close, open, PROMPT, see, stage, state } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
+const on = stage(['main']);
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
 
-before(async () => {
-  tmux.start('main');
-  tmux.run('set-option', '-g', 'set-clipboard', 'on');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
+before(() => {
+  on.tmux.run('set-option', '-g', 'set-clipboard', 'on');
 });
 
 /** A page with the test in the server's place. */
 async function watch(options = CLIPBOARD, prepare = () => {}) {
-  const page = await open(browser, 'about:blank', options);
+  const page = await open(on.browser, 'about:blank', options);
   await prepare(page);
   const far = new FarEnd();
   await page.routeWebSocket('**/ws?*', (socket) => far.accept(socket));
-  await page.goto(muxview.page('main'));
+  await page.goto(on.muxview.page('main'));
   await far.until(() => far.sockets.length === 1);
   far.hello();
   await see(page, /first picture/);
@@ -157,7 +149,7 @@ test('no frame reads or writes the clipboard', async () => {
 });
 
 test('what tmux copies reaches the one who typed last, told with its size, and nobody else', async () => {
-  const [one, two] = await Promise.all([1, 2].map(() => open(browser, muxview.page('main'), CLIPBOARD)));
+  const [one, two] = await Promise.all([1, 2].map(() => open(on.browser, on.muxview.page('main'), CLIPBOARD)));
   await Promise.all([see(one, PROMPT), see(two, PROMPT)]);
   for (const page of [one, two]) {
     await page.evaluate(() => {

@@ -1,22 +1,16 @@
 // What input methods compose arrives once and exact: a real browser's composition events, a real tmux.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { FarEnd } from './far-end.mjs';
 import { Recorder } from './recorder.mjs';
-import { close, launch, Muxview, open, see, state, Tmux } from './support.mjs';
+import { close, open, see, stage, state } from './support.mjs';
 
-let browser, muxview, pane;
-const tmux = new Tmux();
+const on = stage();
+let pane;
 
-before(async () => {
-  pane = new Recorder(tmux, 'main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
+before(() => {
+  pane = new Recorder(on.tmux, 'main');
 });
 
 /** An input method at work in `page`, with the events a browser on Linux makes of one. */
@@ -60,7 +54,7 @@ class Method {
 }
 
 async function watch() {
-  const page = await open(browser, muxview.page('main'));
+  const page = await open(on.browser, on.muxview.page('main'));
   await state(page, 'open');
   await see(page, /ready/);
   return { page, method: await Method.in(page) };
@@ -264,10 +258,10 @@ test('composing at the right edge moves nothing', async () => {
 
 /** As `watch`, with the test in the server's place. */
 async function farWatch() {
-  const page = await open(browser, 'about:blank');
+  const page = await open(on.browser, 'about:blank');
   const far = new FarEnd();
   await page.routeWebSocket('**/ws?*', (socket) => far.accept(socket));
-  await page.goto(muxview.page('main'));
+  await page.goto(on.muxview.page('main'));
   await far.until(() => far.sockets.length === 1);
   far.hello();
   await see(page, /first picture/);

@@ -1,29 +1,23 @@
 // Keys, from a real browser through muxview and tmux to a program: the bytes it gets are compared.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { Recorder } from './recorder.mjs';
-import { close, launch, Muxview, open, see, state, Tmux } from './support.mjs';
+import { close, open, see, stage, state } from './support.mjs';
 
-let browser, muxview, pane;
-const tmux = new Tmux();
+const on = stage();
+let pane;
 
-before(async () => {
-  pane = new Recorder(tmux, 'main');
-  tmux.run('set-option', '-g', 'escape-time', '0'); // an Escape is one at once
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
+before(() => {
+  pane = new Recorder(on.tmux, 'main');
+  on.tmux.run('set-option', '-g', 'escape-time', '0'); // an Escape is one at once
 });
 
 /** A page on the machine that calls itself `platform`. */
 async function watch(platform = 'Linux x86_64') {
-  const page = await open(browser, 'about:blank');
+  const page = await open(on.browser, 'about:blank');
   await page.addInitScript((platform) => Object.defineProperty(navigator, 'platform', { get: () => platform }), platform);
-  await page.goto(muxview.page('main'));
+  await page.goto(on.muxview.page('main'));
   await see(page, /ready/);
   await state(page, 'open');
   const cdp = await page.context().newCDPSession(page);

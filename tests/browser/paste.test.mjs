@@ -1,29 +1,23 @@
 // Pasting: what arrives in the program, byte for byte; the question before many lines; what is refused.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { FarEnd } from './far-end.mjs';
 import { Recorder } from './recorder.mjs';
-import { close, launch, Muxview, open, see, state, Tmux } from './support.mjs';
+import { close, open, see, stage, state } from './support.mjs';
 import { MESSAGE_BYTES } from '../../static/wire.js';
 
-let browser, muxview, plain, bracketing;
-const tmux = new Tmux();
+const on = stage();
+let plain, bracketing;
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
 
-before(async () => {
-  plain = new Recorder(tmux, 'plain');
-  bracketing = new Recorder(tmux, 'bracketing', '\\033[?2004h');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
+before(() => {
+  plain = new Recorder(on.tmux, 'plain');
+  bracketing = new Recorder(on.tmux, 'bracketing', '\\033[?2004h');
 });
 
 async function watch(session) {
-  const page = await open(browser, muxview.page(session.name), CLIPBOARD);
+  const page = await open(on.browser, on.muxview.page(session.name), CLIPBOARD);
   await see(page, /ready/);
   await state(page, 'open');
   return page;
@@ -227,10 +221,10 @@ test('a paste too long for one message is refused, and the connection lives', as
 
 /** As `watch`, with the test in the server's place. */
 async function farWatch(hello) {
-  const page = await open(browser, 'about:blank', CLIPBOARD);
+  const page = await open(on.browser, 'about:blank', CLIPBOARD);
   const far = new FarEnd();
   await page.routeWebSocket('**/ws?*', (socket) => far.accept(socket));
-  await page.goto(muxview.page('plain'));
+  await page.goto(on.muxview.page('plain'));
   await far.until(() => far.sockets.length === 1);
   far.hello(hello);
   await see(page, /first picture/);

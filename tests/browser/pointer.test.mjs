@@ -1,28 +1,18 @@
 // The pointer: links and where they lead, and selecting while a program has the mouse.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { FarEnd } from './far-end.mjs';
-import { close, launch, Muxview, open, see, state, Tmux } from './support.mjs';
+import { close, open, see, stage, state } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-
-before(async () => {
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage();
 
 async function watch(options) {
-  const page = await open(browser, 'about:blank', options);
+  const page = await open(on.browser, 'about:blank', options);
   await page.context().route(/\.test/, (route) => route.fulfill({ contentType: 'text/html', body: '<title>elsewhere</title>' }));
   const far = new FarEnd();
   await page.routeWebSocket('**/ws?*', (socket) => far.accept(socket));
-  await page.goto(muxview.page('main'));
+  await page.goto(on.muxview.page('main'));
   await far.until(() => far.sockets.length === 1);
   far.hello();
   await see(page, /first picture/);

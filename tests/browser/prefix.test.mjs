@@ -3,25 +3,11 @@
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
 import { connect } from 'node:net';
-import { after, before, test } from 'node:test';
-import { close, launch, Muxview, open, PROMPT, see, Tmux } from './support.mjs';
+import { test } from 'node:test';
+import { close, open, PROMPT, see, stage } from './support.mjs';
 
 const PREFIX = '/some/where';
-let browser, muxview, proxy;
-const tmux = new Tmux();
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux, { auth: 'token' })]);
-  proxy = stripping(new URL(muxview.url).port);
-  await new Promise((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
-});
-after(async () => {
-  await browser?.close();
-  proxy?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage(['main'], { muxview: { auth: 'token' } });
 
 /** A proxy that knows nothing but the prefix. */
 function stripping(port) {
@@ -48,9 +34,12 @@ function stripping(port) {
   return server;
 }
 
-test('signs in, lists, shows, types and creates below the prefix', async () => {
+test('signs in, lists, shows, types and creates below the prefix', async (t) => {
+  const proxy = stripping(new URL(on.muxview.url).port);
+  await new Promise((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
+  t.after(() => proxy.close());
   const root = `http://127.0.0.1:${proxy.address().port}${PREFIX}/`;
-  const page = await open(browser, root + new URL(muxview.url).hash);
+  const page = await open(on.browser, root + new URL(on.muxview.url).hash);
   await page.getByRole('link', { name: 'main' }).click();
   await page.waitForURL(`${root}s/main`);
   await page.goto(`${root}s/main?test`);

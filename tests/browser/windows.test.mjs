@@ -2,34 +2,23 @@
 // real server and a real tmux.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { close, launch, lines, Muxview, open, PROMPT, see, Tmux } from './support.mjs';
+import { test } from 'node:test';
+import { close, lines, open, PROMPT, see, stage } from './support.mjs';
 
-let browser, muxview;
-const tmux = new Tmux();
-
-before(async () => {
-  tmux.start('main');
-  [browser, muxview] = await Promise.all([launch(), Muxview.start(tmux)]);
-});
-after(async () => {
-  await browser?.close();
-  await muxview?.end();
-  tmux.end();
-});
+const on = stage(['main']);
 
 const PHONE = { viewport: { width: 390, height: 760 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
 /** A session with windows of these names, the first being current; each says its name. */
 function start(session, ...names) {
   const says = (name) => `echo in-${name}; exec sh`;
-  tmux.start(session, says(names[0]));
-  tmux.run('set-option', '-t', `=${session}:`, 'automatic-rename', 'off');
-  tmux.run('rename-window', '-t', `=${session}:`, names[0]);
-  for (const name of names.slice(1)) tmux.run('new-window', '-d', '-t', `=${session}:`, '-n', name, says(name));
+  on.tmux.start(session, says(names[0]));
+  on.tmux.run('set-option', '-t', `=${session}:`, 'automatic-rename', 'off');
+  on.tmux.run('rename-window', '-t', `=${session}:`, names[0]);
+  for (const name of names.slice(1)) on.tmux.run('new-window', '-d', '-t', `=${session}:`, '-n', name, says(name));
 }
 
-const current = (session) => tmux.run('display-message', '-p', '-t', `=${session}:`, '#{window_name}').trim();
+const current = (session) => on.tmux.run('display-message', '-p', '-t', `=${session}:`, '#{window_name}').trim();
 const tab = (page, name) => page.locator('#windows .tab', { hasText: name });
 const tabs = (page) => page.locator('#windows .tab bdi').allTextContents();
 const button = (page, kind) => page.locator(`#windows .${kind}`);
@@ -39,7 +28,7 @@ const inTerminal = (page) => page.waitForFunction(() => document.activeElement?.
 
 test('a finger switches windows, opens one, and closes one after it was asked', async () => {
   start('finger', 'one', 'two');
-  const page = await open(browser, muxview.page('finger'), PHONE);
+  const page = await open(on.browser, on.muxview.page('finger'), PHONE);
   await see(page, /^in-one$/);
   await isCurrent(page, 'one');
   for (const box of await page.locator('#windows button:visible').all()) {
@@ -76,7 +65,7 @@ test('a finger switches windows, opens one, and closes one after it was asked', 
 
 test('with a mouse or the keyboard the focus is in the terminal afterwards, and what is typed goes to the new window', async () => {
   start('keyboard', 'one', 'two');
-  const page = await open(browser, muxview.page('keyboard'));
+  const page = await open(on.browser, on.muxview.page('keyboard'));
   await see(page, /^in-one$/);
   await tab(page, 'two').click();
   await page.keyboard.type('echo typed-$((1+1))\n');
@@ -84,7 +73,7 @@ test('with a mouse or the keyboard the focus is in the terminal afterwards, and 
   await see(page, /^typed-2$/);
   await inTerminal(page);
   await isCurrent(page, 'two');
-  assert.match(tmux.run('capture-pane', '-p', '-t', '=keyboard:two'), /^typed-2$/m);
+  assert.match(on.tmux.run('capture-pane', '-p', '-t', '=keyboard:two'), /^typed-2$/m);
 
   assert.equal(await page.getByRole('button', { name: '0 one', exact: true }).count(), 1);
   await page.getByRole('button', { name: '0 one', exact: true }).focus();
@@ -105,24 +94,24 @@ test('with a mouse or the keyboard the focus is in the terminal afterwards, and 
 
 test('tabs follow tmux: names as text, marks that are said, zoom, and none for one window', async () => {
   start('marks', 'one');
-  const page = await open(browser, muxview.page('marks'));
+  const page = await open(on.browser, on.muxview.page('marks'));
   await see(page, /^in-one$/);
   await button(page, 'new').waitFor();
   assert.deepEqual(await page.locator('#windows button:visible').count(), 1, 'only a new one can be opened');
 
-  tmux.run('split-window', '-t', '=marks:0', 'exec sh');
+  on.tmux.run('split-window', '-t', '=marks:0', 'exec sh');
   await button(page, 'zoom').click();
   await page.locator('#windows .zoom[aria-pressed=true]').waitFor();
-  assert.equal(tmux.run('display-message', '-p', '-t', '=marks:0', '#{window_zoomed_flag}').trim(), '1');
+  assert.equal(on.tmux.run('display-message', '-p', '-t', '=marks:0', '#{window_zoomed_flag}').trim(), '1');
   await button(page, 'zoom').click();
   await page.locator('#windows .zoom[aria-pressed=false]').waitFor();
-  tmux.run('kill-pane', '-t', '=marks:0.1');
+  on.tmux.run('kill-pane', '-t', '=marks:0.1');
   await button(page, 'zoom').waitFor({ state: 'hidden' });
 
-  tmux.run('new-window', '-d', '-t', '=marks:', '-n', '<img src=x onerror=alert(1)>', 'exec sh');
+  on.tmux.run('new-window', '-d', '-t', '=marks:', '-n', '<img src=x onerror=alert(1)>', 'exec sh');
   await tab(page, '<img src=x').waitFor();
   assert.equal(await page.locator('#windows img').count(), 0);
-  tmux.run('send-keys', '-t', '=marks:1', "printf '\\a'", 'Enter');
+  on.tmux.run('send-keys', '-t', '=marks:1', "printf '\\a'", 'Enter');
   await page.getByRole('button', { name: '1 <img src=x onerror=alert(1)> (bell)', exact: true }).waitFor();
   assert.equal(await page.locator('#windows .signs', { hasText: '!' }).count(), 1);
   await tab(page, '<img').click();
@@ -132,11 +121,11 @@ test('tabs follow tmux: names as text, marks that are said, zoom, and none for o
 
 test('who only watches sees the tabs and cannot use them', async () => {
   start('watched', 'one', 'two');
-  const page = await open(browser, `${muxview.page('watched')}&role=view`);
+  const page = await open(on.browser, `${on.muxview.page('watched')}&role=view`);
   await see(page, /^in-one$/);
   await isCurrent(page, 'one');
   assert.deepEqual(await page.locator('#windows button:visible').evaluateAll((all) => all.map((one) => one.disabled)), [true, true]);
-  tmux.run('select-window', '-t', '=watched:two');
+  on.tmux.run('select-window', '-t', '=watched:two');
   await isCurrent(page, 'two');
   await close(page);
 });
@@ -144,10 +133,10 @@ test('who only watches sees the tabs and cannot use them', async () => {
 test('the current tab is in view, also among many, also 320 px wide', async () => {
   start('many', 'w0', ...Array.from({ length: 25 }, (_, n) => `window-${n + 1}`));
   for (const options of [{ viewport: { width: 320, height: 500 } }, { viewport: { width: 900, height: 600 } }]) {
-    const page = await open(browser, muxview.page('many'), options);
+    const page = await open(on.browser, on.muxview.page('many'), options);
     await see(page, /^in-/);
     for (const name of ['window-25', 'w0', 'window-13']) {
-      tmux.run('select-window', '-t', `=many:${name}`);
+      on.tmux.run('select-window', '-t', `=many:${name}`);
       await page.waitForFunction((name) => {
         const tab = document.querySelector('#windows .tab[aria-current]');
         const [seen, place] = [document.querySelector('#windows .tabs').getBoundingClientRect(), tab?.getBoundingClientRect()];
@@ -206,23 +195,23 @@ async function click(page, col, row) {
 for (const position of ['bottom', 'top']) {
   test(`a status line at the ${position} can be left out here, and a click still hits its cell`, async () => {
     const name = `crop-${position}`;
-    tmux.start(name, process.execPath, '-e', MOUSE);
-    tmux.run('set-option', '-t', `=${name}:`, 'mouse', 'on');
-    tmux.run('set-option', '-t', `=${name}:`, 'status-position', position);
+    on.tmux.start(name, process.execPath, '-e', MOUSE);
+    on.tmux.run('set-option', '-t', `=${name}:`, 'mouse', 'on');
+    on.tmux.run('set-option', '-t', `=${name}:`, 'status-position', position);
     const top = position === 'top';
-    const page = await open(browser, muxview.page(name));
+    const page = await open(on.browser, on.muxview.page(name));
     await see(page, /^ready/);
     await rowsSeen(page, 0, 0);
     const whole = await page.evaluate(() => window.muxview.term.rows);
 
     // Chosen in another tab.
     const other = await page.context().newPage();
-    await other.goto(new URL('/healthz', muxview.url).href);
+    await other.goto(new URL('/healthz', on.muxview.url).href);
     const choose = (value) => other.evaluate(([key, value]) => localStorage.setItem(key, value), [KEY, JSON.stringify(value)]);
     await choose({ statusLine: false });
     await page.waitForFunction((rows) => window.muxview.term.rows === rows, whole + 1);
     await rowsSeen(page, top ? 1 : 0, top ? 0 : 1);
-    assert.equal(tmux.run('show-options', '-t', `=${name}:`, '-v', 'status').trim(), '', 'no option of tmux was set');
+    assert.equal(on.tmux.run('show-options', '-t', `=${name}:`, '-v', 'status').trim(), '', 'no option of tmux was set');
 
     const lines = top ? 1 : 0; // of the status line above the pane
     for (const [col, row] of [[0, 0], [7, 11], [20, whole - 1]]) {
@@ -239,15 +228,15 @@ for (const position of ['bottom', 'top']) {
     await see(page, /asked/);
 
     // More rows, none, and one again.
-    tmux.run('set-option', '-t', `=${name}:`, 'status', '3');
+    on.tmux.run('set-option', '-t', `=${name}:`, 'status', '3');
     await rowsSeen(page, top ? 3 : 0, top ? 0 : 3);
     await page.waitForFunction((rows) => window.muxview.term.rows === rows, whole + 3);
     await click(page, 3, 4 + (top ? 3 : 0));
     await see(page, new RegExp(`^clicked 4,5 of ${whole}$`));
-    tmux.run('set-option', '-t', `=${name}:`, 'status', 'off');
+    on.tmux.run('set-option', '-t', `=${name}:`, 'status', 'off');
     await rowsSeen(page, 0, 0);
     await page.waitForFunction((rows) => window.muxview.term.rows === rows, whole);
-    tmux.run('set-option', '-t', `=${name}:`, 'status', 'on');
+    on.tmux.run('set-option', '-t', `=${name}:`, 'status', 'on');
     await rowsSeen(page, top ? 1 : 0, top ? 0 : 1);
 
     await choose({});
@@ -259,12 +248,12 @@ for (const position of ['bottom', 'top']) {
 }
 
 test('without the status line a smaller window shows all other rows of a larger grid', async () => {
-  const large = await open(browser, muxview.page('main'), { viewport: { width: 1200, height: 800 } });
+  const large = await open(on.browser, on.muxview.page('main'), { viewport: { width: 1200, height: 800 } });
   await see(large, PROMPT);
   const context = { viewport: { width: 500, height: 300 } };
-  const small = await open(browser, 'about:blank', context);
+  const small = await open(on.browser, 'about:blank', context);
   await small.addInitScript(([key]) => localStorage.setItem(key, '{"statusLine":false}'), [KEY]);
-  await small.goto(`${muxview.page('main')}&role=view`);
+  await small.goto(`${on.muxview.page('main')}&role=view`);
   await see(small, PROMPT);
   await rowsSeen(small, 0, 1);
   const fits = await small.evaluate(() => {
