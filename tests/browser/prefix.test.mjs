@@ -52,6 +52,6 @@ test('signs in, lists, shows, types and creates below the prefix', async (t) => 
   await page.getByRole('textbox', { name: 'Name' }).fill('made');
   await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.waitForURL(`${root}s/made`);
-  assert.match(tmux.run('list-sessions', '-F', '#{session_name}'), /^made$/m);
+  assert.match(on.tmux.run('list-sessions', '-F', '#{session_name}'), /^made$/m);
   await close(page);
 });
