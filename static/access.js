@@ -8,6 +8,8 @@ export const root = new URL('../', import.meta.url);
 
 // By base path: two services behind one origin have two credentials.
 const KEY = `muxview.credential:${root.pathname}`;
+/** What leads the secret of a link to watch one session, as in src/access/share.rs. */
+const SHARE = 'share.';
 /** A credential is renewed when less than this is left of it, looked at this often; in ms. */
 const RENEW = { left: 4 * 86_400_000, every: 6 * 3_600_000 };
 
@@ -23,13 +25,19 @@ function read() {
 }
 
 function keep(signedIn) {
-  kept = signedIn;
+  kept = null;
   try {
     if (signedIn) localStorage.setItem(KEY, JSON.stringify(signedIn));
     else localStorage.removeItem(KEY);
   } catch {
-    // then it is good for this page
+    kept = signedIn; // then it is good for this page
   }
+}
+
+/** What stands behind the `#t=` of a link, or alone; null if there is nothing that could be it. */
+function secretIn(text) {
+  const t = text.includes('#') ? new URLSearchParams(text.split('#')[1]).get('t') : text.trim();
+  return t && !/\s/.test(t) ? t : null;
 }
 
 /** The credential of this browser, or null. */
@@ -51,15 +59,31 @@ export function who() {
 
 /** Signs in with a link or what stands behind its `#t=`. Throws a sentence if it is no good. */
 export async function signIn(text) {
-  const t = text.includes('#') ? new URLSearchParams(text.split('#')[1]).get('t') : text.trim();
-  if (!t || /\s/.test(t)) throw new Error('That is neither a link with “#t=…” nor the part behind it.');
+  const t = secretIn(text);
+  if (t === null) throw new Error('That is neither a link with “#t=…” nor the part behind it.');
   keep(await (await request('api/sign-in', { method: 'POST', body: { t } })).json());
 }
 
-/** Signs this browser out, or all that signed in as its owner. */
+/** Signs this browser out, or everybody. */
 export async function signOut(everywhere = false) {
-  await request('api/sign-out', { method: 'POST', body: { everywhere } });
+  try {
+    await request('api/sign-out', { method: 'POST', body: { everywhere } });
+  } catch (error) {
+    // Signed out already, which was wanted.
+    if (error.status !== 401) throw error;
+  }
   keep(null);
+}
+
+/** Whether an owner has opened a link for others to watch, to see what they will: it would make a guest of this browser. */
+async function isOwnShare(secret) {
+  if (!secret.startsWith(SHARE) || who() !== 'owner') return false;
+  try {
+    await request('api/sessions');
+  } catch (error) {
+    return error.status !== 401; // else signed out: a guest is better than nobody
+  }
+  return true;
 }
 
 /**
@@ -68,6 +92,11 @@ export async function signOut(everywhere = false) {
  */
 export async function signInByAddress() {
   if (!new URLSearchParams(location.hash.slice(1)).has('t')) return false;
+  const secret = secretIn(location.hash);
+  if (secret === null || await isOwnShare(secret)) {
+    clearAddress();
+    return false;
+  }
   for (let attempt = 0; ; attempt++) {
     try {
       await signIn(location.hash);
@@ -94,7 +123,9 @@ export async function stayIn() {
   if (expires * 1000 - Date.now() < RENEW.left) {
     try {
       const answer = await request('api/sign-in/renew', { method: 'POST' });
-      if (answer.status === 200) keep(await answer.json());
+      const renewed = answer.status === 200 && await answer.json();
+      // Another tab may have signed out, or somebody else in, meanwhile.
+      if (renewed && !hasAnother() && who()) keep(renewed);
     } catch {
       // signed out, or away: whoever needs the credential says so
     }
@@ -110,6 +141,9 @@ export class Refused extends Error {
     this.field = field;
   }
 }
+
+/** Why a request failed, in a sentence. */
+export const said = (error) => (error.status ? error.message : 'muxview does not answer. Is it running?');
 
 /** Asks the server; `body` goes as JSON. Throws `Refused`, or what fetch throws. */
 export async function request(path, { body, ...options } = {}) {

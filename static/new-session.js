@@ -2,7 +2,7 @@
 // session that was made. What the server refuses stands at the field it is about.
 
 import { CREATABLE } from './address.js';
-import { request } from './access.js';
+import { request, said } from './access.js';
 import { NAME_RULE } from './card.js';
 import { el } from './panel.js';
 import { suggestion } from './sessions.js';
@@ -75,7 +75,7 @@ export function askToCreate({ names, directories, name = '', onCreated, onSignIn
         dialog.close();
         onSignIn();
       } else {
-        say(error.field, error.status ? error.message : 'muxview does not answer. Is it running?');
+        say(error.field, said(error));
       }
     } finally {
       submit.disabled = false;
