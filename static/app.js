@@ -15,6 +15,7 @@ import { Pasting } from './paste.js';
 import { Screen } from './screen.js';
 import * as settings from './settings.js';
 import { settingsButtons } from './settings-buttons.js';
+import { shareButton } from './share-button.js';
 import { Windows } from './windows.js';
 import { KEY_PREFIX, MESSAGE_BYTES, PROTOCOL, say } from './wire.js';
 
@@ -155,7 +156,10 @@ const hear = {
     if (joined && document.hidden !== joined.hidden) connection.send(say.visible(!document.hidden));
     // A muxview that goes on with this socket after a restart greets again, and knows all else.
     joined = null;
+    // What the server wants known it says again, to each connection.
+    caption.notice('');
     ending.know(session.id);
+    sharing.show();
   },
   size: (message) => screen.size(message),
   title({ text }) {
@@ -270,6 +274,7 @@ addEventListener('pageshow', ({ persisted }) => {
   if (persisted && connection.state === 'closed' && ['ended', 'no-session'].includes(connection.reason)) connection.open();
 });
 
+const sharing = shareButton({ session: () => session, closed: () => screen.focus(), say: mention });
 settingsButtons({ closed: () => screen.focus(), say: mention });
 
 await signInByAddress();

@@ -3,7 +3,7 @@
 // another name. It must not know the socket.
 
 import { CREATABLE } from './address.js';
-import { Refused, credential, hasAnother, request, root } from './access.js';
+import { Refused, credential, hasAnother, request, root, who } from './access.js';
 import { events } from './events.js';
 import { recall, remember } from './memory.js';
 import { askToSignIn, el, hidePanel, showPanel } from './panel.js';
@@ -80,11 +80,12 @@ export class Ending {
         }
         // Renewed or signed in by another tab: only this page did not know yet.
         if (hasAnother()) return this.#join();
-        return askToSignIn(() => this.#join(), lived && credential() ? 'You were signed out.' : '');
+        return askToSignIn(() => this.#join(), lived && credential() && who() !== 'guest' ? 'You were signed out.' : '');
       case 'no-session':
       case 'ended':
         return this.#over(name, address, session, why, reason);
       case 'forbidden':
+        if (who() === 'guest' && lived) return askToSignIn(() => this.#join(), 'The link you watched by was ended or has expired.');
         return showPanel({ title: 'Not allowed', text: sentence(reason), choices: [again, toList] });
       case 'too-old':
         return reloadOnce(reason);
@@ -104,7 +105,7 @@ export class Ending {
   #over(name, address, session, why, reason) {
     if (!this.#known || (this.#known.id !== session.id && this.#known.name !== name)) this.#known = recall(last(name));
     this.#watch(name, address, session);
-    const startable = CREATABLE.test(name);
+    const startable = CREATABLE.test(name) && who() !== 'guest';
     if (!startable) {
       return showPanel({
         title: why === 'ended' ? `“${name}” has ended` : `“${name}” is not running`,

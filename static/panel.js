@@ -1,7 +1,7 @@
 // The one box that asks or explains: sign in, session ended, confirm. Built here, so that both
 // pages look and behave the same. In: what to say and the choices. Out: the choice made.
 
-import { signIn } from './access.js';
+import { signIn, who } from './access.js';
 
 /** A small element: `el('p', { className: 'x' }, 'text', child)`. */
 export function el(tag, properties = {}, ...children) {
@@ -67,14 +67,16 @@ export function showPanel({ title, text, fields = [], choices, modal = false, le
 
 /** Asks for a link, then calls `then`. `why` is a sentence before the question. */
 export function askToSignIn(then, why = '') {
+  const guest = who() === 'guest';
   const input = el('input', {
     type: 'password', name: 'link', autocomplete: 'off', required: true,
     placeholder: 'https://…/#t=…',
   });
   showPanel({
-    title: 'Sign in',
-    text: `${why && `${why} `}Run “muxview url” where muxview runs, given its options, and open the link it prints. `
-      + 'Or paste it here. A link is good once, for a quarter of an hour.',
+    title: guest ? 'Another link is needed' : 'Sign in',
+    text: guest ? `${why || 'The link you watched by is no good any more.'} Ask who sent it for another, and open that or paste it here.`
+      : `${why && `${why} `}Run “muxview url” where muxview runs, given its options, and open the link it prints. `
+        + 'Or paste it here. A link is good once, for a quarter of an hour.',
     fields: [el('label', {}, 'Link', input)],
     choices: [{
       label: 'Sign in',

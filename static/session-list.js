@@ -1,7 +1,7 @@
 // The list page: wires the stream of changes, the cards, the filter, keys and dialogs. What is shown, and
 // in which order, is decided in sessions.js; a card knows how it looks.
 
-import { request, signInByAddress, stayIn, who } from './access.js';
+import { request, said, signInByAddress, stayIn, who } from './access.js';
 import { addressOf, CREATABLE } from './address.js';
 import { Card } from './card.js';
 import { onTheme, theme } from './colours.js';
@@ -143,6 +143,7 @@ function showCount(shown, all) {
 
 /** Why there is no card, and what can be done about it. What is not known yet is not said. */
 function showEmpty(shown, all, text) {
+  const guest = who() === 'guest';
   const create = { label: all ? 'New session' : 'Create the first session', act: () => createSession('') };
   const states = {
     missing: ['tmux is not installed', `${sentence(tmux.message)} muxview shows sessions of tmux, and looks for it again by itself.`, [{ label: 'Look again', act: () => stream.open() }]],
@@ -150,9 +151,10 @@ function showEmpty(shown, all, text) {
       + 'looks. Create one here, or start one in a terminal with “tmux new -s work”: it appears here by itself.', [create]],
     ready: ['No session is running', 'A tmux server is running and has no session. Create one here, or in a terminal with “tmux new -s work”: it appears here by itself.', [create]],
   };
+  if (guest) states['no-server'] = states.ready = ['Nothing to watch', 'The session you may watch has ended.', []];
   const filtered = ['Nothing matches', `None of the ${all} sessions has “${text}” in its name, command, title or directory.`, [
     { label: 'Clear the filter', act: clearFilter },
-    ...(CREATABLE.test(text) ? [{ label: `Create “${text}”`, act: () => createSession(text) }] : []),
+    ...(CREATABLE.test(text) && !guest ? [{ label: `Create “${text}”`, act: () => createSession(text) }] : []),
   ]];
   const state = sessions === null || shown > 0 ? null : all > 0 ? filtered : states[tmux.state];
   empty.hidden = !state;
@@ -260,7 +262,7 @@ async function change({ id }, options) {
     await request(`api/sessions/${encodeURIComponent(id)}`, options);
   } catch (error) {
     if (error.status === 401) return signIn(), false;
-    throw error.status ? error : new Error('muxview does not answer. Is it running?');
+    throw new Error(said(error));
   }
   return true;
 }
@@ -285,6 +287,7 @@ function askToEnd({ session }) {
 }
 
 async function createSession(name) {
+  if (who() === 'guest') return;
   try {
     const { askToCreate } = await import('./new-session.js');
     if (document.querySelector('dialog[open]')) return;

@@ -1,9 +1,11 @@
 // The settings: a dialog whose every change holds at once and is kept. In: the settings. Out: choices.
 // It must not know what they do. Loaded when it is first asked for.
 
+import { who } from './access.js';
 import { SUGGESTIONS } from './fonts.js';
 import { el } from './panel.js';
 import * as settings from './settings.js';
+import { askToSignOut } from './sign-out.js';
 import { THEMES } from './themes.js';
 
 const group = (light) => el('optgroup', { label: light ? 'Light' : 'Dark' },
@@ -67,6 +69,11 @@ export function showSettings(closed = () => {}) {
     type: 'button', ariaLabel: label, onclick: () => settings.set('fontSize', settings.get('fontSize') + by),
   }, by > 0 ? '+' : '−');
 
+  function leave() {
+    dialog.addEventListener('close', askToSignOut, { once: true }); // after it has given the focus back
+    dialog.close();
+  }
+
   const dialog = el('dialog', { className: 'panel settings' },
     el('form', { method: 'dialog' },
       el('h2', { id: 'settings-title' }, 'Settings'),
@@ -86,7 +93,8 @@ export function showSettings(closed = () => {}) {
         line('Screen reader mode', made(check('screenReader')), 'What is on the screen becomes text that is read out.')),
       el('div', { className: 'choices' },
         el('button', { className: 'main', value: 'close' }, 'Done'),
-        el('button', { type: 'button', onclick: settings.reset }, 'Reset all'))));
+        el('button', { type: 'button', onclick: settings.reset }, 'Reset all'),
+        ...(who() ? [el('button', { type: 'button', onclick: leave }, 'Sign out…')] : []))));
   dialog.setAttribute('aria-labelledby', 'settings-title');
   dialog.addEventListener('click', (event) => {
     if (event.target === dialog && !inside(dialog, event)) dialog.close();
