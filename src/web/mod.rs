@@ -20,6 +20,7 @@ mod page;
 mod permit;
 pub mod presence;
 pub mod proxy;
+mod seating;
 mod sessions;
 mod shares;
 mod sign_in;
