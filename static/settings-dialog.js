@@ -96,14 +96,17 @@ export function showSettings(closed = () => {}) {
         el('button', { type: 'button', onclick: settings.reset }, 'Reset all'),
         ...(who() ? [el('button', { type: 'button', onclick: leave }, 'Sign out…')] : []))));
   dialog.setAttribute('aria-labelledby', 'settings-title');
-  dialog.addEventListener('click', (event) => {
-    if (event.target === dialog && !inside(dialog, event)) dialog.close();
-  });
-  dialog.addEventListener('close', () => {
-    for (const off of ended) off();
+  // All at once, not when the browser tells of it: the next key may come before.
+  const leave = (event) => {
+    event.preventDefault();
+    for (const off of ended.splice(0)) off();
+    dialog.close();
     dialog.remove();
     closed();
-  });
+  };
+  dialog.addEventListener('cancel', leave); // Escape
+  dialog.addEventListener('submit', leave);
+  dialog.addEventListener('click', (event) => event.target === dialog && !inside(dialog, event) && leave(event));
   document.body.append(dialog);
   dialog.showModal();
 }
