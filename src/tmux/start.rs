@@ -242,7 +242,8 @@ fn in_service(cgroup: &str) -> bool {
 fn panes_environment(
     ours: impl Iterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
-    const REMOVED: [&str; 12] = [
+    const REMOVED: [&str; 13] = [
+        "FDSTORE",
         "INVOCATION_ID",
         "JOURNAL_STREAM",
         "MAINPID",
@@ -256,12 +257,18 @@ fn panes_environment(
         "TMUX",
         "TMUX_PANE",
     ];
-    const FAMILIES: [&str; 5] = [
+    const FAMILIES: [&str; 10] = [
         "LISTEN_",
         "WATCHDOG_",
         "MUXVIEW_",
+        // What one image of ours tells the next.
+        "_MUXVIEW_",
         "CREDENTIALS_",
         "RUNTIME_DIRECTORY",
+        "STATE_DIRECTORY",
+        "CACHE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "CONFIGURATION_DIRECTORY",
     ];
     ours.filter(|(name, _)| {
         let name = name.to_string_lossy();
@@ -300,7 +307,10 @@ mod tests {
             "WATCHDOG_USEC",
             "INVOCATION_ID",
             "JOURNAL_STREAM",
+            "FDSTORE",
+            "STATE_DIRECTORY",
             "MUXVIEW_AUTH",
+            "_MUXVIEW_LEFT",
             "TMUX",
         ];
         let kept = panes_environment(ours.iter().map(|n| (OsString::from(n), "x".into())));
