@@ -37,14 +37,18 @@ impl Vigil {
         else {
             return std::future::pending().await;
         };
-        // In steps: while a laptop sleeps, the clock that timers follow stands still.
         let left = Duration::from_secs(credential.expires.saturating_sub(vault::now()));
+        if left.is_zero() {
+            // At once: a timer that each message of a flood begins anew would never be up.
+            return self.access.grant(&self.identity);
+        }
         tokio::select! {
             changed = changes.changed() => {
                 if changed.is_err() {
                     return std::future::pending().await;
                 }
             }
+            // In steps: while a laptop sleeps, the clock that timers follow stands still.
             () = sleep(left.min(VIGIL_INTERVAL)) => {}
         }
         self.access.grant(&self.identity)
@@ -58,5 +62,36 @@ impl Vigil {
     /// Whether a guest's link ended, rather than one's own sign-in.
     pub(super) fn is_guest(&self) -> bool {
         matches!(&self.identity, Identity::Signed(credential) if credential.share.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Credential;
+    use crate::vault::Vault;
+    use crate::web::access::SignIn;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn who_has_expired_is_told_at_the_first_look() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let vault = Vault::open(Some(dir.path())).expect("made");
+        let ledger = vault.state().ledger.clone();
+        let vigil = |made| {
+            let credential = Credential::page([1; 12], &ledger, None, made);
+            let pass = Pass {
+                identity: Identity::Signed(credential),
+                grant: Grant::Owner,
+            };
+            let access = Access::new(SignIn::Token(vault.clone()), vec![]);
+            Vigil::new(&access, &pass)
+        };
+        // As if each message of a flood had ended the wait before.
+        assert_eq!(
+            vigil(0).changed().now_or_never(),
+            Some(Err(Rejected::Expired))
+        );
+        assert_eq!(vigil(vault::now()).changed().now_or_never(), None);
     }
 }
