@@ -20,6 +20,7 @@ mod page;
 mod permit;
 pub mod presence;
 pub mod proxy;
+pub mod routes;
 mod seating;
 mod sessions;
 mod shares;
@@ -38,7 +39,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, patch, post};
 use axum::{Extension, Router};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -96,30 +96,16 @@ pub struct App {
 }
 
 impl App {
-    /// Every URL there is.
+    /// The site with every URL there is, which are those of [`routes`].
     #[must_use]
     pub fn new(parts: Parts, base_path: BasePath) -> Self {
         let gallery = Gallery::open(&parts);
         let parts = Arc::new(parts);
-        let router = Router::new()
-            .route("/", get(page::list))
-            .route("/s/{name}", get(page::session))
-            .route("/s/{name}/ws", get(handshake::open))
-            .route("/api/sessions", get(sessions::list).post(sessions::create))
-            .route(
-                "/api/sessions/{name}",
-                patch(sessions::rename).delete(sessions::kill),
-            )
-            .route("/api/events", get(events::stream))
-            .route("/api/sign-in", post(sign_in::sign_in))
-            .route("/api/sign-in/renew", post(sign_in::renew))
-            .route("/api/sign-out", post(sign_in::sign_out))
-            .route("/api/shares", get(shares::list).post(shares::add))
-            .route("/api/shares/{id}", delete(shares::remove))
-            .route("/assets/{*path}", get(assets::file))
-            .route(health::LIVE, get(health::live))
-            .route(health::READY, get(health::ready))
-            .route(health::METRICS, get(health::metrics))
+        let router = routes::all()
+            .into_iter()
+            .fold(Router::new(), |router, route| {
+                router.route(route.path, route.to)
+            })
             .fallback(answer::not_found)
             .method_not_allowed_fallback(answer::method_not_allowed)
             .layer(Extension(gallery))
