@@ -33,6 +33,12 @@ check: check-tools assets ## Formatting and lints, as strict as CI
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
+.PHONY: audit
+audit: check-tools static/node_modules/.stamp ## Licences, sources and known vulnerabilities of what is linked in; asks the network
+	@command -v cargo-deny >/dev/null || { echo "muxview: cargo-deny is missing; install it with: cargo install --locked cargo-deny" >&2; exit 1; }
+	$(CARGO) deny --locked check
+	cd static && npm audit --omit=dev --audit-level=low
+
 .PHONY: bench
 bench: tools assets ## Costs of parsing and drawing
 	$(CARGO) bench --locked
