@@ -192,8 +192,10 @@ export class Connection {
   #text(data, generation) {
     const message = parse(data);
     const type = message?.type;
-    if (type === 'hello') this.#tell({ type: 'greeted', generation, pingMs: Number(message.ping_ms) || 0 });
-    else this.#tell({ type: 'heard', generation, alive: type === 'tick' || type === 'pong' });
+    if (type === 'hello') {
+      this.#pings.clear(); // another process answers from here on, and not what was asked before
+      this.#tell({ type: 'greeted', generation, pingMs: Number(message.ping_ms) || 0 });
+    } else this.#tell({ type: 'heard', generation, alive: type === 'tick' || type === 'pong' });
     if (type === 'pong') this.#pong(message.id);
     if (message) this.#hooks.onText?.(message);
   }

@@ -69,7 +69,9 @@ export function askToCreate({ names, directories, name = '', onCreated, onSignIn
     try {
       const body = { name: wanted, ...(command && { command }), ...(cwd && { cwd }) };
       const answer = await request('api/sessions', { method: 'POST', body });
-      onCreated(await answer.json());
+      const created = await answer.json();
+      dialog.close(); // who comes back by the browser's button finds the list
+      onCreated(created);
     } catch (error) {
       if (error.status === 401) {
         dialog.close();

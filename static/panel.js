@@ -1,7 +1,7 @@
 // The one box that asks or explains: sign in, session ended, confirm. Built here, so that both
 // pages look and behave the same. In: what to say and the choices. Out: the choice made.
 
-import { signIn, who } from './access.js';
+import { hasAnother, signIn, who } from './access.js';
 
 /** A small element: `el('p', { className: 'x' }, 'text', child)`. */
 export function el(tag, properties = {}, ...children) {
@@ -48,7 +48,8 @@ export function showPanel({ title, text, fields = [], choices, modal = false, le
     const choice = choices[Number(event.submitter?.value ?? 0)];
     failure.hidden = true;
     try {
-      if ((await choice.act?.()) !== false) hidePanel();
+      // Meanwhile something else may be asked.
+      if ((await choice.act?.()) !== false && form.isConnected) hidePanel();
     } catch (error) {
       failure.textContent = error.message;
       failure.hidden = false;
@@ -68,6 +69,13 @@ export function showPanel({ title, text, fields = [], choices, modal = false, le
 /** Asks for a link, then calls `then`. `why` is a sentence before the question. */
 export function askToSignIn(then, why = '') {
   const guest = who() === 'guest';
+  // The link was opened in another tab.
+  const others = new AbortController();
+  addEventListener('storage', () => {
+    if (!hasAnother()) return;
+    hidePanel();
+    then();
+  }, { signal: others.signal });
   const input = el('input', {
     type: 'password', name: 'link', autocomplete: 'off', required: true,
     placeholder: 'https://…/#t=…',
@@ -87,5 +95,6 @@ export function askToSignIn(then, why = '') {
         return false;
       },
     }],
+    left: () => others.abort(),
   });
 }

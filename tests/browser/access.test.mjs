@@ -59,6 +59,21 @@ test('without it both pages ask for it, show nothing, and go on when they have i
   }
 });
 
+test('a link that is opened in another tab signs in the one that asked as well', async () => {
+  for (const [url, proof] of [
+    [new URL('/', on.muxview.url).href, (page) => page.getByRole('link', { name: 'main' }).waitFor()],
+    [on.muxview.page('main'), (page) => see(page, PROMPT)],
+  ]) {
+    const page = await open(on.browser, url, { expected: unauthorized });
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    const other = await page.context().newPage();
+    await other.goto(on.muxview.link());
+    await proof(page);
+    assert.equal(await page.getByRole('heading', { name: 'Sign in' }).isVisible(), false);
+    await close(page);
+  }
+});
+
 test('a page whose sign-in does not hold any more says so, and goes on with the new one', async () => {
   const page = await open(on.browser, on.muxview.page('main', new URL(on.muxview.link()).hash), { expected: /status of 401|WebSocket connection/ });
   await see(page, PROMPT);

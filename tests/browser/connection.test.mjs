@@ -254,6 +254,14 @@ test('round trips are measured, and how long an answer is waited for', () => {
   assert.deepEqual(w.connection.lag, { roundTrip: 70, waiting: 0 });
 });
 
+test('a ping that a handoff swallowed is waited for no more', () => {
+  const w = opened();
+  w.connection.ping();
+  w.pass(70);
+  w.last.hello(); // of the process that goes on with this socket
+  assert.deepEqual(w.connection.lag, { roundTrip: null, waiting: 0 });
+});
+
 test('acks give the total of this socket, once for all that was parsed together', async () => {
   const w = opened();
   w.last.bytes(100);

@@ -153,6 +153,44 @@ test('creates with command and directory, and says at the field what is wrong', 
   await close(page);
 });
 
+test('the dialog is gone when the browser leads back to the list', async () => {
+  need('first');
+  const page = await open(on.browser, on.muxview.url);
+  await link(page, 'first').waitFor();
+  await page.route('**/s/come-back', (route) => route.fulfill({ status: 204 })); // the page stays, as it would be kept
+  await page.keyboard.press('n');
+  await page.getByRole('dialog', { name: 'New session' }).getByLabel('Name').fill('come-back');
+  await page.keyboard.press('Enter');
+  await link(page, 'come-back').waitFor();
+  await page.getByRole('dialog', { name: 'New session' }).waitFor({ state: 'detached' });
+  await close(page);
+});
+
+test('what was answered late leaves a later question alone', async () => {
+  need('first');
+  const page = await open(on.browser, on.muxview.url, { expected: /status of 401/ });
+  await link(page, 'first').waitFor();
+  let answer;
+  const asked = new Promise((resolve) => {
+    page.route('**/api/sessions/*', (route) => {
+      answer = () => route.fulfill({ status: 204 });
+      resolve();
+    });
+  });
+  await page.getByRole('button', { name: 'End first' }).click();
+  await button(page, 'End session').click();
+  await asked;
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'End first' }).click();
+  const answered = page.waitForEvent('requestfinished', (request) => request.method() === 'DELETE');
+  answer();
+  await answered;
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  assert.equal(await button(page, 'End session').isVisible(), true);
+  await page.keyboard.press('Escape');
+  await close(page);
+});
+
 test('follows what happens in tmux, and renames and ends sessions', async () => {
   const page = await open(on.browser, on.muxview.url);
   tmux.start('from outside', 'exec cat');

@@ -114,6 +114,18 @@ test('nothing a program could ask is answered by the browser', async () => {
   await close(page);
 });
 
+test('a notice does not outlast the connection it came by', async () => {
+  const { page, far } = await watchOpen();
+  far.say({ type: 'notice', text: 'tmux does not answer.' });
+  await page.getByText('tmux does not answer.').waitFor();
+  await far.last.close({ code: 1012 });
+  await far.until(() => far.sockets.length === 2);
+  far.hello();
+  await state(page, 'open');
+  assert.equal(await page.locator('#caption').textContent(), '');
+  await close(page);
+});
+
 test('title, presence, notices and the bell are shown', async () => {
   const { page, far } = await watchOpen();
   far.say({ type: 'title', text: 'vim' });
