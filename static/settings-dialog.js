@@ -69,11 +69,6 @@ export function showSettings(closed = () => {}) {
     type: 'button', ariaLabel: label, onclick: () => settings.set('fontSize', settings.get('fontSize') + by),
   }, by > 0 ? '+' : '−');
 
-  function leave() {
-    dialog.addEventListener('close', askToSignOut, { once: true }); // after it has given the focus back
-    dialog.close();
-  }
-
   const dialog = el('dialog', { className: 'panel settings' },
     el('form', { method: 'dialog' },
       el('h2', { id: 'settings-title' }, 'Settings'),
@@ -94,7 +89,7 @@ export function showSettings(closed = () => {}) {
       el('div', { className: 'choices' },
         el('button', { className: 'main', value: 'close' }, 'Done'),
         el('button', { type: 'button', onclick: settings.reset }, 'Reset all'),
-        ...(who() ? [el('button', { type: 'button', onclick: leave }, 'Sign out…')] : []))));
+        ...(who() ? [el('button', { type: 'button', onclick: (event) => { leave(event); askToSignOut(); } }, 'Sign out…')] : []))));
   dialog.setAttribute('aria-labelledby', 'settings-title');
   // All at once, not when the browser tells of it: the next key may come before.
   const leave = (event) => {
