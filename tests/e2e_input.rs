@@ -6,7 +6,8 @@ mod support;
 
 use bytes::Bytes;
 use std::path::PathBuf;
-use support::{BareAttach, Join, PATIENCE, Scene, Viewer, attach, soak, until};
+use support::{BareAttach, Event, Join, PATIENCE, Scene, Viewer, attach, soak, until};
+use tokio_tungstenite::tungstenite::Message;
 
 /// Starts a program in a session that writes what it reads, as it comes, into a file.
 async fn collect(scene: &Scene, session: &str, name: &str) -> PathBuf {
@@ -255,4 +256,115 @@ async fn drivers_type_in_turn_and_spectators_not_at_all() {
         spectator.is_open(),
         "input of a spectator is ignored, not punished"
     );
+}
+
+/// What a page says, with whatever in it; a half of it is what a driver's page would say.
+fn said(seed: &mut u64, windows: &[String]) -> String {
+    fn one<'a>(seed: &mut u64, of: &[&'a str]) -> &'a str {
+        of[random(seed) as usize % of.len()]
+    }
+    let kind = one(
+        seed,
+        &[
+            "resize", "ack", "visible", "repaint", "ping", "window", "input", "type", "paste",
+        ],
+    );
+    let act = one(
+        seed,
+        &["select", "new", "close", "zoom", "scroll", "kill", ""],
+    );
+    let window = &windows[random(seed) as usize % windows.len()];
+    let id = one(seed, &[window, "@0", "@99", "$0", "7", "#(touch x)"]);
+    let (cols, rows) = (random(seed) % 300, random(seed) % 100);
+    let lines = random(seed) as i8;
+    let text = serde_json::json!({
+        "type": kind, "do": act, "id": id, "cols": cols, "rows": rows, "lines": lines,
+        "bytes": random(seed) % 100_000, "visible": random(seed).is_multiple_of(2),
+        "data": "echo typed\r", "text": "echo typed\r", "role": "drive",
+    });
+    let mut text = text.to_string();
+    if random(seed).is_multiple_of(4) {
+        // Some of it no JSON any more.
+        text.truncate(random(seed) as usize % text.len());
+    }
+    text
+}
+
+/// One random message of someone who may only watch.
+fn message(seed: &mut u64, windows: &[String]) -> Message {
+    match random(seed) % 8 {
+        0 => Message::binary(b"echo typed\r".to_vec()),
+        1 => {
+            let length = random(seed) as usize % 300;
+            Message::binary((0..length).map(|_| random(seed) as u8).collect::<Vec<_>>())
+        }
+        2 => Message::Pong(random(seed).to_be_bytes().to_vec().into()),
+        _ => Message::text(said(seed, windows)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_a_spectator_sends_reaches_tmux() {
+    let scene = Scene::open(80, 24).await;
+    scene.tmux.cmd(&["new-window", "-d", "-t", "main:", "cat"]);
+    let path = collect(&scene, "main", "collected").await;
+    let about = || {
+        let format = "#{window_id} #{window_active} #{window_width}x#{window_height} \
+                      #{window_zoomed_flag} #{pane_in_mode} #{window_panes}";
+        scene
+            .tmux
+            .cmd(&["list-windows", "-t", "main:", "-F", format])
+    };
+    let before = about();
+    let windows: Vec<String> = before
+        .lines()
+        .filter_map(|line| Some(line.split(' ').next()?.to_owned()))
+        .collect();
+    assert_eq!(windows.len(), 2, "{before}");
+    let sized = Join {
+        size: Some((133, 55)),
+        ..Join::spectator()
+    };
+    let bare = Join {
+        protocol: None,
+        ..Join::spectator()
+    };
+    let mut seed = 11;
+    for join in [sized, bare] {
+        let speaks = join.protocol.is_some();
+        let viewer = Viewer::join(&scene.service, &scene.xterm, "main", join).await;
+        viewer.opened().await;
+        // One of each kind as a driver's page would send it, then whatever comes.
+        for act in ["select", "close", "zoom", "new"] {
+            viewer.say(&serde_json::json!({"type": "window", "do": act, "id": windows[1]}));
+        }
+        viewer.say(&serde_json::json!({"type": "window", "do": "scroll", "lines": -3}));
+        viewer.say(&serde_json::json!({"type": "resize", "cols": 40, "rows": 10}));
+        viewer.send(Message::text("echo typed\r"));
+        for _ in 0..10_000 {
+            viewer.send(message(&mut seed, &windows));
+        }
+        // Once this is answered, all before it was heard.
+        if speaks {
+            viewer.say(&serde_json::json!({"type": "ping", "id": "the last"}));
+            viewer
+                .wait("the last pong", |events| {
+                    let last = |event: &Event| match event {
+                        Event::Text(text) => text["type"] == "pong" && text["id"] == "the last",
+                        _ => false,
+                    };
+                    events.iter().any(|(_, event)| last(event)).then_some(())
+                })
+                .await;
+        } else {
+            viewer.send(Message::Close(None));
+            viewer.closed().await;
+        }
+        assert_eq!(about(), before);
+    }
+    scene.live.input(END);
+    let seen = collected(&path).await;
+    assert!(seen.is_empty(), "{}", seen.escape_ascii());
+    assert_eq!(about(), before);
+    scene.live_same("the end", |_| true).await;
 }
