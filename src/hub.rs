@@ -149,6 +149,7 @@ impl Hub {
             inner.linger,
             inner.pulse.beat(format!("the bridge of {}", session.name)),
             label,
+            session.created,
         );
         // Joined before it runs, so that its first attach has this viewer's size.
         let seat = enter(&handle).map_err(|_| JoinError::TooManyViewers)?;

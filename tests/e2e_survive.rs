@@ -298,3 +298,35 @@ async fn renamed_without_reconnecting() {
         .await;
     assert!(scene.live.is_open());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_of_another_server_is_another_one_though_it_has_the_same_id() {
+    let scene = Scene::open(80, 24).await;
+    let about = "#{session_id} #{session_created}";
+    let before = scene.tmux.format("main:", about);
+    // It hears of all of it at once, when the other server is long there.
+    process::signal(scene.service.pid(), "STOP");
+    scene.tmux.cmd(&["kill-server"]);
+    let after = until("a session made in another second", async || {
+        let line = "printf 'of another server'; exec cat";
+        scene
+            .tmux
+            .try_cmd(&["new-session", "-d", "-s", "other", "-x80", "-y24", line]);
+        let output = scene.tmux.try_cmd(&["list-sessions", "-F", about]);
+        let after = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if after.is_empty() || after == before {
+            scene.tmux.try_cmd(&["kill-server"]);
+            return Err(after);
+        }
+        Ok(after)
+    })
+    .await;
+    let id = |about: &str| about.split(' ').next().unwrap().to_owned();
+    assert_eq!(id(&after), id(&before));
+    process::signal(scene.service.pid(), "CONT");
+    let (code, reason) = scene.live.closed().await;
+    assert_eq!(code, 4410, "{reason}");
+    assert!(!told(&scene.live, "of another server"));
+    let renamed = |event: &support::Event| matches!(event, support::Event::Text(text) if text["type"] == "session");
+    assert!(!scene.live.events().iter().any(|(_, event)| renamed(event)));
+}

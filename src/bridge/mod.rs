@@ -67,6 +67,8 @@ struct Bridge {
     status: watch::Receiver<Status>,
     /// What was published last, or is about to be.
     state: State,
+    /// When our session was made.
+    created: u64,
     changed: bool,
     presence: Presence,
     reattach: Reattach,
@@ -94,6 +96,7 @@ pub(crate) fn open(
     linger: Duration,
     beat: Beat,
     session: Label,
+    created: u64,
 ) -> (Handle, impl Future<Output = ()> + Send + 'static) {
     let (handle, ends) = Handle::open(session.clone(), policy, now());
     let bridge = Bridge {
@@ -106,6 +109,7 @@ pub(crate) fn open(
         beat,
         ends,
         state: State::new(session),
+        created,
         changed: false,
         presence: Presence::default(),
         reattach: Reattach::new(),
@@ -272,7 +276,8 @@ impl Bridge {
     /// Asks whether the session is still there, and where our client was taken if it is.
     async fn ask(&mut self) {
         let id = self.state.session.id;
-        let alive = match timeout(TMUX_TIMEOUT, self.server.exists(id)).await {
+        let there = self.server.is_still_there(id, self.created);
+        let alive = match timeout(TMUX_TIMEOUT, there).await {
             Ok(Ok(true)) => Alive::Yes,
             Ok(Ok(false)) => Alive::No,
             Ok(Err(tmux::Error::NoServer)) => Alive::NoServer,

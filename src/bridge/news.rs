@@ -2,7 +2,7 @@
 
 use super::handle::{Addressed, Label, Picture};
 use super::{Bridge, canvas};
-use crate::tmux::{Error, Event, SessionId, SessionState, Status};
+use crate::tmux::{Error, Event, Session, SessionId, SessionState, Status};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::broadcast::error::RecvError;
@@ -28,10 +28,11 @@ impl Bridge {
     }
 
     pub(super) fn ask_name(&mut self) {
-        let (server, id) = (self.server.clone(), self.state.session.id);
+        let (server, id, created) = (self.server.clone(), self.state.session.id, self.created);
         self.name.ask(async move {
             let sessions = server.sessions().await.ok()?;
-            let session = sessions.into_iter().find(|session| session.id == id)?;
+            let ours = |session: &Session| session.id == id && session.created == created;
+            let session = sessions.into_iter().find(ours)?;
             Some(session.name)
         });
     }

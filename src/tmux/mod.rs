@@ -53,7 +53,7 @@ use program::Program;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tmux_interface::{
-    DisplayMessage, HasSession, ListClients, RefreshClient, SwitchClient, TmuxCommand,
+    DisplayMessage, HasSession, ListClients, ListWindows, RefreshClient, SwitchClient, TmuxCommand,
 };
 use tokio::sync::{broadcast, watch};
 
@@ -189,6 +189,23 @@ impl Server {
         let command = HasSession::new().target_session(id.to_string()).build();
         match self.ask("look for the session", command).await {
             Ok(_) => Ok(true),
+            Err(Error::NoSuchSession) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether this very session is still there: another server numbers from 0 again, so when it was made
+    /// counts as well.
+    ///
+    /// # Errors
+    /// As [`Server::exists`].
+    pub async fn is_still_there(&self, id: SessionId, created: u64) -> Result<bool, Error> {
+        let command = ListWindows::new()
+            .target_session(id.to_string())
+            .format("#{session_created}")
+            .build();
+        match self.ask("look for the session", command).await {
+            Ok(said) => Ok(said.lines().next().map(str::parse) == Some(Ok(created))),
             Err(Error::NoSuchSession) => Ok(false),
             Err(error) => Err(error),
         }
