@@ -49,8 +49,8 @@ pub enum Loss {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// To attach at this time (none: at once).
-    Due(Option<Instant>),
+    /// To attach at once.
+    Due,
     /// Attached, no complete picture yet.
     Attaching,
     /// Attached, and its picture was seen.
@@ -64,7 +64,7 @@ enum Phase {
 }
 
 /// Where one bridge stands with its attaches.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reattach {
     phase: Phase,
     /// Attempts in a row that ended without a complete picture.
@@ -87,7 +87,7 @@ impl Reattach {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            phase: Phase::Due(None),
+            phase: Phase::Due,
             failures: 0,
             short: 0,
             detached: 0,
@@ -99,9 +99,7 @@ impl Reattach {
     #[must_use]
     pub fn step(&self, now: Instant) -> Step {
         match self.phase {
-            Phase::Due(None) => Step::Attach,
-            Phase::Due(Some(at)) if at <= now => Step::Attach,
-            Phase::Due(Some(at)) => Step::Wait(at),
+            Phase::Due => Step::Attach,
             Phase::Attaching | Phase::Live => Step::Stay,
             Phase::Lost { ask, .. } if ask <= now => Step::Ask,
             Phase::Lost { ask, .. } => Step::Wait(ask),
@@ -150,7 +148,12 @@ impl Reattach {
             return;
         };
         self.phase = match alive {
-            Alive::Yes => Phase::Due(Some(attach)),
+            // Asked once more by then: meanwhile the session may become another's.
+            Alive::Yes if attach > now => Phase::Lost {
+                ask: attach,
+                attach,
+            },
+            Alive::Yes => Phase::Due,
             Alive::No => Phase::Gone(End::SessionEnded),
             Alive::NoServer => Phase::Gone(End::ServerEnded),
             Alive::Unknown => {
@@ -230,7 +233,14 @@ mod tests {
         reattach.ended(Loss::Other, now + ms(5), 0.0);
         reattach.answered(Alive::Yes, now + ms(6), 0.0);
         assert_eq!(reattach.step(now + ms(6)), Step::Wait(now + RETRY.0));
-        assert_eq!(reattach.step(now + RETRY.0), Step::Attach);
+        // It may have ended by then.
+        let then = now + RETRY.0;
+        assert_eq!(reattach.step(then), Step::Ask);
+        let mut gone = reattach.clone();
+        gone.answered(Alive::No, then, 0.0);
+        assert_eq!(gone.step(then), Step::Over(End::SessionEnded));
+        reattach.answered(Alive::Yes, then, 0.0);
+        assert_eq!(reattach.step(then), Step::Attach);
     }
 
     /// One attach that has a picture and ends after `life`. Gives how long the next one waits.
@@ -319,6 +329,8 @@ mod tests {
             let wait = RETRY.0 * (1 << (failure - 1));
             assert_eq!(reattach.step(now), Step::Wait(now + wait));
             now += wait;
+            assert_eq!(reattach.step(now), Step::Ask);
+            reattach.answered(Alive::Yes, now, 1.0);
             assert_eq!(reattach.step(now), Step::Attach);
         }
         assert!(reattach.troubled());
