@@ -156,7 +156,9 @@ export async function request(path, { body, ...options } = {}) {
     headers,
     body: body === undefined ? undefined : JSON.stringify(body),
     cache: 'no-store',
+    redirect: 'manual', // nothing here leads elsewhere: it is a sign-in in front of muxview
   });
+  if (answer.type === 'opaqueredirect') throw new Refused(302, 'The sign-in in front of muxview has run out: reload the page.');
   if (!answer.ok) {
     const text = await answer.text();
     throw new Refused(answer.status, sentence(answer, text), wrongField(text));

@@ -404,6 +404,17 @@ test('sorts by activity, and no card moves under the pointer', async () => {
   await close(page);
 });
 
+test('a sign-in in front of muxview that has run out is told, and what helps', async () => {
+  need('kilo');
+  const page = await open(on.browser, on.muxview.url, { expected: /Failed to load resource|CORS policy/ });
+  await link(page, 'kilo').waitFor();
+  await page.route('**/api/events*', (route) => route.fulfill({ status: 302, headers: { Location: 'https://login.invalid/' } }));
+  await page.evaluate(() => dispatchEvent(new Event('pagehide')));
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await page.getByText('Not connected: The sign-in in front of muxview has run out: reload the page.').waitFor();
+  await close(page);
+});
+
 test('a lost server is loud, the list stays, and it comes back by itself', async () => {
   need('kilo');
   const page = await open(on.browser, on.muxview.url, { expected: BROKEN });
