@@ -2,14 +2,17 @@
 // in which order, is decided in sessions.js; a card knows how it looks.
 
 import { request, said, signInByAddress, stayIn, who } from './access.js';
-import { addressOf, CREATABLE } from './address.js';
+import { addressOf } from './address.js';
 import { Card } from './card.js';
 import { onTheme, theme } from './colours.js';
 import { fontFamily } from './fonts.js';
+import { whyEmpty } from './list-empty.js';
 import { actionOf, MOVES } from './list-keys.js';
+import { Loss } from './list-loss.js';
+import { changes, News } from './list-news.js';
 import { ListStream } from './list-stream.js';
 import { askToSignIn, el, hidePanel, showPanel } from './panel.js';
-import { company, held, matches, neighbour, sorted, titlesOf, wish } from './sessions.js';
+import { held, matches, neighbour, sorted, titlesOf, whatEnds, wish } from './sessions.js';
 import * as settings from './settings.js';
 import { settingsButtons } from './settings-buttons.js';
 
@@ -23,18 +26,16 @@ const NEAR = '300px';
 const SCROLLED = 300;
 /** After a key, so long no card changes its place, in ms. */
 const KEYED = 10_000;
-/** What happened is told to screen readers together, at most once in this time, in ms. */
-const TELLING = 2_000;
 
-const [list, empty, trouble, caption, lost, countdown, filter, sort, pictures, summary] =
-  ['sessions', 'empty', 'trouble', 'caption', 'lost', 'countdown', 'filter', 'sort', 'miniatures', 'summary']
+const [list, empty, trouble, caption, filter, sort, pictures, summary] =
+  ['sessions', 'empty', 'trouble', 'caption', 'filter', 'sort', 'miniatures', 'summary']
     .map((id) => document.getElementById(id));
 const count = document.querySelector('#tools h2').appendChild(el('span', { id: 'count' }));
-const page = document.documentElement;
 
 let sessions = null; // as told last; null before the first time
 let tmux = { state: 'starting', message: '' };
 let order = []; // ids of the cards, as they stand
+const news = new News((sentences) => { summary.textContent = sentences; });
 const cards = new Map(); // session id → its card, so that a change keeps focus and hover
 const inView = new Set();
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -45,7 +46,7 @@ const seconds = () => Date.now() / 1000;
 /** What the events of the stream change. */
 const hear = {
   sessions(now) {
-    tellChanges(sessions, now);
+    news.tell(...changes(sessions, now));
     sessions = now;
     render();
     chooseMiniatures();
@@ -141,34 +142,20 @@ function showCount(shown, all) {
   document.title = `${rings ? '🔔 ' : ''}muxview${all ? ` (${all})` : ''}`;
 }
 
-/** Why there is no card, and what can be done about it. What is not known yet is not said. */
+/** Why there is no card, and what can be done about it. */
 function showEmpty(shown, all, text) {
-  const guest = who() === 'guest';
-  const create = { label: all ? 'New session' : 'Create the first session', act: () => createSession('') };
-  const states = {
-    missing: ['tmux is not installed', `${sentence(tmux.message)} muxview shows sessions of tmux, and looks for it again by itself.`, [{ label: 'Look again', act: () => stream.open() }]],
-    'no-server': ['No session is running', 'No tmux server is running yet; the first session starts it. A session is a terminal that keeps running when nobody '
-      + 'looks. Create one here, or start one in a terminal with “tmux new -s work”: it appears here by itself.', [create]],
-    ready: ['No session is running', 'A tmux server is running and has no session. Create one here, or in a terminal with “tmux new -s work”: it appears here by itself.', [create]],
-  };
-  if (guest) states['no-server'] = states.ready = ['Nothing to watch', 'The session you may watch has ended.', []];
-  const filtered = ['Nothing matches', `None of the ${all} sessions has “${text}” in its name, command, title or directory.`, [
-    { label: 'Clear the filter', act: clearFilter },
-    ...(CREATABLE.test(text) && !guest ? [{ label: `Create “${text}”`, act: () => createSession(text) }] : []),
-  ]];
-  const state = sessions === null || shown > 0 ? null : all > 0 ? filtered : states[tmux.state];
+  const state = sessions === null || shown > 0 ? null : whyEmpty({ all, text, tmux, guest: who() === 'guest' },
+    { create: createSession, look: () => stream.open(), clear: clearFilter });
   empty.hidden = !state;
   // Written once: a button in it keeps the focus.
-  const key = JSON.stringify(state ?? null);
+  const key = JSON.stringify(state);
   if (empty.dataset.key === key) return;
   empty.dataset.key = key;
   if (!state) return empty.replaceChildren();
-  const [title, why, choices] = state;
+  const { title, why, choices } = state;
   empty.replaceChildren(el('h3', {}, title), el('p', {}, why), el('div', { className: 'choices' }, ...choices.map(({ label, act }, index) =>
     el('button', { type: 'button', className: index ? '' : 'main', onclick: act }, label))));
 }
-
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 
 setInterval(() => {
   const now = seconds();
@@ -177,31 +164,6 @@ setInterval(() => {
     if (!card.element.classList.contains('ended')) card.show(card.session, now);
   }
 }, REWRITE);
-
-// ── what happened, for those who do not see it ──────────────────────────────────────────────
-
-let news = new Set();
-let telling = null;
-
-function tell(sentence) {
-  news.add(sentence);
-  telling ??= setTimeout(() => {
-    summary.textContent = [...news].slice(-3).join(' ');
-    news = new Set();
-    telling = null;
-  }, TELLING);
-}
-
-function tellChanges(before, now) {
-  if (before === null) return tell(now.length === 1 ? '1 session.' : `${now.length} sessions.`);
-  const was = new Map(before.map((session) => [session.id, session]));
-  for (const session of now) {
-    if (!was.has(session.id)) tell(`${session.name} has started.`);
-    else if (session.bell && !was.get(session.id).bell) tell(`${session.name} rings.`);
-    was.delete(session.id);
-  }
-  for (const { name } of was.values()) tell(`${name} has ended.`);
-}
 
 // ── miniatures ──────────────────────────────────────────────────────────────────────────────
 
@@ -270,14 +232,9 @@ async function change({ id }, options) {
 const rename = (card) => card.edit((name) => change(card.session, { method: 'PATCH', body: { name } }));
 
 function askToEnd({ session }) {
-  const watching = company(session);
   showPanel({
     title: `End “${session.name}”?`,
-    text: [
-      session.windows > 1 ? `The programs in its ${session.windows} windows are ended, ${session.command || 'a shell'} among them.`
-        : `It runs ${session.command || 'a shell'}${session.cwd ? ` in ${session.cwd}` : ''}, which is ended.`,
-      watching && `Watched now: ${watching}.`,
-    ].filter(Boolean).join(' '),
+    text: whatEnds(session),
     choices: [
       { label: 'End session', danger: true, act: () => change(session, { method: 'DELETE' }) },
       { label: 'Cancel' },
@@ -320,7 +277,7 @@ function clearFilter() {
 function filtered() {
   keyedAt = -Infinity;
   render();
-  if (filter.value.trim()) tell(`${order.length} of ${(sessions ?? []).length} sessions.`);
+  if (filter.value.trim()) news.tell(`${order.length} of ${(sessions ?? []).length} sessions.`);
 }
 filter.oninput = filtered;
 filter.onkeydown = (event) => {
@@ -397,37 +354,12 @@ const stream = new ListStream({
   path: () => `api/events${asked && `?miniatures=${asked}`}`,
   request,
   onEvent: ({ event, data }) => hear[event]?.(data),
-  onState: showState,
+  onState() {
+    loss.show(sessions !== null);
+    if (stream.state === 'closed' && stream.reason?.status === 401) signIn();
+  },
 });
-
-let counting = null;
-let lostAt = '';
-
-function showState() {
-  const { state, reason, retryAt } = stream;
-  const late = state === 'reconnecting';
-  page.dataset.state = state;
-  page.toggleAttribute('data-late', late && sessions !== null);
-  if (!late) lostAt = '';
-  else lostAt ||= new Date().toLocaleTimeString([], { timeStyle: 'short' });
-  lost.hidden = !late;
-  const why = reason?.status ? sentence(reason.message) : 'muxview does not answer.';
-  const told = late ? `Not connected: ${why}${sessions === null ? '' : ` This is how it was at ${lostAt}.`}` : '';
-  const [said] = lost.children;
-  if (said.textContent !== told) said.textContent = told;
-  caption.textContent = state === 'connecting' ? 'Connecting …' : '';
-  clearInterval(counting);
-  if (retryAt !== null) counting = setInterval(showCountdown, 250);
-  showCountdown();
-  if (state === 'closed' && reason?.status === 401) signIn();
-}
-
-function showCountdown() {
-  const { state, retryAt } = stream;
-  const left = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - performance.now()) / 1000));
-  countdown.textContent = state !== 'reconnecting' ? '' : retryAt === null ? 'Trying …' : `Next try in ${left} s`;
-}
-lost.querySelector('button').onclick = () => stream.open();
+const loss = new Loss(stream);
 
 function signIn() {
   if (stream.state !== 'closed') stream.close();
@@ -439,7 +371,7 @@ function signIn() {
 
 /** A guest watches, and is offered nothing else. */
 function showManaging() {
-  page.toggleAttribute('data-guest', who() === 'guest');
+  document.documentElement.toggleAttribute('data-guest', who() === 'guest');
 }
 
 addEventListener('online', () => stream.doubt());

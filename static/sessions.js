@@ -35,6 +35,17 @@ export function company({ drive, view, attached }) {
   ].filter(Boolean).join(', ');
 }
 
+/** What ends with a session, and who sees it, in sentences. */
+export function whatEnds(session) {
+  const { windows, cwd } = session;
+  const command = session.command || 'a shell';
+  const watching = company(session);
+  return [
+    windows > 1 ? `The programs in its ${windows} windows are ended, ${command} among them.` : `It runs ${command}${cwd ? ` in ${cwd}` : ''}, which is ended.`,
+    watching && `Watched now: ${watching}.`,
+  ].filter(Boolean).join(' ');
+}
+
 /** What runs, in words. */
 export const running = ({ command, windows }) => [command, windows > 1 && `${windows} windows`].filter(Boolean).join(' · ');
 
@@ -50,6 +61,9 @@ export function titlesOf(sessions) {
   for (const { title } of sessions) titles.set(title, (titles.get(title) ?? 0) + 1);
   return titles;
 }
+
+/** What the server said, as a sentence. */
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 
 const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60]];
 const relative = new Intl.RelativeTimeFormat('en');

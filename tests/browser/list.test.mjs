@@ -164,6 +164,7 @@ test('the dialog is gone when the browser leads back to the list', async () => {
   await link(page, 'come-back').waitFor();
   await page.getByRole('dialog', { name: 'New session' }).waitFor({ state: 'detached' });
   await close(page);
+  tmux.run('kill-session', '-t', '=come-back');
 });
 
 test('what was answered late leaves a later question alone', async () => {

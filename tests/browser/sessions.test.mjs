@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CREATABLE } from '../../static/address.js';
+import { whyEmpty } from '../../static/list-empty.js';
 import { actionOf, LIST_KEYS } from '../../static/list-keys.js';
+import { changes } from '../../static/list-news.js';
 import { css, legible } from '../../static/miniature.js';
-import { about, ago, company, held, matches, neighbour, running, sorted, suggestion, titlesOf, wish } from '../../static/sessions.js';
+import { about, ago, company, held, matches, neighbour, running, sorted, suggestion, titlesOf, whatEnds, wish } from '../../static/sessions.js';
 import { THEMES } from '../../static/themes.js';
 
 const session = (name, more = {}) => ({ id: `$${name}`, name, command: 'sh', title: 'host', cwd: '/home/me', activity: 0, windows: 1, drive: 0, view: 0, attached: 0, ...more });
@@ -101,4 +103,32 @@ test('text that could not be read on a light theme is lifted, on a dark one it i
   assert.equal(legible('#ffff00', '#fdfdfb', day), day.foreground);
   assert.equal(legible('#b92c2f', '#fdfdfb', day), '#b92c2f');
   assert.equal(legible('#202020', '#14171c', { foreground: '#d6dae2', background: '#14171c' }), '#202020');
+});
+
+test('what happens is told in sentences', () => {
+  const [one, two] = [{ id: '$1', name: 'one', bell: false }, { id: '$2', name: 'two', bell: false }];
+  assert.deepEqual(changes(null, [one]), ['1 session.']);
+  assert.deepEqual(changes(null, []), ['0 sessions.']);
+  assert.deepEqual(changes([one], [{ ...one, bell: true }, two]), ['one rings.', 'two has started.']);
+  assert.deepEqual(changes([one, two], [{ ...one, name: 'other' }]), ['two has ended.']);
+  assert.deepEqual(changes([one], [one]), []);
+});
+
+test('why there is no card is said with what helps, and a guest is offered nothing that is refused', () => {
+  const done = [];
+  const acts = { create: (name) => done.push(`create ${name}`), look: () => done.push('look'), clear: () => done.push('clear') };
+  const labels = (told) => whyEmpty({ all: 0, text: '', guest: false, ...told }, acts)?.choices.map(({ label, act }) => (act(), label));
+  assert.deepEqual(labels({ tmux: { state: 'no-server' } }), ['Create the first session']);
+  assert.deepEqual(labels({ tmux: { state: 'ready' }, guest: true }), []);
+  assert.deepEqual(labels({ tmux: { state: 'missing', message: 'no tmux' } }), ['Look again']);
+  assert.deepEqual(labels({ tmux: { state: 'ready' }, all: 2, text: 'x' }), ['Clear the filter', 'Create “x”']);
+  assert.deepEqual(labels({ tmux: { state: 'ready' }, all: 2, text: 'x', guest: true }), ['Clear the filter']);
+  assert.equal(labels({ tmux: { state: 'starting' } }), undefined);
+  assert.equal(labels({ tmux: { state: 'failed' } }), undefined);
+  assert.deepEqual(done, ['create ', 'look', 'clear', 'create x', 'clear']);
+});
+
+test('what ends with a session is said before it is ended', () => {
+  assert.equal(whatEnds({ windows: 1, command: '', cwd: '' }), 'It runs a shell, which is ended.');
+  assert.equal(whatEnds({ windows: 2, command: 'vim', cwd: '/', drive: 1 }), 'The programs in its 2 windows are ended, vim among them. Watched now: 1 here.');
 });
