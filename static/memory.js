@@ -16,6 +16,16 @@ export function remember(key, value) {
   }
 }
 
+/** Forgets everything. */
+export function forgetAll() {
+  try {
+    const own = Object.keys(sessionStorage).filter((entry) => entry.startsWith('muxview.') && entry.endsWith(`:${root.pathname}`));
+    for (const entry of own) sessionStorage.removeItem(entry);
+  } catch {
+    // refused: then there is nothing
+  }
+}
+
 /** What was kept, or null. */
 export function recall(key) {
   try {

@@ -95,7 +95,7 @@ export function showSharing({ id, name }, closed) {
     el('p', {}, 'Who opens the link sees this session live, with all its windows, and no other. They cannot type.'),
     el('div', { className: 'pair' }, life, often),
     failure, made, status,
-    el('div', { className: 'choices' }, make, el('button', { type: 'button', onclick: () => dialog.close() }, 'Close')),
+    el('div', { className: 'choices' }, make, el('button', { type: 'button', onclick: (event) => leave(event) }, 'Close')),
     el('h3', {}, 'Links there are'), none, links);
   const dialog = el('dialog', { className: 'panel share' }, form);
   dialog.setAttribute('aria-labelledby', 'share-title');
@@ -113,10 +113,14 @@ export function showSharing({ id, name }, closed) {
     made.querySelector('button').focus();
     list();
   };
-  dialog.onclose = () => {
+  // At once, not when the browser tells of it: the next key may come before.
+  const leave = (event) => {
+    event.preventDefault();
+    dialog.close();
     dialog.remove();
     closed();
   };
+  dialog.addEventListener('cancel', leave); // Escape
   document.body.append(dialog);
   dialog.showModal();
   list();

@@ -1,6 +1,7 @@
 // Signing out: asks where, and does it. In: who is signed in. Out: a page that knows nothing any more.
 
 import { signOut, who } from './access.js';
+import { forgetAll } from './memory.js';
 import { showPanel } from './panel.js';
 
 /** Asks whether to sign out here or everywhere. */
@@ -8,6 +9,7 @@ export function askToSignOut() {
   const owner = who() === 'owner';
   const out = (everywhere) => async () => {
     await signOut(everywhere);
+    forgetAll(); // drafts, and what sessions were started with
     // With it goes what is still on the screen.
     location.reload();
     return false;

@@ -50,7 +50,6 @@ test('an owner shares a session: whoever opens the link watches, and is told whe
   await guest.evaluate(() => window.muxview.connection.send(new TextEncoder().encode('echo guest-$((2+2))\n')));
 
   await page.keyboard.press('Escape');
-  await menu(page).waitFor({ state: 'detached' });
   await page.keyboard.type('echo owner-$((1+1))\n'); // the terminal has the keys again
   await see(page, /^owner-2$/);
   await see(guest, /^owner-2$/);
@@ -125,6 +124,7 @@ test('the dialog fits a window 320 px wide, and so does the header', async () =>
 
 test('signing out: here, which leaves nothing on the screen, and everywhere', async () => {
   const [here, there] = [await owner(), await owner()];
+  await here.waitForFunction(() => sessionStorage.length > 0); // what the session was started with
   const out = async (page, where) => {
     await button(page, 'Settings').click();
     await button(page, 'Sign out…').click();
@@ -133,7 +133,7 @@ test('signing out: here, which leaves nothing on the screen, and everywhere', as
   };
   await out(here, 'Sign out here');
   assert.equal(await here.evaluate(() => document.documentElement.dataset.picture), undefined);
-  assert.equal(await here.evaluate(() => localStorage.length), 0);
+  assert.equal(await here.evaluate(() => localStorage.length + sessionStorage.length), 0);
   await state(there, 'open'); // the other browser is still in
 
   const third = await owner();
