@@ -25,13 +25,15 @@ struct Running {
 
 impl Running {
     /// With its stderr in a file, which is the journal's if `journal`.
-    async fn start(tmux: &Tmux, journal: bool) -> Self {
+    async fn start(tmux: &Tmux, auth: &str, journal: bool) -> Self {
         let (log, socket) = (tmux.dir.path().join("log"), tmux.dir.path().join("http"));
         let stderr = File::create(&log).unwrap();
         let found = stderr.metadata().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_muxview"));
         command
-            .args(["serve", "--auth", "none", "--tmux-socket-name", &tmux.name])
+            .args(["serve", "--auth", auth, "--tmux-socket-name", &tmux.name])
+            .arg("--state-dir")
+            .arg(tmux.dir.path().join("state"))
             .arg("--listen")
             .arg(format!("unix:{}", socket.display()))
             .env_remove("TMUX")
@@ -73,7 +75,7 @@ impl Drop for Running {
 async fn one_signal_ends_it_in_time_and_a_second_at_once() {
     for second in [false, true] {
         let tmux = Tmux::started();
-        let mut running = Running::start(&tmux, false).await;
+        let mut running = Running::start(&tmux, "none", false).await;
         // Half a request keeps its connection for a while, and a tmux that hangs whatever asks it.
         let mut half = UnixStream::connect(&running.socket).unwrap();
         half.write_all(b"GET / HTTP/1.1\r\nHost:").unwrap();
@@ -98,7 +100,7 @@ async fn one_signal_ends_it_in_time_and_a_second_at_once() {
 async fn the_journal_gets_levels_and_a_person_gets_lines() {
     for journal in [true, false] {
         let tmux = Tmux::none();
-        let mut running = Running::start(&tmux, journal).await;
+        let mut running = Running::start(&tmux, "none", journal).await;
         running.signal();
         assert!(running.child.wait().unwrap().success());
         let said = running.said();
@@ -109,5 +111,16 @@ async fn the_journal_gets_levels_and_a_person_gets_lines() {
         }
         assert_eq!(said.contains("<4>--auth none"), journal, "{said}");
         assert_eq!(said.contains(" WARN --auth none"), !journal, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_journal_gets_no_link_that_signs_in() {
+    for journal in [true, false] {
+        let tmux = Tmux::none();
+        let running = Running::start(&tmux, "token", journal).await;
+        let said = running.said();
+        assert_eq!(said.contains("#t="), !journal, "{said}");
+        assert_eq!(said.contains("muxview url"), journal, "{said}");
     }
 }

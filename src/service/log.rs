@@ -14,12 +14,10 @@ use crate::config::Log;
 /// Starts the log, in the form the journal takes if it reads stderr and no other is asked for. Only
 /// the first start in a process counts.
 pub fn start(form: Option<Log>) {
-    let form = form.unwrap_or_else(|| {
-        let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
-        match rustix::fs::fstat(std::io::stderr()) {
-            Ok(stderr) if stream == format!("{}:{}", stderr.st_dev, stderr.st_ino) => Log::Journald,
-            _ => Log::Text,
-        }
+    let form = form.unwrap_or(if is_journal() {
+        Log::Journald
+    } else {
+        Log::Text
     });
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let base = tracing_subscriber::fmt()
@@ -43,6 +41,13 @@ pub fn start(form: Option<Log>) {
             .event_format(Journald::default())
             .try_init(),
     };
+}
+
+/// Whether the journal reads stderr, which keeps what it reads, for others of this machine too.
+pub(super) fn is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    rustix::fs::fstat(std::io::stderr())
+        .is_ok_and(|stderr| stream == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
 /// Has panics told like everything else, once each, and counted. A task that panics ends alone; what it

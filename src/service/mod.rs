@@ -116,8 +116,14 @@ pub async fn serve(config: Config) -> Result<(), Error> {
                 return Ok(());
             }
         };
+        let urls = service.urls();
+        let urls = if log::is_journal() {
+            urls.without_link()
+        } else {
+            urls.to_string()
+        };
         // Nobody may be reading any more, which is no reason not to serve.
-        let _ = writeln!(std::io::stderr(), "muxview: {}", service.urls());
+        let _ = writeln!(std::io::stderr(), "muxview: {urls}");
         service.report_to(&notify);
         let signal = match asked(&mut signals, &image, service.given, &notify).await {
             Asked::Stop(signal) => signal,

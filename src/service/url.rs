@@ -95,6 +95,19 @@ impl Urls {
         self.url(&self.roots[0], session)
     }
 
+    /// All in one line for those who keep it: without what signs in.
+    #[must_use]
+    pub fn without_link(&self) -> String {
+        let bare = Self {
+            link: None,
+            ..self.clone()
+        };
+        match self.link {
+            Some(_) => format!("{bare} (a link that signs in: muxview url)"),
+            None => bare.to_string(),
+        }
+    }
+
     fn url(&self, root: &str, session: Option<&str>) -> String {
         let session = session.map(|name| format!("s/{}", utf8_percent_encode(name, PLAIN)));
         let link = self.link.as_ref().map(|link| format!("#t={link}"));
