@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::config::limits::CHECK;
 use crate::config::{self, Cli};
 use crate::service::passed::{self, Passed};
+use crate::tmux::exclusively;
 
 /// The program and its arguments, as it was started.
 #[derive(Debug, Clone)]
@@ -68,6 +69,11 @@ impl Image {
     /// Becomes that program, leaving these descriptors open for it. Returns only if that fails, with
     /// all as it was.
     pub(crate) fn execute(&self, passed: &[Passed]) -> io::Error {
+        // While they are marked to stay open, a child started elsewhere would get them, too.
+        exclusively(|| self.become_it(passed))
+    }
+
+    fn become_it(&self, passed: &[Passed]) -> io::Error {
         let mark = |flags| {
             let set = |passed: &Passed| fcntl_setfd(&passed.descriptor, flags);
             passed.iter().try_for_each(set)
