@@ -92,7 +92,7 @@ export function showSharing({ id, name }, closed) {
 
   const form = el('form', { method: 'dialog' },
     el('h2', { id: 'share-title' }, `Let others watch “${name}”`),
-    el('p', {}, 'Who opens the link sees this session live, with all its windows, and no other. They cannot type.'),
+    el('p', {}, 'Who opens the link sees this session live, with all its windows, and no other session. They cannot type.'),
     el('div', { className: 'pair' }, life, often),
     failure, made, status,
     el('div', { className: 'choices' }, make, el('button', { type: 'button', onclick: (event) => leave(event) }, 'Close')),

@@ -118,6 +118,8 @@ test('the dialog fits a window 320 px wide, and so does the header', async () =>
     return scrollWidth - clientWidth;
   }));
   assert.deepEqual(wide, [0, 0, 0]);
+  const { width, height } = await menu(page).getByRole('button', { name: 'End the link to main' }).boundingBox();
+  assert.ok(width > height, `${width} × ${height}`);
   await endLink(page, 'main');
   await close(page);
 });
