@@ -222,6 +222,10 @@ async function showKeys() {
 keys.addEventListener('click', showKeys);
 keys.addEventListener('mousedown', (event) => event.preventDefault()); // the focus stays where it is, and is there again
 addEventListener('keydown', (event) => !event.defaultPrevented && decide(event, platform())?.do === 'sheet' && showKeys());
+// Who only watches is told why nothing happens.
+box.addEventListener('keydown', ({ key, ctrlKey, altKey, metaKey }) => {
+  if (role === 'view' && (key.length === 1 || key === 'Enter') && !ctrlKey && !altKey && !metaKey) mention('You are only watching: what you type is not sent.');
+}, { capture: true });
 // Back from where Ctrl-Shift-F6 leads.
 document.querySelector('header').addEventListener('keydown', ({ key }) => key === 'Escape' && screen.focus());
 

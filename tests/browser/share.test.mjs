@@ -47,6 +47,7 @@ test('an owner shares a session: whoever opens the link watches, and is told whe
   await guest.getByText('view only').waitFor();
   assert.equal(await button(guest, 'Share').isVisible(), false);
   await guest.keyboard.type('echo guest-$((1+1))\n');
+  await guest.getByText('You are only watching: what you type is not sent.').waitFor();
   await guest.evaluate(() => window.muxview.connection.send(new TextEncoder().encode('echo guest-$((2+2))\n')));
 
   await page.keyboard.press('Escape');
