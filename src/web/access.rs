@@ -329,7 +329,8 @@ pub enum Refusal {
     Proxy(&'static str),
     /// Not the proxy.
     #[error(
-        "{} may not say who asks: only the proxy's user may connect here. If it is the proxy's,          start muxview with --proxy-peer {}", peer(*.0), .0.unwrap_or_default()
+        "{} may not say who asks: only the proxy's user may connect here. If it is the proxy's, \
+         start muxview with --proxy-peer {}", peer(*.0), .0.unwrap_or_default()
     )]
     Peer(Option<u32>),
     /// Somebody behind the proxy who writes its header.

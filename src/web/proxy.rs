@@ -130,7 +130,9 @@ mod tests {
             &Door::Unix { uid: None },
             &Door::Unix { uid: Some(34) },
         ] {
-            assert!(matches!(user(door, &[ann, SECRET]), Err(Refusal::Peer(_))));
+            let refused = user(door, &[ann, SECRET]).expect_err("not the proxy");
+            assert!(matches!(refused, Refusal::Peer(_)));
+            assert!(!refused.to_string().contains("  "), "{refused}");
         }
         let long = [b'a'; USER_BYTES + 1];
         for hostile in [
