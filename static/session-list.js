@@ -67,6 +67,7 @@ const look = () => ({ colours: theme().colours, fontFamily: fontFamily(settings.
 /** Whether somebody may be about to click a card, or goes from one to the next. */
 let pointed = false;
 let keyedAt = -Infinity;
+let resting = null;
 const inHand = () => pointed || (list.contains(document.activeElement) && performance.now() - keyedAt < KEYED);
 
 function render() {
@@ -82,6 +83,9 @@ function render() {
   }
   const ids = shown.map(({ id }) => id);
   const holds = inHand();
+  // Nothing tells when keys have come to rest, nor that a dialog went away under a pointer that stands still.
+  clearTimeout(resting);
+  if (holds) resting = setTimeout(rest, KEYED);
   const next = holds ? held(order, ids) : ids;
   const alive = new Set(all.map(({ id }) => id));
   for (const [id, card] of [...cards]) {
@@ -96,6 +100,11 @@ function render() {
   showCount(shown.length, all.length);
   showEmpty(shown.length, all.length, text);
   trouble.textContent = tmux.state === 'failed' ? tmux.message : '';
+}
+
+function rest() {
+  if (!list.matches(':hover')) pointed = false;
+  render();
 }
 
 /** Moves as few cards as possible, and never the one that has the focus. */

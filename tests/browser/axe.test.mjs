@@ -12,6 +12,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** Nothing serious or critical may be found now; `where` says what was looked at. */
 async function sound(page, where) {
   if (!await page.evaluate(() => 'axe' in window)) await page.evaluate(axe); // not a script of the page: its policy allows none
+  // Half way through a change of colours nothing has the colours that are meant.
+  await page.waitForFunction(() => document.getAnimations().every(({ playState, effect }) => playState !== 'running'
+    || effect.getComputedTiming().iterations === Infinity));
   const { violations } = await page.evaluate(() => window.axe.run(document, {
     resultTypes: ['violations'],
     runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],

@@ -459,15 +459,19 @@ test('can be used in a window 320 px wide', async () => {
   await close(page);
 });
 
-test('two hundred sessions: only what changed is touched, and pictures are those in view', async () => {
+test('two hundred sessions: only what changed is touched, and pictures are those in view', async (t) => {
   const own = new Tmux();
+  t.after(() => own.end());
   own.start('s0', 'exec cat');
   for (let number = 1; number < 200; number++) own.run('new-session', '-d', '-s', `s${number}`, '-x', '80', '-y', '24', 'exec cat');
   const muxview = await Muxview.start(own);
+  t.after(() => muxview.end());
   const page = await open(on.browser, muxview.url);
   await page.waitForFunction(() => document.querySelectorAll('.session').length === 200);
   await until(() => pixels(page, 's0'), 'a picture of the first');
-  assert.equal(await pixels(page, 's199'), 0);
+  // Before it was known which are in view, those written to last were asked for: 24 at most.
+  const drawn = (await Promise.all(Array.from({ length: 200 }, (_, number) => pixels(page, `s${number}`)))).filter(Boolean);
+  assert.ok(drawn.length < 100, `${drawn.length} of 200 have a picture`);
   await page.evaluate(() => {
     window.touched = new Set();
     new MutationObserver((changes) => {
@@ -485,6 +489,4 @@ test('two hundred sessions: only what changed is touched, and pictures are those
   await link(page, 's199').scrollIntoViewIfNeeded();
   await until(() => pixels(page, 's199'), 'a picture of the last');
   await close(page);
-  await muxview.end();
-  own.end();
 });
