@@ -7,6 +7,7 @@ SHELL := bash
 CARGO ?= cargo
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 PAGES := $(filter-out static/build.rs,$(wildcard static/*.js static/*.html static/*.css static/*.svg static/*.mjs))
+export CARGO
 # Where rustup puts cargo, for shells that were started before it came.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
@@ -24,7 +25,7 @@ build: tools assets ## The release binary: target/release/muxview
 
 .PHONY: test
 test: test-tools assets tests/node_modules/.stamp ## All tests: Rust, the pages in a real browser
-	$(CARGO) test --locked
+	@.ci/rust-tests
 	$(CARGO) build --locked
 	cd tests && npm test --silent
 
