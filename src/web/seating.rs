@@ -2,6 +2,8 @@
 //! wished, or what another process says of them. Out: a seat and what it is held by, or the close
 //! they hear instead. It must not know the socket.
 
+use tokio::time::timeout;
+
 use super::Parts;
 use super::access::{Caller, Pass};
 use super::carried::Carried;
@@ -11,6 +13,7 @@ use super::presence::Joined;
 use super::socket::Wish;
 use super::wire::Close;
 use crate::bridge::handle::{Join, Seat};
+use crate::config::limits::SEEK;
 use crate::directory::Address;
 use crate::hub::JoinError;
 use crate::terminal::Size;
@@ -71,13 +74,7 @@ pub(super) async fn first(
     }
     let pass = caller.pass.ok_or(Close::SIGN_IN)?;
     let address = Address::parse(&wish.name);
-    // Rights to some sessions are judged by the session as it is now, which the listing may not know
-    // yet; and so it takes as long to hear of one that may not be seen as of one that is not there.
-    let mut session = found(if pass.grant.is_whole() {
-        parts.directory.find(&address).await
-    } else {
-        parts.directory.ask(&address).await
-    })?;
+    let mut session = found(seek(parts, &pass, &address).await)?;
     let (mut joined, mut drive) = join(parts, &pass, &session, wish.join).await?;
     if matches!(
         (&joined, &address),
@@ -90,6 +87,26 @@ pub(super) async fn first(
     let seat = joined.map_err(|error| refused(error, parts))?;
     let permit = Permit::new(parts, &pass, &session);
     Ok((seat, parts.presence.join(session.id, drive), permit))
+}
+
+/// The session at this address as tmux has it now. The listing lags a little, and what it still has
+/// under a name may just have ended. But a tmux that hangs holds up only those whose rights depend on
+/// which session it is: who may see some of them only must not learn by the time it takes, either.
+async fn seek(
+    parts: &Parts,
+    pass: &Pass,
+    address: &Address,
+) -> Result<Option<tmux::Session>, tmux::Error> {
+    let asking = parts.directory.ask(address);
+    if !pass.grant.is_whole() {
+        return asking.await;
+    }
+    if let Address::Name(_) = address
+        && let Ok(asked) = timeout(SEEK, asking).await
+    {
+        return asked;
+    }
+    parts.directory.find(address).await
 }
 
 /// Joins as what the rights allow, and says whether that is as a driver. A session one may not see is
