@@ -144,10 +144,10 @@ async fn a_spectator_watches_and_does_nothing() {
             .must(&["capture-pane", "-p", "-t", "a:"])
             .contains("never")
     );
-    assert_eq!(
-        tmux.must(&["display-message", "-p", "-t", "a:", "#{window_width}"]),
-        "70"
-    );
+    until("the driver's size", async || {
+        tmux.must(&["display-message", "-p", "-t", "a:", "#{window_width}"]) == "70"
+    })
+    .await;
     let viewers = loop {
         let viewers = text(&mut view, "viewers").await;
         if viewers["drive"] == 1 {
