@@ -5,10 +5,12 @@
 mod http;
 mod tmux;
 
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Answer, PATIENCE, Site, Upgrade};
+use muxview::config::limits::RESEAT;
 use muxview::config::{self, Auth};
 use serde_json::{Value, json};
+use std::time::Instant;
 use tmux::Tmux;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -134,5 +136,61 @@ async fn a_session_started_again_under_its_name_is_found_at_once() {
         // The bridge of the next round still runs, or has just ended.
         drop(joined(&site).await);
     }
+    site.service.stop().await;
+}
+
+/// A session `b` made anew, and its id.
+fn anew(tmux: &Tmux) -> String {
+    let killed = ["kill-session", "-t", "=b", ";"];
+    let made = ["new-session", "-d", "-s", "b", "-P", "-F", "#{session_id}"];
+    tmux.must(&[&killed[..], &made[..], &["cat"]].concat())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_of_a_session_made_anew_meanwhile_moves_on_to_it() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    tmux.must(&["new-session", "-d", "-s", "b", "cat"]);
+    // On a machine that is too slow for it, a round shows nothing.
+    tmux::until("a round that was fast enough", async || {
+        tmux::until("the list to have it", async || {
+            names(&site).await.contains(&"b".to_owned())
+        })
+        .await;
+        let began = Instant::now();
+        let mut socket = joined(&site).await;
+        let id = anew(&tmux);
+        if began.elapsed() >= RESEAT / 2 {
+            return false;
+        }
+        let mut hello = None;
+        loop {
+            let message = tokio::time::timeout(PATIENCE, socket.next()).await;
+            match message.expect("a message in time") {
+                Some(Ok(Message::Text(text))) => {
+                    let said: Value = serde_json::from_str(&text).expect("JSON");
+                    if said["type"] == "hello" {
+                        hello = Some(said["session"].clone());
+                    }
+                }
+                Some(Ok(Message::Binary(frame))) if hello.is_some() => {
+                    assert!(frame.starts_with(b"\x1bc"), "a repaint");
+                    break;
+                }
+                Some(Ok(Message::Binary(_) | Message::Ping(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(hello, Some(json!({"id": id, "name": "b"})));
+        let typed = socket.send(Message::binary(&b"typed"[..])).await;
+        typed.expect("sent");
+        tmux::until("the keys to get there", async || {
+            let said = tmux.must(&["capture-pane", "-p", "-t", "=b:"]);
+            said.contains("typed")
+        })
+        .await;
+        true
+    })
+    .await;
     site.service.stop().await;
 }

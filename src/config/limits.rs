@@ -199,9 +199,9 @@ pub const SHARES: usize = 256;
 pub const BACKLOG: u32 = 4096;
 /// Open connections of all kinds.
 pub const CONNECTIONS: usize = 16_384;
-/// How long a viewer's joining waits for tmux to say which session has a name now; then the listing's
-/// word counts.
-pub const SEEK: Duration = Duration::from_millis(100);
+/// How long after a viewer came by a name the end of its session may mean that the list, which lags
+/// behind tmux by a fraction of this, had another one under it.
+pub const RESEAT: Duration = Duration::from_secs(1);
 /// Time for a request's head to arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long someone who asked may take nothing of the answer.

@@ -1,8 +1,13 @@
 //! Who gets a seat: sign-in, existence, rights, room, in this order. In: who asks and what their URL
 //! wished, or what another process says of them. Out: a seat and what it is held by, or the close
 //! they hear instead. It must not know the socket.
+//!
+//! Who comes by the name of a session that is listed is seated without a question to tmux, though the
+//! listing lags a little: it may name a session that was just killed and made anew. Such a seat ends
+//! within moments, and its holder is then given one at the session that has the name ([`ByName`]).
 
-use tokio::time::timeout;
+use std::sync::Arc;
+use std::time::Instant;
 
 use super::Parts;
 use super::access::{Caller, Pass};
@@ -12,19 +17,34 @@ use super::permit::Permit;
 use super::presence::Joined;
 use super::socket::Wish;
 use super::wire::Close;
+use crate::access::Proof;
 use crate::bridge::handle::{Join, Seat};
-use crate::config::limits::SEEK;
+use crate::config::limits::RESEAT;
 use crate::directory::Address;
 use crate::hub::JoinError;
 use crate::terminal::Size;
 use crate::tmux;
 
+/// A seat and what it is held by.
+pub(super) struct Seated {
+    pub(super) seat: Seat,
+    pub(super) joined: Joined,
+    pub(super) permit: Permit,
+    /// For one who may have been seated by an old listing.
+    pub(super) by_name: Option<ByName>,
+}
+
+/// Who came by a name a moment ago.
+pub(super) struct ByName {
+    parts: Arc<Parts>,
+    name: Address,
+    wish: Join,
+    until: Instant,
+}
+
 /// As [`first`], for one who had a seat. Ids begin anew with another tmux server, so one that is
 /// called otherwise now is followed only if no session has the old name.
-pub(super) async fn again(
-    parts: &Parts,
-    carried: &Carried,
-) -> Result<(Seat, Joined, Permit), Close> {
+pub(super) async fn again(parts: &Parts, carried: &Carried) -> Result<Seated, Close> {
     let pass = parts.access.readmit(&carried.proof);
     let pass = pass.ok_or(Close::SIGN_IN)?;
     let ended = || Close::ended("the session ended while muxview restarted");
@@ -59,16 +79,24 @@ pub(super) async fn again(
         (joined, drive) = join(parts, &pass, &session, wish).await?;
     }
     let seat = joined.map_err(|error| gone(refused(error, parts)))?;
-    let permit = Permit::new(parts, &pass, &session);
-    Ok((seat, parts.presence.join(session.id, drive), permit))
+    Ok(seated(parts, &pass, &session, seat, drive))
+}
+
+fn seated(parts: &Parts, pass: &Pass, session: &tmux::Session, seat: Seat, drive: bool) -> Seated {
+    Seated {
+        seat,
+        joined: parts.presence.join(session.id, drive),
+        permit: Permit::new(parts, pass, session),
+        by_name: None,
+    }
 }
 
 /// Sign-in, existence, room: in this order, so that a stranger learns nothing of sessions.
 pub(super) async fn first(
-    parts: &Parts,
+    parts: &Arc<Parts>,
     caller: Caller,
     wish: &Wish,
-) -> Result<(Seat, Joined, Permit), Close> {
+) -> Result<Seated, Close> {
     if wish.speech == Speech::TooNew {
         return Err(Close::TOO_OLD);
     }
@@ -76,37 +104,68 @@ pub(super) async fn first(
     let address = Address::parse(&wish.name);
     let mut session = found(seek(parts, &pass, &address).await)?;
     let (mut joined, mut drive) = join(parts, &pass, &session, wish.join).await?;
-    if matches!(
-        (&joined, &address),
-        (Err(JoinError::NoSuchSession), Address::Name(_))
-    ) {
-        // The listing lags a little: another session may have the name by now.
+    // The listing lags a little: the session may be gone, or called otherwise, which rights go by.
+    let outdated = match &mut joined {
+        Ok(seat) => seat.state().borrow().session.name != session.name,
+        Err(error) => *error == JoinError::NoSuchSession,
+    };
+    if outdated {
         session = found(parts.directory.ask(&address).await)?;
         (joined, drive) = join(parts, &pass, &session, wish.join).await?;
     }
     let seat = joined.map_err(|error| refused(error, parts))?;
-    let permit = Permit::new(parts, &pass, &session);
-    Ok((seat, parts.presence.join(session.id, drive), permit))
+    let mut seated = seated(parts, &pass, &session, seat, drive);
+    if let Address::Name(_) = address {
+        seated.by_name = Some(ByName {
+            parts: Arc::clone(parts),
+            name: address,
+            wish: wish.join,
+            until: super::now() + RESEAT,
+        });
+    }
+    Ok(seated)
 }
 
-/// The session at this address as tmux has it now. The listing lags a little, and what it still has
-/// under a name may just have ended. But a tmux that hangs holds up only those whose rights depend on
-/// which session it is: who may see some of them only must not learn by the time it takes, either.
+impl ByName {
+    /// Whether a session that ends now may have been taken for another one.
+    pub(super) fn is_fresh(&self) -> bool {
+        super::now() < self.until
+    }
+
+    /// A seat at the session that has the name now that the one it was taken for has ended.
+    pub(super) async fn follow(
+        self,
+        proof: &Proof,
+        size: Option<Size>,
+        visible: bool,
+    ) -> Option<Seated> {
+        let parts = &self.parts;
+        let pass = parts.access.readmit(proof)?;
+        let session = found(parts.directory.ask(&self.name).await).ok()?;
+        let wish = Join {
+            size,
+            visible,
+            ..self.wish
+        };
+        let (joined, drive) = join(parts, &pass, &session, wish).await.ok()?;
+        Some(seated(parts, &pass, &session, joined.ok()?, drive))
+    }
+}
+
+/// The session at this address. One that is listed and may be seen is taken from the listing; for all
+/// others tmux is asked, so that one who may see some sessions only does not learn of the rest by
+/// the time it takes.
 async fn seek(
     parts: &Parts,
     pass: &Pass,
     address: &Address,
 ) -> Result<Option<tmux::Session>, tmux::Error> {
-    let asking = parts.directory.ask(address);
-    if !pass.grant.is_whole() {
-        return asking.await;
+    let listing = parts.directory.watch();
+    let listed = listing.borrow().find(address).cloned();
+    match listed {
+        Some(session) if pass.grant.rights(&session).view => Ok(Some(session)),
+        _ => parts.directory.ask(address).await,
     }
-    if let Address::Name(_) = address
-        && let Ok(asked) = timeout(SEEK, asking).await
-    {
-        return asked;
-    }
-    parts.directory.find(address).await
 }
 
 /// Joins as what the rights allow, and says whether that is as a driver. A session one may not see is

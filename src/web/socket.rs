@@ -22,11 +22,12 @@ use super::connection::{Connection, Gone, Turn};
 use super::handshake::Speech;
 use super::input::Input;
 use super::permit::Permit;
-use super::seating;
+use super::presence::Joined;
+use super::seating::{self, ByName, Seated};
 use super::stopping::{Ending, Handover, Stopping};
 use super::stream::Stream;
 use super::tap::{Kind, Tap};
-use super::wire::{self, Close, Heard, Role, Say};
+use super::wire::{self, Close, ENDED, Heard, Role, Say};
 use crate::bridge::handle::{Driver, Join, Seat};
 use crate::config::limits::{FAREWELL, PING_INTERVAL, PONGS, QUIET, SEAT_BYTES, SILENCE};
 use crate::viewer::{End, Label, Output, State, Viewer, Window};
@@ -79,17 +80,16 @@ static COUNTERS: LazyLock<Counters> = LazyLock::new(|| Counters {
 pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap<Stream>) {
     let mut connection = Connection::new(tap).await;
     let stopping = parts.stopping.clone();
-    let (seat, joined, permit) = match seating::first(&parts, caller, &wish).await {
-        Ok(taken) => taken,
+    let seated = match seating::first(&parts, caller, &wish).await {
+        Ok(seated) => seated,
         Err(close) => return turn_away(&mut connection, &wish.peer, &wish.name, &close).await,
     };
     // What outlives the joining is only what a viewer needs.
     drop(parts);
-    let viewer = Viewer::new(seat.viewer(), wish.join.visible);
-    Viewing::new(connection, seat, permit, viewer, wish.speech, stopping)
+    let viewer = Viewer::new(seated.seat.viewer(), wish.join.visible);
+    Viewing::new(connection, seated, viewer, wish.speech, stopping)
         .run(&wish.peer)
         .await;
-    drop(joined);
 }
 
 async fn turn_away(connection: &mut Connection, peer: &str, session: &str, close: &Close) {
@@ -109,8 +109,8 @@ pub(super) async fn resume(
     let Carried { unread, unsent, .. } = &carried;
     let tap = Tap::carried(stream, unread.clone(), unsent.clone());
     let mut connection = Connection::new(tap).await;
-    let (seat, joined, permit) = match seating::again(parts, &carried).await {
-        Ok(taken) => taken,
+    let seated = match seating::again(parts, &carried).await {
+        Ok(seated) => seated,
         Err(close) => {
             return Box::pin(async move {
                 turn_away(&mut connection, &carried.peer, &carried.name, &close).await;
@@ -118,20 +118,19 @@ pub(super) async fn resume(
         }
     };
     let window = Window::carried(carried.sent, carried.acked);
-    let viewer = Viewer::carried(seat.viewer(), carried.visible, window);
+    let viewer = Viewer::carried(seated.seat.viewer(), carried.visible, window);
     let speech = if carried.ours {
         Speech::Ours
     } else {
         Speech::Raw
     };
     let stopping = parts.stopping.clone();
-    let mut viewing = Viewing::new(connection, seat, permit, viewer, speech, stopping);
+    let mut viewing = Viewing::new(connection, seated, viewer, speech, stopping);
     for message in carried.input {
         viewing.input.take(message);
     }
     Box::pin(async move {
         viewing.run(&carried.peer).await;
-        drop(joined);
     })
 }
 
@@ -160,7 +159,11 @@ struct Viewing {
     speech: Speech,
     role: Role,
     seat: Seat,
+    /// Counted with the others until this is dropped.
+    _joined: Joined,
     permit: Permit,
+    /// Dropped when it is of no more use.
+    by_name: Option<ByName>,
     /// Only a driver has one: a spectator's task holds no handle to the input path.
     driver: Option<Driver>,
     viewer: Viewer,
@@ -182,31 +185,49 @@ enum Exit {
 impl Viewing {
     fn new(
         connection: Connection,
-        mut seat: Seat,
-        permit: Permit,
+        seated: Seated,
         viewer: Viewer,
         speech: Speech,
         stopping: Stopping,
     ) -> Self {
+        let Seated {
+            mut seat,
+            joined,
+            permit,
+            by_name,
+        } = seated;
         let driver = seat.driver();
         Self {
             connection,
             speech,
-            role: if driver.is_some() {
-                Role::Drive
-            } else {
-                Role::View
-            },
+            role: role(driver.as_ref()),
             viewer,
             states: seat.state().clone(),
             driver,
             seat,
+            _joined: joined,
             permit,
+            by_name,
             stopping,
             input: Input::default(),
             pongs: VecDeque::new(),
             ping_due: false,
         }
+    }
+
+    /// Changes to another seat.
+    fn sit(&mut self, seated: Seated) {
+        let Seated {
+            mut seat,
+            joined,
+            permit,
+            by_name,
+        } = seated;
+        self.driver = seat.driver();
+        self.role = role(self.driver.as_ref());
+        self.states = seat.state().clone();
+        (self.seat, self._joined) = (seat, joined);
+        (self.permit, self.by_name) = (permit, by_name);
     }
 
     async fn run(mut self, peer: &str) {
@@ -216,6 +237,9 @@ impl Viewing {
             peer, id = %label.id, session = label.name, role = ?self.role, "a viewer came",
         );
         let mut exit = self.watch().await;
+        if matches!(&exit, Exit::Close(close) if close.code == ENDED) && self.move_on().await {
+            exit = self.watch().await;
+        }
         if let Exit::Handoff(handover) = exit {
             self.connection.freeze();
             exit = match self.pack(&handover).await {
@@ -257,6 +281,28 @@ impl Viewing {
         tracing::info!(
             peer, id = %label.id, session = label.name, code, seconds, "a viewer left",
         );
+    }
+
+    /// Takes the viewer to the session it came for, if it was seated at one that had the name before.
+    async fn move_on(&mut self) -> bool {
+        let Some(by_name) = self.by_name.take().filter(ByName::is_fresh) else {
+            return false;
+        };
+        let proof = self.permit.proof();
+        let size = self.seat.standing().size;
+        let visible = self.viewer.is_visible();
+        let seated = tokio::select! {
+            seated = by_name.follow(&proof, size, visible) => seated,
+            _ = self.stopping.over() => None,
+        };
+        let Some(seated) = seated else {
+            return false;
+        };
+        self.viewer = Viewer::carried(seated.seat.viewer(), visible, self.viewer.window());
+        // What was typed was for the session that is no more.
+        self.input = Input::default();
+        self.sit(seated);
+        true
     }
 
     /// Until it ends.
@@ -539,6 +585,14 @@ impl Viewing {
                 () = sleep(QUIET), if reading => return,
             }
         }
+    }
+}
+
+const fn role(driver: Option<&Driver>) -> Role {
+    if driver.is_some() {
+        Role::Drive
+    } else {
+        Role::View
     }
 }
 

@@ -14,6 +14,8 @@ use crate::tmux::{self, WindowAct};
 pub const PROTOCOL: &str = "muxview.v1";
 /// What every version of it begins with.
 pub const PROTOCOL_FAMILY: &str = "muxview.v";
+/// The code that closes a viewer whose session has ended.
+pub const ENDED: u16 = 4410;
 /// A second subprotocol carries the credential: a browser can set no header on a WebSocket.
 pub const KEY_PREFIX: &str = "muxview.key.";
 
@@ -331,7 +333,7 @@ impl Close {
     #[must_use]
     pub fn ended(reason: &str) -> Self {
         Self {
-            code: 4410,
+            code: ENDED,
             reason: short(reason).into(),
         }
     }
