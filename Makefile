@@ -13,7 +13,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and start it; ends with the URL. More options: make run ARGS="--listen 127.0.0.1:9000"
@@ -41,8 +41,12 @@ audit: check-tools static/node_modules/.stamp ## Licences, sources and known vul
 	cd static && npm audit --omit=dev --audit-level=low
 
 .PHONY: bench
-bench: tools assets ## Costs of parsing and drawing
-	$(CARGO) bench --locked
+bench: tools assets ## How fast it is, beside a bare tmux client. Some rows, more often: make bench ROWS="echo full" RUNS=3
+	$(CARGO) bench --locked --bench speed -- $(ROWS) $(if $(RUNS),--runs $(RUNS))
+
+.PHONY: bench-parts
+bench-parts: tools assets ## Costs of the pure parts: parsing, screens, repaints
+	$(CARGO) bench --locked --bench terminal
 
 .PHONY: soak
 soak: test-tools assets tests/node_modules/.stamp ## The tests of `make test`, each many times longer

@@ -1,0 +1,313 @@
+//! One of a crowd: a viewer's socket or a bare client's pty, never blocking, with little to do for each
+//! frame: a read, a look for the stamp, an ack as a page sends it.
+
+use crate::bare::{Bare, redrawn};
+use crate::clock;
+use crate::frames::{self, BINARY, CLOSE, Frames, PING};
+use crate::generate::{CYCLE, STAMP_LEAD, stamp};
+use rustix::event::epoll;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, sockopt};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::time::Duration;
+
+/// Who is waited for, by place.
+pub(crate) struct Polling {
+    epoll: OwnedFd,
+    events: Vec<epoll::Event>,
+}
+
+impl Polling {
+    /// The place of the orders.
+    pub(crate) const ORDERS: usize = usize::MAX;
+
+    pub(crate) fn new() -> Self {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        Self {
+            epoll,
+            events: Vec::with_capacity(1024),
+        }
+    }
+
+    pub(crate) fn add(&mut self, fd: impl AsFd, place: usize) {
+        self.add_for(fd, place, epoll::EventFlags::IN);
+    }
+
+    fn add_for(&mut self, fd: impl AsFd, place: usize, flags: epoll::EventFlags) {
+        epoll::add(
+            &self.epoll,
+            fd,
+            epoll::EventData::new_u64(place as u64),
+            flags,
+        )
+        .unwrap();
+    }
+
+    fn now_only_in(&self, fd: impl AsFd, place: usize) {
+        let data = epoll::EventData::new_u64(place as u64);
+        epoll::modify(&self.epoll, fd, data, epoll::EventFlags::IN).unwrap();
+    }
+
+    pub(crate) fn wait(&mut self, patience: Option<Duration>) -> Vec<usize> {
+        let patience = patience.map(|patience| patience.try_into().unwrap());
+        self.events.clear();
+        let waited = epoll::wait(
+            &self.epoll,
+            rustix::buffer::spare_capacity(&mut self.events),
+            patience.as_ref(),
+        );
+        match waited {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => panic!("epoll: {error}"),
+        }
+        self.events
+            .iter()
+            .map(|event| event.data.u64() as usize)
+            .collect()
+    }
+}
+
+enum Source {
+    Socket(OwnedFd),
+    Client(Bare),
+}
+
+enum Stage {
+    /// What is asked once the connection stands.
+    Connecting(Vec<u8>),
+    /// The head of the answer so far.
+    Upgrading(Vec<u8>),
+    Open,
+    Ended,
+}
+
+pub(crate) struct Member {
+    source: Source,
+    stage: Stage,
+    frames: Frames,
+    whole_at: Option<u64>,
+    /// What a bare client has drawn before it was whole.
+    drawing: Vec<u8>,
+    bytes: u64,
+    /// Binary bytes, which is what is acked.
+    parsed: u64,
+    /// The end of what was looked through for stamps.
+    tail: [u8; 2],
+    last_stamp: u32,
+    /// Each frame's number and when its end came.
+    stamps: Vec<(u32, u64)>,
+}
+
+impl Member {
+    fn new(source: Source, stage: Stage) -> Self {
+        Self {
+            source,
+            stage,
+            frames: Frames::default(),
+            whole_at: None,
+            drawing: Vec::new(),
+            bytes: 0,
+            parsed: 0,
+            tail: [0; 2],
+            last_stamp: 0,
+            stamps: Vec::new(),
+        }
+    }
+
+    pub(crate) fn join(port: u16, request: &str) -> Self {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(
+            AddressFamily::INET,
+            SocketType::STREAM,
+            flags,
+            Some(ipproto::TCP),
+        )
+        .unwrap();
+        sockopt::set_tcp_nodelay(&socket, true).unwrap();
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(error) => panic!("connecting: {error}"),
+        }
+        Self::new(
+            Source::Socket(socket),
+            Stage::Connecting(request.as_bytes().to_vec()),
+        )
+    }
+
+    pub(crate) fn attach(socket: &Path, session: &str) -> Self {
+        let bare = Bare::attach(socket, session);
+        rustix::io::ioctl_fionbio(&bare.master, true).unwrap();
+        Self::new(Source::Client(bare), Stage::Open)
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.source {
+            Source::Socket(socket) => socket.as_fd(),
+            Source::Client(bare) => bare.master.as_fd(),
+        }
+    }
+
+    pub(crate) fn watch(&self, polling: &mut Polling, place: usize) {
+        match self.stage {
+            Stage::Connecting(_) => polling.add_for(self.fd(), place, epoll::EventFlags::OUT),
+            _ => polling.add(self.fd(), place),
+        }
+    }
+
+    /// It has its picture, or never will.
+    pub(crate) fn settled(&self) -> bool {
+        self.whole_at.is_some() || matches!(self.stage, Stage::Ended)
+    }
+
+    pub(crate) fn whole_at(&self) -> Option<u64> {
+        self.whole_at
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match &self.source {
+            Source::Client(bare) => Some(bare.child.id()),
+            Source::Socket(_) => None,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn stamps(&self) -> &[(u32, u64)] {
+        &self.stamps
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.bytes = 0;
+        self.stamps.clear();
+    }
+
+    /// Takes what has come.
+    pub(crate) fn ready(&mut self, polling: &Polling, place: usize) {
+        if let Stage::Connecting(request) = &mut self.stage {
+            let request = std::mem::take(request);
+            self.stage = Stage::Upgrading(Vec::new());
+            self.send(&request);
+            polling.now_only_in(self.fd(), place);
+            return;
+        }
+        let mut buffer = [0; 64 * 1024];
+        match rustix::io::read(self.fd(), &mut buffer) {
+            Ok(count @ 1..) => self.take(&buffer[..count]),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(0) | Err(_) => {
+                let _ = epoll::delete(polling.epoll.as_fd(), self.fd());
+                self.stage = Stage::Ended;
+            }
+        }
+    }
+
+    /// A socket's buffer has room for the little that is sent.
+    fn send(&mut self, bytes: &[u8]) {
+        if rustix::io::write(self.fd(), bytes) != Ok(bytes.len()) {
+            self.stage = Stage::Ended;
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        match (&self.source, &mut self.stage) {
+            (Source::Client(_), _) => self.drawn(bytes),
+            (Source::Socket(_), Stage::Upgrading(head)) => {
+                head.extend_from_slice(bytes);
+                let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") else {
+                    return;
+                };
+                let head = std::mem::take(head);
+                self.stage = if head.starts_with(b"HTTP/1.1 101") {
+                    Stage::Open
+                } else {
+                    Stage::Ended
+                };
+                self.messages(&head[end + 4..]);
+            }
+            (Source::Socket(_), _) => self.messages(bytes),
+        }
+    }
+
+    fn drawn(&mut self, bytes: &[u8]) {
+        if self.whole_at.is_none() {
+            self.drawing.extend_from_slice(bytes);
+            if redrawn(&self.drawing) {
+                self.whole_at = Some(clock::now());
+                self.drawing = Vec::new();
+            }
+        }
+        look(
+            bytes,
+            &mut self.tail,
+            &mut self.last_stamp,
+            &mut self.stamps,
+        );
+    }
+
+    fn messages(&mut self, bytes: &[u8]) {
+        let (mut pinged, mut closed, mut shown) = (false, false, false);
+        let Self {
+            frames,
+            parsed,
+            tail,
+            last_stamp,
+            stamps,
+            ..
+        } = self;
+        frames.feed(bytes, |part| match part.opcode {
+            BINARY => {
+                *parsed += part.bytes.len() as u64;
+                shown |= part.last;
+                look(part.bytes, tail, last_stamp, stamps);
+            }
+            PING => pinged = true,
+            CLOSE => closed = true,
+            _ => {}
+        });
+        if shown {
+            self.whole_at.get_or_insert_with(clock::now);
+            self.send(&frames::ack(self.parsed));
+        }
+        if pinged {
+            self.send(&frames::message(frames::PONG, b""));
+        }
+        if closed {
+            self.stage = Stage::Ended;
+        }
+    }
+}
+
+/// Looks for stamps in what follows `tail`.
+fn look(bytes: &[u8], tail: &mut [u8; 2], last: &mut u32, stamps: &mut Vec<(u32, u64)>) {
+    let mut found = |stamp: u32| {
+        // Only later frames come, and never as many later as there are stamps.
+        let number = *last + (stamp + CYCLE - *last % CYCLE) % CYCLE;
+        if number != *last || stamps.is_empty() {
+            stamps.push((number, clock::now()));
+            *last = number;
+        }
+    };
+    let joint: Vec<u8> = tail.iter().chain(bytes.iter().take(2)).copied().collect();
+    let in_joint = joint.windows(3);
+    let inside = bytes.windows(3);
+    for three in in_joint
+        .chain(inside)
+        .filter(|three| three[0] == STAMP_LEAD)
+    {
+        if let Some(stamp) = stamp(three[1], three[2]) {
+            found(stamp);
+        }
+    }
+    if let [.., first, second] = joint.as_slice() {
+        *tail = [*first, *second];
+    }
+    if let [.., first, second] = bytes {
+        *tail = [*first, *second];
+    }
+}
