@@ -147,7 +147,7 @@ async fn no_half_redrawn_picture_is_published_on_resize() {
     let sizes = watcher.outputs.iter().zip(watcher.outputs.iter().skip(1));
     for (output, next) in sizes {
         if matches!(output, Output::Size(_)) {
-            assert!(matches!(next, Output::Frame(frame) if frame.starts_with(b"\x1bc")));
+            assert!(matches!(next, Output::Frame(frame) if frame.payload().starts_with(b"\x1bc")));
         }
     }
 }

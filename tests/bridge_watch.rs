@@ -49,7 +49,7 @@ async fn viewers_at_the_same_screen_share_the_same_bytes() {
     // A viewer on a busy machine may skip a picture, but most they get at the same screens.
     let places = |outputs: &[Output]| -> Vec<*const u8> {
         let frames = outputs.iter().filter_map(|output| match output {
-            Output::Frame(frame) => Some(frame.as_ptr()),
+            Output::Frame(frame) => Some(frame.wire().as_ptr()),
             _ => None,
         });
         frames.collect()

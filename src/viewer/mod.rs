@@ -8,10 +8,12 @@
 //! The invariant: the viewer's terminal shows exactly `shown`, or, when that is none, anything at
 //! all; so every frame is a delta from `shown` or a repaint.
 
+mod frame;
 mod pacing;
 mod picture;
 mod state;
 
+pub use frame::Frame;
 pub use pacing::{Seldom, Window};
 pub use picture::Picture;
 pub use state::{Addressed, End, Label, State, ViewerId};
@@ -19,7 +21,6 @@ pub use state::{Addressed, End, Label, State, ViewerId};
 use crate::config::limits::{BELL_INTERVAL, GENERATIONS_BEHIND, REPAINT_INTERVAL};
 use crate::terminal::{Screen, Size};
 use crate::tmux::Windows;
-use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,7 +30,7 @@ pub enum Output {
     /// The grid of the next frame; the frame follows at once.
     Size(Size),
     /// Terminal bytes, one binary message.
-    Frame(Bytes),
+    Frame(Frame),
     /// The title tmux set.
     Title(Arc<str>),
     /// The session was renamed.
@@ -241,7 +242,7 @@ impl Viewer {
             self.shown = Some(current.clone());
             return None;
         }
-        if !self.window.admits(frame.len() as u64) {
+        if !self.window.admits(frame.terminal_bytes()) {
             self.full = true;
             metrics::counter!("muxview_viewer_lags_total").increment(1);
             return None;
@@ -255,7 +256,7 @@ impl Viewer {
         } else if repaint {
             self.repaint.forget();
         }
-        self.window.send(frame.len() as u64);
+        self.window.send(frame.terminal_bytes());
         self.shown = Some(current.clone());
         self.open = true;
         Some(Output::Frame(frame))

@@ -1,8 +1,8 @@
 //! [`Picture`]: a published screen and its frames, each encoded once and shared by every viewer
 //! that stands at the same screen. Pure but for counting what was encoded.
 
+use super::Frame;
 use crate::terminal::{Generation, Screen, repaint};
-use bytes::Bytes;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -11,16 +11,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 const SHARED_DELTAS: usize = 8;
 
 /// A frame that is encoded by whoever needs it first.
-type Frame = Arc<OnceLock<Bytes>>;
+type Cell = Arc<OnceLock<Frame>>;
 
 /// A published screen with its frames.
 pub struct Picture {
     /// What it shows.
     pub screen: Arc<Screen>,
-    repaint: OnceLock<Bytes>,
+    repaint: OnceLock<Frame>,
     /// Locked only to find the cell, never while encoding, so that viewers at other generations
     /// do not wait for each other.
-    deltas: Mutex<Vec<(Generation, Frame)>>,
+    deltas: Mutex<Vec<(Generation, Cell)>>,
 }
 
 impl Picture {
@@ -38,12 +38,12 @@ impl Picture {
     /// picture. Empty when nothing visible changed. `shown` must be a screen of the same bridge:
     /// its generation names it.
     #[must_use]
-    pub fn frame(&self, shown: Option<&Arc<Screen>>) -> Bytes {
+    pub fn frame(&self, shown: Option<&Arc<Screen>>) -> Frame {
         let Some(shown) = shown else {
             return self.repaint.get_or_init(|| self.encode(None)).clone();
         };
         if Arc::ptr_eq(shown, &self.screen) || shown.generation == self.screen.generation {
-            return Bytes::new();
+            return Frame::default();
         }
         match self.shared(shown.generation) {
             Some(cell) => cell.get_or_init(|| self.encode(Some(shown))).clone(),
@@ -51,7 +51,7 @@ impl Picture {
         }
     }
 
-    fn shared(&self, from: Generation) -> Option<Frame> {
+    fn shared(&self, from: Generation) -> Option<Cell> {
         // A panic while the list is locked cannot leave it half changed.
         let mut deltas = self.deltas.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, cell)) = deltas.iter().find(|(generation, _)| *generation == from) {
@@ -60,21 +60,21 @@ impl Picture {
         if deltas.len() >= SHARED_DELTAS {
             return None;
         }
-        let cell = Frame::default();
+        let cell = Cell::default();
         deltas.push((from, cell.clone()));
         Some(cell)
     }
 
-    fn encode(&self, shown: Option<&Arc<Screen>>) -> Bytes {
+    fn encode(&self, shown: Option<&Arc<Screen>>) -> Frame {
         if shown.is_some_and(|shown| shown.shows_same(&self.screen)) {
-            return Bytes::new();
+            return Frame::default();
         }
-        let bytes = Bytes::from(repaint(shown.map(AsRef::as_ref), &self.screen));
+        let bytes = repaint(shown.map(AsRef::as_ref), &self.screen);
         let kind = if shown.is_some() { "delta" } else { "repaint" };
         metrics::counter!("muxview_frames_encoded_total", "kind" => kind).increment(1);
         metrics::counter!("muxview_frame_encoded_bytes_total", "kind" => kind)
             .increment(bytes.len() as u64);
-        bytes
+        Frame::plain(&bytes)
     }
 }
 

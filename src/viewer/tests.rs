@@ -451,7 +451,7 @@ proptest! {
                     Output::Frame(frame) => {
                         prop_assert!(visible, "no frames while hidden");
                         if let Some(size) = size.take() { far.resize(size); }
-                        let mut bytes = &frame[..];
+                        let mut bytes = frame.payload();
                         while !bytes.is_empty() { bytes = &bytes[far.feed(bytes)..]; }
                     }
                     Output::Bell => {

@@ -19,6 +19,7 @@ use super::stream::Stream;
 use super::tap::{Held, Kind, Tap};
 use super::wire::Close;
 use crate::config::limits::{ANSWER_BYTES, FAREWELL, MESSAGE_BYTES, READ_BUFFER_BYTES};
+use crate::viewer::Frame;
 
 /// A WebSocket.
 #[derive(Debug)]
@@ -68,6 +69,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// only when [`Connection::is_drained`].
     pub(super) fn push(&mut self, kind: Kind, payload: Bytes) {
         self.ws.get_mut().push(kind, payload);
+    }
+
+    /// As [`Connection::push`], for a frame that is shared with other viewers.
+    pub(super) fn push_frame(&mut self, frame: &Frame) {
+        self.ws.get_mut().push_wire(frame.wire().clone());
     }
 
     pub(super) fn is_drained(&self) -> bool {
@@ -268,7 +274,7 @@ mod tests {
             given: b"\x89\x80\0\0\0\0",
         };
         let mut connection = Connection::new(Tap::new(moody, Bytes::new())).await;
-        connection.push(Kind::Binary, Bytes::from_static(b"frame"));
+        connection.push(Kind::Text, Bytes::from_static(b"frame"));
         let heard = connection.turn(true).now_or_never();
         assert!(matches!(heard, Some(Turn::Alive)), "{heard:?}");
         assert!(!connection.is_drained());

@@ -395,8 +395,8 @@ impl Viewing {
             let say = match output {
                 Output::Frame(frame) => {
                     COUNTERS.frames.increment(1);
-                    COUNTERS.frame_bytes.increment(frame.len() as u64);
-                    self.connection.push(Kind::Binary, frame);
+                    COUNTERS.frame_bytes.increment(frame.payload().len() as u64);
+                    self.connection.push_frame(&frame);
                     continue;
                 }
                 Output::End(End::ShuttingDown) => {

@@ -18,11 +18,10 @@ use crate::config::limits::ANSWER_BYTES;
 /// Slices of one write: a header and a payload for each of some frames.
 const SLICES: usize = 16;
 
-/// What a frame carries.
+/// What a message of ours carries, but for the frames, which come with their header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text = 1,
-    Binary = 2,
     Ping = 9,
 }
 
@@ -110,6 +109,11 @@ impl<S> Tap<S> {
         if !payload.is_empty() {
             self.unsent.push_back(payload);
         }
+    }
+
+    /// As [`Tap::push`], for a message that has its header.
+    pub(super) fn push_wire(&mut self, message: Bytes) {
+        self.unsent.push_back(message);
     }
 
     /// Whether everything has been written.
@@ -234,6 +238,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::viewer::Frame;
     use futures_util::StreamExt;
     use tokio::io::AsyncReadExt;
     use tokio_tungstenite::WebSocketStream;
@@ -245,8 +250,9 @@ mod tests {
         let mut tap = Tap::new(ours, Bytes::new());
         let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000];
         for len in lengths {
-            tap.push(Kind::Binary, Bytes::from(vec![len as u8; len]));
-            tap.push(Kind::Text, Bytes::from_static(b"{}"));
+            tap.push(Kind::Text, Bytes::from(vec![b'a'; len]));
+            tap.push(Kind::Ping, Bytes::new());
+            tap.push_wire(Frame::plain(b"frame").wire().clone());
         }
         let writer = tokio::spawn(async move {
             std::future::poll_fn(|cx| tap.poll_drain(cx))
@@ -256,11 +262,13 @@ mod tests {
         });
         let mut reader = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
         for len in lengths {
-            let Some(Ok(Message::Binary(bytes))) = reader.next().await else {
+            let Some(Ok(Message::Text(text))) = reader.next().await else {
                 panic!("{len}")
             };
-            assert!(bytes.len() == len && bytes.iter().all(|byte| *byte == len as u8));
-            assert!(matches!(reader.next().await, Some(Ok(Message::Text(_)))));
+            assert_eq!(text.as_str(), "a".repeat(len));
+            assert!(matches!(reader.next().await, Some(Ok(Message::Ping(_)))));
+            let frame = reader.next().await;
+            assert!(matches!(frame, Some(Ok(Message::Binary(bytes))) if bytes == "frame"));
         }
         assert!(writer.await.expect("no panic").is_drained());
     }

@@ -12,7 +12,7 @@ use muxview::hub::Hub;
 use muxview::pulse::Pulse;
 use muxview::terminal::{Generation, Screen, Size, Terminal, Widths};
 use muxview::tmux::{Server, Session, Socket, Status};
-use muxview::viewer::{End, Output, Viewer};
+use muxview::viewer::{End, Frame, Output, Viewer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep_until, timeout};
@@ -218,11 +218,11 @@ impl Watcher {
         }
     }
 
-    fn draw(&mut self, frame: &Bytes) {
+    fn draw(&mut self, frame: &Frame) {
         if let Some(size) = self.size.take() {
             self.terminal.resize(size);
         }
-        let mut bytes = &frame[..];
+        let mut bytes = frame.payload();
         while !bytes.is_empty() {
             bytes = &bytes[self.terminal.feed(bytes)..];
         }

@@ -1,0 +1,111 @@
+//! [`Frame`]: one binary message as it goes to the wire, WebSocket header and all, so that every
+//! viewer is written the same bytes without a copy. In: a message's payload. Out: the bytes, and how
+//! many a terminal will have parsed of it. It must not know how they are made.
+
+use bytes::Bytes;
+use std::fmt;
+
+/// The first byte of an unfragmented binary message (RFC 6455, 5.2).
+const BINARY: u8 = 0x82;
+
+/// One binary message. Cloning it shares its bytes.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Frame {
+    wire: Bytes,
+    /// Bytes of `wire` before the payload.
+    header: u8,
+    terminal: u64,
+}
+
+impl Frame {
+    /// Terminal bytes as they are. Without any there is no message.
+    #[must_use]
+    pub fn plain(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::default();
+        }
+        Self::message(&[bytes], bytes.len() as u64)
+    }
+
+    /// A message of these parts, which gives a terminal `terminal` bytes.
+    fn message(parts: &[&[u8]], terminal: u64) -> Self {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        // The longest header has 10 bytes.
+        let mut wire = Vec::with_capacity(10 + len);
+        wire.push(BINARY);
+        match (u8::try_from(len), u16::try_from(len)) {
+            (Ok(len @ ..=125), _) => wire.push(len),
+            (_, Ok(len)) => {
+                wire.push(126);
+                wire.extend(len.to_be_bytes());
+            }
+            _ => {
+                wire.push(127);
+                wire.extend((len as u64).to_be_bytes());
+            }
+        }
+        let header = wire.len() as u8;
+        for part in parts {
+            wire.extend_from_slice(part);
+        }
+        wire.shrink_to_fit();
+        Self {
+            wire: wire.into(),
+            header,
+            terminal,
+        }
+    }
+
+    /// The whole message, to be written as it is.
+    #[must_use]
+    pub const fn wire(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// What stands in the message.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.wire[usize::from(self.header)..]
+    }
+
+    /// Bytes a terminal will have parsed of it: what a viewer acks.
+    #[must_use]
+    pub const fn terminal_bytes(&self) -> u64 {
+        self.terminal
+    }
+
+    /// Whether there is nothing to send.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.wire.is_empty()
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame(\"{}\")", self.payload().escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_says_how_long_the_payload_is() {
+        for (len, header) in [
+            (1, &[0x82, 1][..]),
+            (125, &[0x82, 125]),
+            (126, &[0x82, 126, 0, 126]),
+            (65_535, &[0x82, 126, 255, 255]),
+            (65_536, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let payload = vec![b'x'; len];
+            let frame = Frame::plain(&payload);
+            assert_eq!(frame.wire()[..], [header, &payload].concat());
+            assert_eq!(frame.payload(), payload);
+            assert_eq!(frame.terminal_bytes(), len as u64);
+        }
+        assert!(Frame::plain(b"").is_empty());
+    }
+}
