@@ -23,6 +23,7 @@
 //! | [`web`] | all that talks to browsers | pty bytes |
 //! | [`pulse`] | whether the tasks that must go on do | what they do |
 //! | [`doctor`] | what commonly breaks, and how it is mended | the running service |
+//! | `os` | descriptors and signals, with all `unsafe` there is | what they are for |
 //! | [`service`] | listeners, signals, life cycle | tmux |
 
 pub mod access;
@@ -31,6 +32,7 @@ pub mod config;
 pub mod directory;
 pub mod doctor;
 pub mod hub;
+mod os;
 pub mod pulse;
 pub mod service;
 pub mod terminal;

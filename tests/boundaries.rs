@@ -68,6 +68,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "crate::vault",
         ],
     ),
+    ("src/os.rs", &["crate::"]),
     (
         "src/vault",
         &[
@@ -207,6 +208,22 @@ fn pure_parts_are_pure() {
         .flat_map(|area| offences(area, IMPURE))
         .collect();
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn what_is_unsafe_is_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let word = |line: &str| {
+        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+        words.any(|word| word == "unsafe" || word == "unsafe_code")
+    };
+    let mut files: Vec<_> = [root.join("src"), root.join("static/build.rs")]
+        .iter()
+        .flat_map(|path| sources(path))
+        .filter(|file| code(file).iter().any(|(_, line)| word(line)))
+        .collect();
+    files.sort();
+    assert_eq!(files, [root.join("src/os.rs")]);
 }
 
 #[test]

@@ -2,14 +2,14 @@
 //! (`LISTEN_FDS`, `LISTEN_FDNAMES`: the sockets of its socket units, and what an earlier process of
 //! ours had it keep), or what the image that ran in this process before left to this one. In: the
 //! environment. Out: each owned once, close-on-exec. It must not know what they are for.
-#![allow(unsafe_code)]
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use rustix::io::{FdFlags, fcntl_setfd};
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::os;
 
 /// What an earlier process of ours had the service manager keep: its state, and its viewers'
 /// sockets. One short name for all of them, as all names together are one variable.
@@ -42,25 +42,18 @@ pub(super) fn take() -> io::Result<Vec<Passed>> {
     }
     if let Some(left) = left() {
         let own = |(name, number)| {
-            // SAFETY: the variable names this process, whose image before left the number open for
-            // this one; it is only borrowed to see that it is, before anything else is opened.
-            let there = unsafe { BorrowedFd::borrow_raw(number) };
-            fcntl_setfd(there, FdFlags::CLOEXEC).ok()?;
-            // SAFETY: it is open, as marking it went well; and `TAKEN` makes this its only owner.
-            let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+            let descriptor = os::inherited(number).ok()?;
             Some(Passed { name, descriptor })
         };
         return Ok(left.into_iter().filter_map(own).collect());
     }
     // Marks them close-on-exec: a tmux server that inherits our port keeps it for life.
     let passed = sd_notify::listen_fds_with_names()?;
-    let owned = |(number, name)| Passed {
-        name,
-        // SAFETY: `LISTEN_PID` names this process, so the number was left open for it; it is open,
-        // as marking it went well; and `TAKEN` makes this its only owner.
-        descriptor: unsafe { OwnedFd::from_raw_fd(number) },
+    let owned = |(number, name)| {
+        let descriptor = os::inherited(number)?;
+        Ok(Passed { name, descriptor })
     };
-    Ok(passed.map(owned).collect())
+    passed.map(owned).collect()
 }
 
 /// Whether an image of ours ran in this process before.

@@ -3,7 +3,6 @@
 //!
 //! A SIGHUP asks for another image of the program, unless a tmux client of ours sent it: after
 //! `detach-client -P` it sends one to its parent, which is us.
-#![allow(unsafe_code)]
 
 use futures_util::FutureExt as _;
 use std::io;
@@ -11,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::os;
 use crate::tmux;
 
 /// Who sent the last SIGHUPs, by process id; a place is taken anew after as many more.
@@ -45,17 +45,12 @@ fn note_senders() -> io::Result<()> {
     if NOTED.get().is_some() {
         return Ok(());
     }
-    // SAFETY: the action runs in a signal handler: it only reads what the kernel gave it and stores
-    // two numbers.
-    let noted = unsafe {
-        signal_hook_registry::register_sigaction(SignalKind::hangup().as_raw_value(), |about| {
-            let at = SENT.load(Ordering::Acquire) % SENDERS.len();
-            // The kernel does not run this handler twice at a time.
-            SENDERS[at].store(about.si_pid(), Ordering::Release);
-            SENT.fetch_add(1, Ordering::Release);
-        })
-    };
-    noted?;
+    os::on_signal(SignalKind::hangup().as_raw_value(), |sender| {
+        let at = SENT.load(Ordering::Acquire) % SENDERS.len();
+        // The kernel does not run this handler twice at a time.
+        SENDERS[at].store(sender, Ordering::Release);
+        SENT.fetch_add(1, Ordering::Release);
+    })?;
     NOTED.get_or_init(|| ());
     Ok(())
 }

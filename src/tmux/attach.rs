@@ -12,8 +12,9 @@ use super::farewell::Farewell;
 use super::name::SessionId;
 use super::program::{Program, client_environment};
 use super::pty::{self, failed};
-use super::{fd, terminfo};
+use super::terminfo;
 use crate::config::limits::{REAP_WAIT, SUSPEND_WAIT};
+use crate::os;
 use crate::terminal::Size;
 use portable_pty::{CommandBuilder, PtySize};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -102,7 +103,7 @@ impl Attach {
         // thread that serves others.
         let spawned = tokio::task::spawn_blocking(move || spawn(&program, id, size, claim));
         let (master, tty, client) = spawned.await.map_err(|error| failed(&error))??;
-        let master = fd::watched(master).map_err(|error| failed(&error))?;
+        let master = os::watched(master).map_err(|error| failed(&error))?;
         Ok(Self {
             master,
             tty,

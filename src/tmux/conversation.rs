@@ -5,12 +5,12 @@ use super::client::Client;
 use super::control_parser::{Message, Parser, Reply, quoted};
 use super::error::Error;
 use super::event::{self, Event};
-use super::fd;
 use super::name::SessionId;
 use super::program::Program;
 use super::pty::{self, Mode};
 use super::version::Version;
 use crate::config::limits::{TMUX_HEARTBEAT, TMUX_TIMEOUT};
+use crate::os;
 use portable_pty::{CommandBuilder, PtySize};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -213,6 +213,6 @@ async fn spawn(program: &Program, id: SessionId) -> Result<(AsyncFd<OwnedFd>, Cl
         pty::spawn(&program, command, PtySize::default(), Mode::Raw)
     });
     let (master, _, client) = spawned.await.map_err(|error| pty::failed(&error))??;
-    let master = fd::watched(master).map_err(|error| pty::failed(&error))?;
+    let master = os::watched(master).map_err(|error| pty::failed(&error))?;
     Ok((master, client))
 }

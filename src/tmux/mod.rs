@@ -20,7 +20,6 @@ mod ended;
 mod error;
 mod event;
 mod farewell;
-mod fd;
 pub mod name;
 mod probe;
 mod program;

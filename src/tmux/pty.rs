@@ -3,7 +3,6 @@
 
 use super::client::Client;
 use super::error::Error;
-use super::fd;
 use super::program::{Program, exclusively};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rustix::io::Errno;
@@ -11,6 +10,8 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
+
+use crate::os;
 
 /// What its terminal does with bytes until the client sets it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub(super) fn spawn(
             .ok_or_else(|| failed(&"the pty has no name"))?
             .to_string_lossy()
             .into_owned();
-        let master = fd::of_master(&*pair.master).map_err(|error| failed(&error))?;
+        let master = os::second(&*pair.master).map_err(|error| failed(&error))?;
         if mode == Mode::Raw {
             make_raw(&master).map_err(|error| failed(&error))?;
         }

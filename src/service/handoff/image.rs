@@ -1,9 +1,7 @@
 //! [`Image`]: the program this process runs, and runs anew in its place. In: descriptors to leave to
 //! the next image. Out: nothing, if all goes well. It must not know what they are.
-#![allow(unsafe_code)]
 
 use clap::Parser as _;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::{OsStr, OsString};
@@ -17,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::config::limits::CHECK;
 use crate::config::{self, Cli};
+use crate::os;
 use crate::service::passed::{self, Passed};
 use crate::tmux::exclusively;
 
@@ -81,21 +80,16 @@ impl Image {
         if let Err(error) = mark(FdFlags::empty()) {
             return error.into();
         }
-        let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
         // The next image would die of a SIGHUP that comes before it listens for one.
-        // SAFETY: ignoring runs no code; the handler put back below is the one that was there.
-        let handler = unsafe { sigaction(Signal::SIGHUP, &ignored) };
-        let error = Command::new(&self.program)
-            .args(&self.arguments)
-            .env(passed::LEFT, passed::leave(passed))
-            .env_remove("LISTEN_PID")
-            .env_remove("LISTEN_FDS")
-            .env_remove("LISTEN_FDNAMES")
-            .exec();
-        if let Ok(handler) = handler {
-            // SAFETY: as above.
-            let _ = unsafe { sigaction(Signal::SIGHUP, &handler) };
-        }
+        let error = os::without_hangup(|| {
+            Command::new(&self.program)
+                .args(&self.arguments)
+                .env(passed::LEFT, passed::leave(passed))
+                .env_remove("LISTEN_PID")
+                .env_remove("LISTEN_FDS")
+                .env_remove("LISTEN_FDNAMES")
+                .exec()
+        });
         // They are open, so they can be marked.
         let _ = mark(FdFlags::CLOEXEC);
         error
