@@ -19,6 +19,7 @@
 //! | [`bridge`] | one task joining one attach to its viewers | HTTP |
 //! | [`hub`] | the running bridges | HTTP |
 //! | [`directory`] | the known sessions | HTTP |
+//! | [`audit`] | who did what and when, in a file that only grows | HTTP |
 //! | [`vault`] | the state directory: keys and ledger | HTTP |
 //! | [`web`] | all that talks to browsers | pty bytes |
 //! | [`pulse`] | whether the tasks that must go on do | what they do |
@@ -27,6 +28,7 @@
 //! | [`service`] | listeners, signals, life cycle | tmux |
 
 pub mod access;
+pub mod audit;
 pub mod bridge;
 pub mod config;
 pub mod directory;

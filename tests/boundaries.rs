@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 /// Pure: no runtime, no IO, no clock, no randomness of their own.
 const PURE: &[&str] = &[
     "src/access",
+    "src/audit/event.rs",
+    "src/audit/flood.rs",
     "src/terminal",
     "src/viewer",
     "src/bridge/guard.rs",
@@ -66,6 +68,21 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "crate::viewer",
             "crate::directory",
             "crate::vault",
+        ],
+    ),
+    (
+        "src/audit",
+        &[
+            "crate::tmux",
+            "crate::bridge",
+            "crate::hub",
+            "crate::web",
+            "crate::service",
+            "crate::viewer",
+            "crate::directory",
+            "crate::vault",
+            "axum",
+            "hyper",
         ],
     ),
     ("src/os.rs", &["crate::"]),

@@ -55,7 +55,7 @@ impl Ledger {
     /// Ends one credential, until it would have expired anyway. `false`: it was ended before, which
     /// is how a link is good only once.
     pub fn end(&mut self, id: Id, expires: Time, now: Time) -> bool {
-        self.forget(now);
+        self.ended.retain(|_, expires| now < *expires);
         if self.is_ended(&id) {
             return false;
         }
@@ -83,8 +83,8 @@ impl Ledger {
     /// # Errors
     /// When too much is shared already.
     pub fn add(&mut self, share: Share, now: Time) -> Result<(), TooManyShares> {
-        self.forget(now);
-        if self.shares.len() >= SHARES {
+        let live = self.shares.iter().filter(|share| now < share.expires);
+        if live.count() >= SHARES {
             return Err(TooManyShares);
         }
         self.shares.push(share);
@@ -110,11 +110,12 @@ impl Ledger {
         Some(share)
     }
 
-    /// Forgets what is over. A share whose link was opened as often as it may be lives on for those
-    /// who did.
-    fn forget(&mut self, now: Time) {
-        self.ended.retain(|_, expires| now < *expires);
-        self.shares.retain(|share| now < share.expires);
+    /// Forgets the shares whose time is over, and gives them: each is told once. One whose link was
+    /// opened as often as it may be lives on for those who did.
+    pub fn expire(&mut self, now: Time) -> Vec<Share> {
+        self.shares
+            .extract_if(.., |share| now >= share.expires)
+            .collect()
     }
 }
 

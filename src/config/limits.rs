@@ -190,8 +190,33 @@ pub const SHARE_LIFE: (Duration, Duration) = (
 pub const SHARE_USUAL_USES: u32 = 10;
 /// See [`SHARE_USUAL_USES`].
 pub const SHARE_USES: u32 = 1000;
+/// The least time between two looks for shares that are over.
+pub const SHARE_CHECK: Duration = Duration::from_secs(1);
 /// Links to single sessions at one time.
 pub const SHARES: usize = 256;
+
+// ── audit ────────────────────────────────────────────────────────────────────────────────────
+
+/// Characters of one text of an audit line that somebody else wrote; the rest is cut.
+pub const AUDIT_TEXT_CHARS: usize = 128;
+/// Audit lines waiting to be written: all connections may end in one moment. More are counted only.
+pub const AUDIT_QUEUE: usize = CONNECTIONS;
+/// Bytes of audit lines written at once.
+pub const AUDIT_BATCH_BYTES: usize = 64 * 1024;
+/// Bytes of the audit log before it is put aside, over the one that was put aside before: half a year
+/// of one busy person.
+pub const AUDIT_BYTES: u64 = 64 * 1024 * 1024;
+/// How often lines that could not be written are tried again.
+pub const AUDIT_RETRY: Duration = Duration::from_secs(1);
+/// How long lines may take to reach the file when muxview ends, or a command of the terminal waits.
+pub const AUDIT_SETTLE: Duration = Duration::from_millis(500);
+/// Refused requests of one kind and source that are told one by one in [`REFUSALS_WINDOW`], in the log and in
+/// the audit log; the rest is counted.
+pub const REFUSALS_TOLD: u32 = 10;
+/// The same of all sources together: a flood of strangers must push nothing out of a log.
+pub const REFUSALS_TOLD_ALL: u32 = 100;
+/// See [`REFUSALS_TOLD`]; after it, one line tells how many were not told.
+pub const REFUSALS_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 // ── web ──────────────────────────────────────────────────────────────────────────────────────
 

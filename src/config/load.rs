@@ -132,6 +132,11 @@ impl Layers<'_> {
                 .map(|given| path(&given))
                 .transpose()?
                 .or_else(|| system.state_dir()),
+            audit: self.parsed("audit")?.unwrap_or_default(),
+            audit_file: self
+                .one("audit-file")
+                .map(|given| path(&given))
+                .transpose()?,
             log: self.parsed("log")?,
         })
     }

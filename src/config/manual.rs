@@ -9,13 +9,14 @@ use clap_mangen::roff::{Roff, bold, roman};
 use std::io;
 
 use super::options::KEYS;
-use super::{Auth, Cli, Log, SizePolicy};
+use super::{Auditing, Auth, Cli, Log, SizePolicy};
 
 /// The command line, with the words that some options may have: they are checked elsewhere,
 /// beside those of the environment and the file.
 fn command() -> clap::Command {
     let words = [
         ("auth", Auth::WORDS),
+        ("audit", Auditing::WORDS),
         ("log", Log::WORDS),
         ("size_policy", SizePolicy::WORDS),
     ];

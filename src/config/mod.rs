@@ -49,8 +49,21 @@ pub struct Config {
     pub public_origins: Vec<Origin>,
     /// Where the secret is kept; `None` when the system names no place.
     pub state_dir: Option<PathBuf>,
+    /// Whether it is written down who did what.
+    pub audit: Auditing,
+    /// Where; in the state directory if not said.
+    pub audit_file: Option<PathBuf>,
     /// The form of the log on stderr; if none is said, as whoever reads it likes it.
     pub log: Option<Log>,
+}
+
+impl Config {
+    /// Where it is written down who did what; `None` when the system names no place.
+    #[must_use]
+    pub fn audit_path(&self) -> Option<PathBuf> {
+        let usual = || Some(self.state_dir.as_ref()?.join("audit.jsonl"));
+        self.audit_file.clone().or_else(usual)
+    }
 }
 
 /// `--auth`.
@@ -100,6 +113,18 @@ pub enum SizePolicy {
     Smallest,
     /// Never claim a size: always show the window as it is.
     Observe,
+}
+
+/// `--audit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auditing {
+    /// It is written down; if that fails, it goes on all the same.
+    #[default]
+    On,
+    /// It is not.
+    Off,
+    /// Nothing new may be done while it cannot be written down.
+    Required,
 }
 
 /// `--log`.
@@ -168,6 +193,7 @@ macro_rules! words {
 }
 
 words!(Auth { "token" => Self::Token, "none" => Self::None, "proxy" => Self::Proxy });
+words!(Auditing { "on" => Self::On, "off" => Self::Off, "required" => Self::Required });
 words!(Log { "text" => Self::Text, "json" => Self::Json, "journald" => Self::Journald });
 words!(SizePolicy {
     "latest" => Self::Latest, "largest" => Self::Largest,

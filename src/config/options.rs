@@ -134,6 +134,8 @@ Usage: muxview [serve] [OPTIONS]     serve, and print the URL to open
   --base-path PATH         what stands before every path [/]
   --public-origin URL      how browsers reach it through a proxy, repeatable
   --state-dir DIR          where sign-ins are kept [~/.local/state/muxview]
+  --audit HOW              who did what is written down: on, off or required
+                           [on]; --audit-file FILE [in the state dir]
   --config FILE            read options from a TOML file
   --log FORM               text, json or journald [text; journald in a unit]
   -h, --help               this
@@ -196,6 +198,15 @@ pub struct Options {
     /// Where sign-ins are kept [default: $STATE_DIRECTORY, else ~/.local/state/muxview]
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     state_dir: Option<String>,
+    /// Whether it is written down, a line of JSON each, who came, left, signed in, failed to, shared,
+    /// created, renamed and ended: never what was typed or shown. With `required` nothing new may be
+    /// done while that cannot be written [default: on]
+    #[arg(long, global = true, value_name = "HOW")]
+    audit: Option<String>,
+    /// Where. It may be moved away at any time, and is put aside as FILE.1 at 64 MiB
+    /// [default: audit.jsonl in the state directory]
+    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    audit_file: Option<String>,
     /// Read options from a TOML file
     #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: Option<String>,
@@ -224,6 +235,8 @@ impl Options {
             "base-path" => one(&self.base_path),
             "public-origin" => self.public_origin.clone(),
             "state-dir" => one(&self.state_dir),
+            "audit" => one(&self.audit),
+            "audit-file" => one(&self.audit_file),
             "config" => one(&self.config),
             "log" => one(&self.log),
             other => unreachable!("{other} is in KEYS but not an option"),
@@ -244,7 +257,7 @@ pub(super) struct Key {
 }
 
 /// Every option there is.
-pub(super) const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 18] = [
     Key {
         name: "listen",
         repeatable: true,
@@ -299,6 +312,14 @@ pub(super) const KEYS: [Key; 16] = [
     },
     Key {
         name: "state-dir",
+        repeatable: false,
+    },
+    Key {
+        name: "audit",
+        repeatable: false,
+    },
+    Key {
+        name: "audit-file",
         repeatable: false,
     },
     Key {

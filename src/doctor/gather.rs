@@ -1,11 +1,13 @@
 //! EDGE: finds out what the checks judge: asks tmux and systemd, reads /proc and the file system. In: the
 //! configuration. Out: facts. It must not judge.
 
+use super::limits::Audit;
 use super::server::{Server, Up};
 use super::socket::{Door, Node, Proxy};
 use super::unit::{Cgroup, Running};
+use crate::audit;
 use crate::config::limits::TMUX_TIMEOUT;
-use crate::config::{Config, Listen};
+use crate::config::{Auditing, Config, Listen};
 use crate::tmux::{self, Socket};
 use std::collections::BTreeSet;
 use std::fs;
@@ -310,6 +312,22 @@ pub(super) fn proxies() -> Vec<Proxy> {
         .into_iter()
         .filter(|proxy| proxy.uid != 0 || !workers.contains(&proxy.program))
         .collect()
+}
+
+/// Whether the audit log could be written, and how many bytes its disk has left for us. `None`: none is
+/// kept.
+pub(super) fn audit(config: &Config) -> Option<Audit> {
+    if config.audit == Auditing::Off {
+        return None;
+    }
+    let path = config.audit_path().unwrap_or_default();
+    let there = path.ancestors().find(|there| there.exists());
+    let disk = there.and_then(|there| rustix::fs::statvfs(there).ok());
+    Some(Audit {
+        path: path.to_string_lossy().into_owned(),
+        trouble: audit::check(config).err().map(|error| error.to_string()),
+        room: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+    })
 }
 
 /// The file with the secret, if there is one.

@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::unit::Running;
+use crate::config::limits::AUDIT_BYTES;
 
 /// Descriptors below which a handful of viewers meets the limit: a viewer takes one, a session some.
 const FEW_FILES: u64 = 1024;
@@ -20,6 +21,39 @@ pub(super) fn files(own: Option<u64>, running: &[Running]) -> Finding {
         ),
         Some(limit) => Finding::ok(what, format!("at most {limit}")),
         None => Finding::ok(what, "no limit"),
+    }
+}
+
+/// The audit log, as it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Audit {
+    pub(super) path: String,
+    /// Why it cannot be written.
+    pub(super) trouble: Option<String>,
+    /// Bytes left on its disk.
+    pub(super) room: Option<u64>,
+}
+
+pub(super) fn audit(audit: &Audit) -> Finding {
+    let (what, path) = ("audit log", &audit.path);
+    if let Some(trouble) = &audit.trouble {
+        return Finding::fail(
+            what,
+            trouble.clone(),
+            "run this as the user of the service, or see --audit-file in muxview man",
+        );
+    }
+    match audit.room {
+        Some(room) if room < 2 * AUDIT_BYTES => Finding::warn(
+            what,
+            format!(
+                "its disk has {} MiB left, and two of {} MiB are kept",
+                room >> 20,
+                AUDIT_BYTES >> 20
+            ),
+            format!("make room, or keep it elsewhere than {path}: --audit-file FILE"),
+        ),
+        _ => Finding::ok(what, path.clone()),
     }
 }
 
@@ -55,6 +89,18 @@ mod tests {
             kept: None,
         };
         assert_eq!(files(Some(65_536), &[running]).level, Level::Warn);
+        let log = |trouble: Option<&str>, room| {
+            audit(&Audit {
+                path: "/a".to_owned(),
+                trouble: trouble.map(ToOwned::to_owned),
+                room,
+            })
+            .level
+        };
+        assert_eq!(log(Some("no"), Some(u64::MAX)), Level::Fail);
+        assert_eq!(log(None, Some(2 * AUDIT_BYTES - 1)), Level::Warn);
+        assert_eq!(log(None, Some(2 * AUDIT_BYTES)), Level::Ok);
+        assert_eq!(log(None, None), Level::Ok);
         assert_eq!(ptys(90, 100).level, Level::Warn);
         assert_eq!(ptys(1, 4096).level, Level::Ok);
     }

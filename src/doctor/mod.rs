@@ -68,6 +68,7 @@ pub async fn examine(config: &Config, url: Option<&str>) -> Result<Vec<Finding>,
     if let Some((path, file)) = gather::secret(config) {
         found.extend(socket::secret(&path, file));
     }
+    found.extend(gather::audit(config).as_ref().map(limits::audit));
     found.push(limits::files(gather::own_open_files(), &running));
     if let Some((used, most)) = gather::ptys() {
         found.push(limits::ptys(used, most));

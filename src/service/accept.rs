@@ -158,6 +158,7 @@ async fn accept_all(listener: &Listener, entry: &Entry, beat: &mut Beat) {
             Ok((socket, door, place)) => {
                 if place.standing && complaint.is_due() {
                     let most = entry.places.all;
+                    entry.app.full();
                     tracing::warn!(
                         most,
                         "as many connections as there may be: more are refused"

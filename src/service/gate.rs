@@ -3,10 +3,12 @@
 
 use axum::http::HeaderName;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::access::Rule;
-use crate::config::limits::{KEY_CHECK, PROXY_SECRET_BYTES};
+use crate::audit::{Audit, Event};
+use crate::config::limits::{KEY_CHECK, PROXY_SECRET_BYTES, SHARE_CHECK, VIGIL_INTERVAL};
 use crate::config::{Auth, Config};
 use crate::vault::{self, Vault};
 use crate::web::access::SignIn;
@@ -107,6 +109,42 @@ fn secret(config: &Config) -> Result<String, Error> {
         return Err(Error::Weak(path));
     }
     Ok(line.to_owned())
+}
+
+/// Forgets the shares whose time is over, and tells so, for as long as the service runs.
+pub(super) async fn expire(vault: Vault, audit: Audit) {
+    let mut changes = vault.watch();
+    loop {
+        let now = vault::now();
+        let next = {
+            let state = changes.borrow_and_update();
+            state.ledger.shares().map(|share| share.expires).min()
+        };
+        if next.is_some_and(|next| next <= now) {
+            let forgetting = vault.clone();
+            let forget = move || forgetting.change(|ledger| ledger.expire(vault::now()));
+            match tokio::task::spawn_blocking(forget).await {
+                Ok(Ok(expired)) => {
+                    for share in &expired {
+                        let session = share.session.to_string();
+                        audit.tell(&Event::share_expired(share, &session));
+                    }
+                    continue;
+                }
+                // They are over all the same.
+                Ok(Err(error)) => tracing::warn!("{error}"),
+                Err(panicked) => tracing::error!(%panicked, "cannot forget shares"),
+            }
+        }
+        // In steps: while a laptop sleeps, the clock that timers follow stands still.
+        let left = next.map_or(VIGIL_INTERVAL, |next| {
+            Duration::from_secs(next.saturating_sub(now)).clamp(SHARE_CHECK, VIGIL_INTERVAL)
+        });
+        tokio::select! {
+            () = sleep(left) => {}
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
 }
 
 /// Sees what other processes end, and takes new keys in time, for as long as the service runs.

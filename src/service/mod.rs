@@ -13,6 +13,7 @@ mod signals;
 mod status;
 mod url;
 mod watchdog;
+mod witness;
 
 pub use url::Urls;
 
@@ -23,10 +24,11 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use crate::audit::{self, Audit};
 use crate::config::limits::{
     FREEZE, LAST_INPUT, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
 };
-use crate::config::{Auth, Config, Place, Tmux};
+use crate::config::{Auditing, Auth, Config, Place, Tmux};
 use crate::directory::{Address, Directory};
 use crate::hub::Hub;
 use crate::pulse::Pulse;
@@ -37,7 +39,7 @@ use crate::web::access::Access;
 use crate::web::presence::Presence;
 use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
-use crate::web::{App, Parts, Throttle};
+use crate::web::{App, Parts, Refusals, Throttle};
 use accept::{Entry, Places};
 use handoff::Inherited;
 use handoff::image::{self, Image};
@@ -82,6 +84,9 @@ pub enum Error {
     /// Nobody can be let in.
     #[error(transparent)]
     Gate(#[from] gate::Error),
+    /// What happens cannot be written down, and must be.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     /// No signals.
     #[error("cannot listen to signals: {0}")]
     Signals(std::io::Error),
@@ -128,12 +133,12 @@ pub async fn serve(config: Config) -> Result<(), Error> {
         let signal = match asked(&mut signals, &image, service.given, &notify).await {
             Asked::Stop(signal) => signal,
             Asked::Reload => {
-                let rest = service.leave().await;
+                let rest = service.leave("reload").await;
                 passed = rest.pack();
                 if let Some(signal) = signals.stop_now() {
                     tracing::info!(signal, "stopping; the next image is not started");
                     let rest = Service::resume(config, passed, &notify).await?;
-                    rest.retire(&notify).await;
+                    rest.retire(&notify, signal).await;
                     return Ok(());
                 }
                 tmux::end_clients();
@@ -146,7 +151,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
         tracing::info!(signal, "stopping; a second signal stops at once");
         end_in_time();
         return tokio::select! {
-            () = service.retire(&notify) => Ok(()),
+            () = service.retire(&notify, signal) => Ok(()),
             signal = signals.stop() => {
                 tracing::warn!(signal, "stopped at once");
                 std::process::exit(1);
@@ -194,6 +199,11 @@ pub async fn check(config: &Config) -> Result<Vec<String>, Error> {
     sessions_to_create(config)?;
     gate::check(config)?;
     let mut warnings = vec![];
+    match audit::check(config) {
+        Err(error) if config.audit == Auditing::Required => return Err(error.into()),
+        Err(error) => warnings.push(error.to_string()),
+        Ok(()) => {}
+    }
     if std::env::var_os("LISTEN_FDS").is_some_and(|count| count != "0") {
         // Then the addresses are not used, and may well be none this user or unit may use.
         return Ok(warnings);
@@ -245,6 +255,7 @@ pub struct Service {
     places: Places,
     stop: Stop,
     app: App,
+    audit: Audit,
     /// The accept loops, by what their listeners are called.
     loops: Vec<(String, JoinHandle<Listener>)>,
     /// The service manager passed what it listens on.
@@ -274,6 +285,7 @@ impl Service {
     async fn resume(config: Config, passed: Vec<Passed>, notify: &Notify) -> Result<Self, Error> {
         let create = sessions_to_create(&config)?;
         crate::web::record();
+        let audit = Audit::open(&config)?;
         let sign_in = gate::sign_in(&config)?;
         let Sorted {
             listeners: given,
@@ -286,6 +298,7 @@ impl Service {
         let access = Access::new(sign_in, config.public_origins.clone());
         if let Some(vault) = access.vault() {
             tokio::spawn(gate::keep_fresh(vault.clone()));
+            tokio::spawn(gate::expire(vault.clone(), audit.clone()));
         }
         let link = access.vault().map(Vault::link).transpose();
         let link = link.map_err(gate::Error::Vault)?;
@@ -295,6 +308,7 @@ impl Service {
             link,
         );
         let inherited = Inherited::read(kept);
+        witness::started(&audit, &config, inherited.len());
 
         let server = tmux_server(&config);
         let pulse = Pulse::default();
@@ -323,6 +337,8 @@ impl Service {
                 presence: presence.clone(),
                 stopping: stopping.clone(),
                 throttle: Throttle::default(),
+                refusals: Refusals::new(audit.clone()),
+                audit: audit.clone(),
             },
             config.base_path,
         );
@@ -347,16 +363,19 @@ impl Service {
         let loops = listeners.into_iter().map(accept).collect();
 
         let mut reports = JoinSet::new();
-        reports.spawn(async {
+        let summing_up = app.clone();
+        reports.spawn(async move {
             loop {
                 sleep(METERS_INTERVAL).await;
                 crate::web::tidy();
+                summing_up.sum_up(false);
             }
         });
+        reports.spawn(witness::watch_tmux(audit.clone(), directory.watch()));
         ask(&directory).await;
         // The URL is the last thing said: what was just made shows up there.
         for new in create {
-            make_sure(&server, &directory, new).await;
+            make_sure(&server, &directory, &audit, new).await;
         }
         Ok(Self {
             urls,
@@ -367,6 +386,7 @@ impl Service {
             places,
             stop,
             app,
+            audit,
             loops,
             given: passes,
             stored,
@@ -397,14 +417,15 @@ impl Service {
     }
 
     /// Ends it. Viewers are left to the next process, if the service manager keeps them for it.
-    async fn retire(self, notify: &Notify) {
+    async fn retire(self, notify: &Notify, why: &str) {
         let viewers = *self.presence.watch().borrow();
         // One for the state.
         let room = self.stored.saturating_sub(1);
         if viewers == 0 || room == 0 {
-            return self.stop().await;
+            return self.end(why).await;
         }
-        let mut rest = self.leave().await;
+        let audit = self.audit.clone();
+        let mut rest = self.leave(why).await;
         let too_many = rest.viewers.split_off(room.min(rest.viewers.len()));
         let (app, places) = (rest.app.clone(), rest.places.clone());
         let left = rest.viewers.len();
@@ -420,12 +441,13 @@ impl Service {
             }
         }
         handoff::dismiss(too_many, &app).await;
+        audit.settle().await;
         tracing::info!("stopped");
     }
 
     /// Brings everything to rest: nothing new is accepted, requests are answered, what viewers typed
     /// is delivered, and from then on nobody reads or writes their sockets.
-    async fn leave(self) -> Rest {
+    async fn leave(self, why: &str) -> Rest {
         let mut open = self.presence.watch();
         self.stop.close();
         let mut listeners = vec![];
@@ -464,6 +486,8 @@ impl Service {
             tracing::warn!("tmux did not take all input in time");
         }
         tracing::info!(viewers = viewers.len(), of = all, "everything is at rest");
+        self.app.sum_up(true);
+        witness::stopped(&self.audit, why, viewers.len()).await;
         Rest {
             listeners,
             viewers,
@@ -475,6 +499,10 @@ impl Service {
     /// Ends it for good: nothing new is accepted, requests are answered, what viewers typed is
     /// delivered and they are told when to come back.
     pub async fn stop(self) {
+        self.end("asked to").await;
+    }
+
+    async fn end(self, why: &str) {
         let viewers = *self.presence.watch().borrow();
         self.stop.stop(viewers);
         for (_, accepting) in self.loops {
@@ -491,6 +519,8 @@ impl Service {
         if timeout(LAST_INPUT, self.hub.shutdown()).await.is_err() {
             tracing::warn!("tmux did not take all input in time");
         }
+        self.app.sum_up(true);
+        witness::stopped(&self.audit, why, 0).await;
         tracing::info!("stopped");
     }
 }
@@ -499,7 +529,7 @@ impl Rest {
     /// As the next process will find it.
     fn pack(self) -> Vec<Passed> {
         let mut passed = self.listeners;
-        passed.extend(handoff::pack(self.viewers));
+        passed.extend(handoff::pack(self.viewers, &self.app));
         passed
     }
 }
@@ -549,11 +579,12 @@ async fn ask(directory: &Directory) {
     }
 }
 
-async fn make_sure(server: &tmux::Server, directory: &Directory, new: NewSession) {
+async fn make_sure(server: &tmux::Server, directory: &Directory, audit: &Audit, new: NewSession) {
     let name = new.name.clone();
     match server.create(new).await {
         Ok(session) => {
             tracing::info!(id = %session.id, name = session.name, "created a session");
+            witness::created(audit, &session);
             let address = Address::Id(session.id);
             directory.shows(|now| now.find(&address).is_some()).await;
         }

@@ -2,13 +2,15 @@
 //! service, which sees it at once. In: a configuration and a wish. Out: lines for a terminal.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::{Urls, tmux_server};
 use crate::access::credential::Id;
 use crate::access::ledger::TooManyShares;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Share, Time};
-use crate::config::{Auth, Config};
+use crate::audit::{self, Event, Text, Who};
+use crate::config::{Auditing, Auth, Config};
 use crate::directory::Address;
 use crate::tmux;
 use crate::vault::{self, Vault};
@@ -31,6 +33,9 @@ pub enum Error {
     /// The state directory.
     #[error(transparent)]
     Vault(#[from] vault::Error),
+    /// It cannot be written down, and must be.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     /// No such link.
     #[error("there is no share {0}: `muxview share ls` lists them")]
     NoShare(String),
@@ -53,9 +58,18 @@ pub async fn add(
     let session = sessions.iter().find(|session| address.is(session));
     let session = session.ok_or(tmux::Error::NoSuchSession)?;
     let (share, secret) = Share::new(vault::random()?, session, "command line", terms);
-    let id = share.session.to_string();
+    let (id, shared) = (share.session.to_string(), share.clone());
     let urls = Urls::configured(config, Some(secret)).ok_or(Error::NoUrl)?;
     vault.change(|ledger| ledger.add(share, terms.now))??;
+    let from = from();
+    let told = audit::tell(config, &Event::share_add(&shared, &id, by(&from)));
+    if let Err(error) = told {
+        if config.audit == Auditing::Required {
+            vault.change(|ledger| ledger.remove(&shared.id))?;
+            return Err(error.into());
+        }
+        warn(&error);
+    }
     Ok(urls.first(Some(&id)))
 }
 
@@ -90,7 +104,33 @@ pub fn remove(config: &Config, id: &str) -> Result<(), Error> {
     let none = || Error::NoShare(id.to_owned());
     let share = Id::parse(id).ok_or_else(none)?;
     let ended = vault(config)?.change(|ledger| ledger.remove(&share))?;
-    if ended { Ok(()) } else { Err(none()) }
+    if !ended {
+        return Err(none());
+    }
+    let (from, id) = (from(), share.as_str());
+    let who = by(&from);
+    // What was to end has ended, whether that can be written down or not.
+    if let Err(error) = audit::tell(config, &Event::ShareEnd { who, id }) {
+        warn(&error);
+    }
+    Ok(())
+}
+
+/// Who uses the command line.
+fn by(from: &str) -> Who<'_> {
+    Who {
+        who: Some(Text("command line")),
+        from: Some(Text(from)),
+        ..Who::default()
+    }
+}
+
+fn from() -> String {
+    format!("uid {}", rustix::process::getuid().as_raw())
+}
+
+fn warn(error: &audit::Error) {
+    let _ = writeln!(std::io::stderr(), "muxview: warning: {error}");
 }
 
 fn vault(config: &Config) -> Result<Vault, Error> {

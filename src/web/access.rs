@@ -15,10 +15,11 @@ use super::answer;
 use super::proxy::Proxy;
 use super::stream::Door;
 use super::wire::KEY_PREFIX;
-use crate::access::credential::Rejected;
+use crate::access::credential::{Id, Rejected};
 use crate::access::{Credential, Grant, Identity, Proof};
+use crate::audit::{Text, Who};
 use crate::config::Origin;
-use crate::config::limits::BODY_BYTES;
+use crate::config::limits::{AUDIT_TEXT_CHARS, BODY_BYTES};
 use crate::vault::{self, Vault};
 
 /// Who asks, and what that gives them.
@@ -35,8 +36,12 @@ pub struct Pass {
 pub struct Caller {
     /// `None`: not signed in.
     pub pass: Option<Pass>,
+    /// What they showed, which is nothing any more, or never was.
+    pub rejected: Option<Rejected>,
     /// A page of ours, or no page at all: may open a socket.
     pub may_upgrade: bool,
+    /// Where they come from, for the logs.
+    pub from: Arc<str>,
 }
 
 impl Caller {
@@ -44,6 +49,46 @@ impl Caller {
     #[must_use]
     pub fn grant(&self) -> Option<&Grant> {
         self.pass.as_ref().map(|pass| &pass.grant)
+    }
+
+    /// As the audit log names them.
+    #[must_use]
+    pub fn who(&self) -> Who<'_> {
+        match &self.pass {
+            Some(Pass { identity, grant }) => who(identity, grant, &self.from),
+            None => Who::at(&self.from),
+        }
+    }
+}
+
+/// As the audit log names somebody: by the public id of what was shown, never by that itself.
+pub(super) fn who<'a>(identity: &'a Identity, grant: &'a Grant, from: &'a str) -> Who<'a> {
+    let (name, credential) = match identity {
+        Identity::Anyone => ("anyone", None),
+        Identity::Signed(credential) => (grant.who(), Some(credential)),
+        Identity::User(name) => (name.as_str(), None),
+    };
+    Who {
+        who: Some(Text(name)),
+        credential: credential.map(|credential| credential.id.as_str()),
+        share: credential
+            .and_then(|credential| credential.share.as_ref())
+            .map(Id::as_str),
+        from: Some(Text(from)),
+    }
+}
+
+/// Where a request comes from, for the logs. What a proxy says of that is no more than its word.
+pub(super) fn from(door: &Door, headers: &HeaderMap) -> String {
+    const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
+    let plain = |text: &&str| {
+        let address = |byte: u8| byte.is_ascii_hexdigit() || b".:, []".contains(&byte);
+        (1..=AUDIT_TEXT_CHARS / 2).contains(&text.len()) && text.bytes().all(address)
+    };
+    let said = headers.get(FORWARDED).and_then(|said| said.to_str().ok());
+    match said.filter(plain) {
+        Some(said) => format!("{door}, for {said}"),
+        None => door.to_string(),
     }
 }
 
@@ -57,6 +102,9 @@ pub enum SignIn {
     /// By the word of a proxy.
     Proxy(Proxy),
 }
+
+/// Who somebody is by what they show, and why some of that is nothing.
+type Shown = (Option<Identity>, Option<Rejected>);
 
 /// The rules of this service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -108,21 +156,25 @@ impl Access {
         }
     }
 
-    /// Who asks, by what they show.
-    fn identity(&self, door: &Door, head: &Parts) -> Result<Option<Identity>, Refusal> {
+    /// Who asks, by what they show; or why that is nothing.
+    fn identity(&self, door: &Door, head: &Parts) -> Result<Shown, Refusal> {
         match &self.sign_in {
-            SignIn::None => Ok(Some(Identity::Anyone)),
+            SignIn::None => Ok((Some(Identity::Anyone), None)),
             SignIn::Token(vault) => {
                 let state = vault.state();
-                let open =
-                    |given| Credential::open(given, &state.keys, &state.ledger, vault::now()).ok();
-                Ok(credentials(&head.headers)
-                    .find_map(open)
-                    .map(Identity::Signed))
+                let now = vault::now();
+                let mut rejected = None;
+                let open = |given| {
+                    Credential::open(given, &state.keys, &state.ledger, now)
+                        .inspect_err(|why| rejected = Some(*why))
+                        .ok()
+                };
+                let found = credentials(&head.headers).find_map(open);
+                Ok((found.map(Identity::Signed), rejected))
             }
             SignIn::Proxy(proxy) => proxy
                 .user(door, &head.headers)
-                .map(|user| user.map(Identity::User)),
+                .map(|user| (user.map(Identity::User), None)),
         }
     }
 
@@ -135,7 +187,7 @@ impl Access {
             same_site(&head.headers)?;
         }
         let signing_in = head.uri.path().ends_with("/api/sign-in");
-        let identity = self.identity(door, head)?;
+        let (identity, rejected) = self.identity(door, head)?;
         let pass = identity.and_then(|identity| self.pass(identity));
         // Who has not signed in is told so, whatever the body is: nobody reads it.
         if changes && (pass.is_some() || signing_in) {
@@ -146,8 +198,10 @@ impl Access {
         let programs =
             matches!(self.sign_in, SignIn::None) || credentials(&head.headers).next().is_some();
         Ok(Caller {
+            rejected: rejected.filter(|_| pass.is_none()),
             pass,
             may_upgrade: from_page || programs,
+            from: from(door, &head.headers).into(),
         })
     }
 

@@ -47,6 +47,20 @@ pub struct Carried {
     /// Input the session has not taken.
     #[serde(default)]
     pub input: Vec<Message>,
+    /// When it came, for the audit log.
+    #[serde(default)]
+    pub stay: Stay,
+}
+
+/// What of a stay the next process must know to go on with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stay {
+    /// What tells it from others; 0: nobody has told that it began.
+    pub number: u64,
+    /// When it began, in milliseconds since 1970.
+    pub since: u64,
+    /// Bytes typed.
+    pub typed: u64,
 }
 
 /// Bytes in JSON.

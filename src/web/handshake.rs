@@ -74,7 +74,7 @@ pub(super) async fn open(
         name: path.map(|Path(name)| name).unwrap_or_default(),
         join: join(&query),
         speech,
-        peer: door.map_or_else(String::new, |door| door.to_string()),
+        door: door.unwrap_or_else(|| Arc::new(Door::Unix { uid: None })),
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let present = parts.presence.open();

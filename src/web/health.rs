@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::Caller;
 use super::{Shared, answer, meters, sessions};
+use crate::audit;
 use crate::tmux::Status;
 
 pub(super) const LIVE: &str = "/healthz";
@@ -22,11 +23,18 @@ pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: tmux answers.
+/// `GET /readyz`: tmux answers, and what must be written down can be.
 pub(super) async fn ready(State(parts): Shared) -> Response {
     let listing = parts.directory.watch();
     let status = listing.borrow().status.clone();
     match status {
+        Status::Ready { .. } if parts.audit.is_closed() => {
+            let sentence = format!("{}\n", audit::CLOSED);
+            (StatusCode::SERVICE_UNAVAILABLE, sentence).into_response()
+        }
+        Status::Ready { .. } if parts.audit.is_failing() => {
+            "ready; the audit log cannot be written\n".into_response()
+        }
         Status::Ready { .. } => "ready\n".into_response(),
         other => {
             let sentence = format!("{}\n", sessions::sentence(&other));

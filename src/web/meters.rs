@@ -107,6 +107,21 @@ const METERS: &[(&str, Kind, &str)] = &[
         "Requests turned away before any route; reason is full, host, origin, cross_site, media_type or too_large.",
     ),
     (
+        "muxview_audit_lines_total",
+        Counter(Unit::Count),
+        "Lines written to the audit log.",
+    ),
+    (
+        "muxview_audit_lost_total",
+        Counter(Unit::Count),
+        "Lines that could be neither written to the audit log nor kept until they could; it says so itself.",
+    ),
+    (
+        "muxview_audit_failing",
+        Gauge(Unit::Count),
+        "1 while the audit log cannot be written, else 0.",
+    ),
+    (
         "muxview_closes_total",
         Counter(Unit::Count),
         "WebSockets closed by us; code is the close code.",

@@ -20,6 +20,7 @@ mod page;
 mod permit;
 pub mod presence;
 pub mod proxy;
+mod refusals;
 pub mod routes;
 mod seating;
 mod sessions;
@@ -32,11 +33,12 @@ mod tap;
 mod tape;
 mod throttle;
 mod vigil;
+mod visit;
 pub mod wire;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -46,14 +48,16 @@ use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::audit::{self, Audit, Who};
 use crate::config::BasePath;
 use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::tmux;
-use access::Access;
+use access::{Access, Caller};
 use carried::Carried;
 use gallery::Gallery;
 use presence::{Open, Presence};
+use refusals::Turned;
 use stopping::Stopping;
 use stream::{Door, Stream};
 use wire::Close;
@@ -75,9 +79,14 @@ pub struct Parts {
     pub stopping: Stopping,
     /// Who guesses.
     pub throttle: Throttle,
+    /// Who was turned away.
+    pub refusals: Refusals,
+    /// What is written down.
+    pub audit: Audit,
 }
 
 pub(crate) use meters::{record, tidy};
+pub use refusals::Refusals;
 pub use throttle::Throttle;
 
 /// The time, by the clock tests can move.
@@ -147,17 +156,42 @@ impl App {
         seating.join_all().await;
     }
 
-    /// Tells viewers nobody can go on with to come again. With what is still to be written to each,
-    /// if that is known.
-    pub async fn dismiss(&self, viewers: Vec<(Stream, Bytes)>) {
+    /// Tells viewers nobody can go on with to come again. With what is known of each.
+    pub async fn dismiss(&self, viewers: Vec<(Stream, Option<Carried>)>) {
         let close = Close::restart(stopping::spread(viewers.len()));
         let mut goodbyes = tokio::task::JoinSet::new();
-        for (mut stream, unsent) in viewers {
+        for (mut stream, viewer) in viewers {
             let close = close.clone();
             stream.allow_stalls();
+            if let Some(viewer) = &viewer {
+                visit::lose(&self.parts.audit, viewer, close.code);
+            }
+            let unsent = viewer.map_or_else(Bytes::new, |viewer| viewer.unsent);
             goodbyes.spawn(async move { socket::dismiss(stream, unsent, &close).await });
         }
         goodbyes.join_all().await;
+    }
+
+    /// Tells that a viewer which another process left has no socket any more.
+    pub fn lost(&self, viewer: &Carried) {
+        visit::lose(&self.parts.audit, viewer, 1006);
+    }
+
+    /// Tells that there is no more room for connections.
+    pub fn full(&self) {
+        let (full, why) = (Turned::Full, "connections");
+        self.parts
+            .refusals
+            .tell(None, full, why, Who::default(), None);
+    }
+
+    /// Tells what was left out of the logs, once it is time; or, at the `end`, all.
+    pub fn sum_up(&self, end: bool) {
+        if end {
+            self.parts.refusals.end();
+        } else {
+            self.parts.refusals.tidy();
+        }
     }
 
     /// Answers one request that came through `door`. When the house is `full`, only those who
@@ -208,14 +242,47 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             if let Some(Bare(to)) = head.extensions.get() {
                 return moved(to);
             }
+            if parts.audit.is_closed() && changes(&head) {
+                return answer::error(StatusCode::SERVICE_UNAVAILABLE, audit::CLOSED);
+            }
+            let (method, uri, who) = (head.method.clone(), head.uri.clone(), caller.clone());
             head.extensions.insert(caller);
-            next.run(Request::from_parts(head, body)).await
+            let answer = next.run(Request::from_parts(head, body)).await;
+            let why = turned_away(&who, answer.status());
+            if let Some((why, about)) = why {
+                let about = about.unwrap_or_else(|| format!("{method} {}", uri.path()));
+                let refusals = &parts.refusals;
+                refusals.tell(&*door, Turned::Refused, why, who.who(), Some(&about));
+            }
+            answer
         }
         Err(refusal) => {
-            tracing::info!(peer = %door, %refusal, "refused a request");
-            refused(refusal.reason());
+            let (from, about) = (access::from(&door, &head.headers), refusal.to_string());
+            let (why, who) = (refusal.reason(), Who::at(&from));
+            let refusals = &parts.refusals;
+            refusals.tell(&*door, Turned::Refused, why, who, Some(&about));
+            refused(why);
             refusal.into_response()
         }
+    }
+}
+
+/// Whether a request does something new. Ending what somebody may do is always possible.
+fn changes(head: &axum::http::request::Parts) -> bool {
+    let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let path = head.uri.path();
+    let ends = path == "/api/sign-out"
+        || (head.method == Method::DELETE && path.starts_with("/api/shares/"));
+    !reads && !ends
+}
+
+/// Why somebody was turned away by a route, if that is to be told.
+fn turned_away(who: &Caller, status: StatusCode) -> Option<(&'static str, Option<String>)> {
+    match (&who.rejected, &who.pass) {
+        // Pages and the service itself are there for everyone; a socket is let in to be told.
+        (Some(why), _) if status != StatusCode::OK => Some(("credential", Some(why.to_string()))),
+        (_, Some(_)) if status == StatusCode::FORBIDDEN => Some(("rights", None)),
+        _ => None,
     }
 }
 

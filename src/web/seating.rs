@@ -10,26 +10,31 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Parts;
-use super::access::{Caller, Pass};
-use super::carried::Carried;
+use super::access::{Caller, Pass, who};
+use super::carried::{Carried, Stay};
 use super::handshake::Speech;
 use super::permit::Permit;
 use super::presence::Joined;
 use super::socket::Wish;
-use super::wire::Close;
+use super::visit::Visit;
+use super::wire::{Close, Role};
 use crate::access::Proof;
+use crate::audit;
 use crate::bridge::handle::{Join, Seat};
 use crate::config::limits::RESEAT;
 use crate::directory::Address;
 use crate::hub::JoinError;
 use crate::terminal::Size;
 use crate::tmux;
+use crate::viewer::Label;
 
 /// A seat and what it is held by.
 pub(super) struct Seated {
     pub(super) seat: Seat,
     pub(super) joined: Joined,
     pub(super) permit: Permit,
+    /// What is told of it when it ends.
+    pub(super) visit: Visit,
     /// For one who may have been seated by an old listing.
     pub(super) by_name: Option<ByName>,
 }
@@ -39,6 +44,8 @@ pub(super) struct ByName {
     parts: Arc<Parts>,
     name: Address,
     wish: Join,
+    /// Where they come from, for the logs.
+    from: Arc<str>,
     until: Instant,
 }
 
@@ -79,14 +86,30 @@ pub(super) async fn again(parts: &Parts, carried: &Carried) -> Result<Seated, Cl
         (joined, drive) = join(parts, &pass, &session, wish).await?;
     }
     let seat = joined.map_err(|error| gone(refused(error, parts)))?;
-    Ok(seated(parts, &pass, &session, seat, drive))
+    let come = (&*carried.peer, Some(carried.stay));
+    Ok(seated(parts, &pass, &session, seat, drive, come))
 }
 
-fn seated(parts: &Parts, pass: &Pass, session: &tmux::Session, seat: Seat, drive: bool) -> Seated {
+/// A seat that is taken by one who comes from somewhere, or goes on with a stay.
+fn seated(
+    parts: &Parts,
+    pass: &Pass,
+    session: &tmux::Session,
+    seat: Seat,
+    drive: bool,
+    (from, stay): (&str, Option<Stay>),
+) -> Seated {
+    let label = Label {
+        id: session.id,
+        name: session.name.clone(),
+    };
+    let who = who(&pass.identity, &pass.grant, from);
+    let role = if drive { Role::Drive } else { Role::View };
     Seated {
         seat,
         joined: parts.presence.join(session.id, drive),
         permit: Permit::new(parts, pass, session),
+        visit: Visit::begin(&parts.audit, who, label, role, stay),
         by_name: None,
     }
 }
@@ -94,16 +117,19 @@ fn seated(parts: &Parts, pass: &Pass, session: &tmux::Session, seat: Seat, drive
 /// Sign-in, existence, room: in this order, so that a stranger learns nothing of sessions.
 pub(super) async fn first(
     parts: &Arc<Parts>,
-    caller: Caller,
+    caller: &Caller,
     wish: &Wish,
 ) -> Result<Seated, Close> {
     if wish.speech == Speech::TooNew {
         return Err(Close::TOO_OLD);
     }
-    let pass = caller.pass.ok_or(Close::SIGN_IN)?;
+    let pass = caller.pass.as_ref().ok_or(Close::SIGN_IN)?;
+    if parts.audit.is_closed() {
+        return Err(Close::busy(audit::CLOSED));
+    }
     let address = Address::parse(&wish.name);
-    let mut session = found(seek(parts, &pass, &address).await)?;
-    let (mut joined, mut drive) = join(parts, &pass, &session, wish.join).await?;
+    let mut session = found(seek(parts, pass, &address).await)?;
+    let (mut joined, mut drive) = join(parts, pass, &session, wish.join).await?;
     // The listing lags a little: the session may be gone, or called otherwise, which rights go by.
     let outdated = match &mut joined {
         Ok(seat) => seat.state().borrow().session.name != session.name,
@@ -111,15 +137,16 @@ pub(super) async fn first(
     };
     if outdated {
         session = found(parts.directory.ask(&address).await)?;
-        (joined, drive) = join(parts, &pass, &session, wish.join).await?;
+        (joined, drive) = join(parts, pass, &session, wish.join).await?;
     }
     let seat = joined.map_err(|error| refused(error, parts))?;
-    let mut seated = seated(parts, &pass, &session, seat, drive);
+    let mut seated = seated(parts, pass, &session, seat, drive, (&caller.from, None));
     if let Address::Name(_) = address {
         seated.by_name = Some(ByName {
             parts: Arc::clone(parts),
             name: address,
             wish: wish.join,
+            from: Arc::clone(&caller.from),
             until: super::now() + RESEAT,
         });
     }
@@ -148,7 +175,8 @@ impl ByName {
             ..self.wish
         };
         let (joined, drive) = join(parts, &pass, &session, wish).await.ok()?;
-        Some(seated(parts, &pass, &session, joined.ok()?, drive))
+        let come = (&*self.from, None);
+        Some(seated(parts, &pass, &session, joined.ok()?, drive, come))
     }
 }
 

@@ -18,6 +18,7 @@ use super::gallery::Gallery;
 use super::presence::{Presence, Viewers};
 use super::{Parts, Shared, answer};
 use crate::access::Grant;
+use crate::audit::{self, Event, Text};
 use crate::config::limits::{BODY_BYTES, HEAD_TIMEOUT};
 use crate::directory::{Address, Listing};
 use crate::tmux::{self, NewSession, SessionName, Status};
@@ -199,6 +200,10 @@ pub(super) async fn create(
         .await
         .map_err(|error| failed(&error))?;
     tracing::info!(id = %session.id, name = %session.name, "created a session");
+    parts.audit.tell(&Event::SessionCreate {
+        who: caller.who(),
+        session: told(&session.id.to_string(), &session.name),
+    });
     let address = Address::Id(session.id);
     let shown = |now: &Listing| now.find(&address).is_some();
     parts.directory.shows(shown).await;
@@ -234,6 +239,11 @@ pub(super) async fn rename(
         .await
         .map_err(|error| failed(&error))?;
     tracing::info!(id = %session.id, from = %session.name, to = %wanted.name, "renamed a session");
+    parts.audit.tell(&Event::SessionRename {
+        who: caller.who(),
+        session: told(&session.id.to_string(), &session.name),
+        to: Text(&wanted.name),
+    });
     let address = Address::Id(session.id);
     let shown = |now: &Listing| now.find(&address).is_none_or(|now| now.name == wanted.name);
     parts.directory.shows(shown).await;
@@ -257,10 +267,22 @@ pub(super) async fn kill(
         .await
         .map_err(|error| failed(&error))?;
     tracing::info!(id = %session.id, name = %session.name, "ended a session");
+    parts.audit.tell(&Event::SessionEnd {
+        who: caller.who(),
+        session: told(&session.id.to_string(), &session.name),
+    });
     let address = Address::Id(session.id);
     let shown = |now: &Listing| now.find(&address).is_none();
     parts.directory.shows(shown).await;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A session as the audit log names it.
+fn told<'a>(id: &'a str, name: &'a str) -> audit::Session<'a> {
+    audit::Session {
+        session: id,
+        name: Text(name),
+    }
 }
 
 /// The session of this name or id as tmux has it now. One the caller may not see is answered as if

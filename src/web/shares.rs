@@ -10,11 +10,13 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
+use super::refusals::Turned;
 use super::sign_in::change;
 use super::{Parts, Shared, answer, sessions};
 use crate::access::credential::Id;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Grant, Share};
+use crate::audit::Event;
 use crate::vault::{self, Vault};
 
 /// A share, as far as it is told.
@@ -107,9 +109,14 @@ pub(super) async fn add(
         let kept = vault.change(|ledger| ledger.add(share.clone(), terms.now))?;
         Ok(kept.map(|()| (share, secret)))
     });
-    let (share, secret) = made
-        .await?
-        .map_err(|full| answer::error(StatusCode::CONFLICT, &full.to_string()))?;
+    let (share, secret) = made.await?.map_err(|full| {
+        let (refusals, who) = (&parts.refusals, caller.who());
+        refusals.tell(None, Turned::Full, "shares", who, None);
+        answer::error(StatusCode::CONFLICT, &full.to_string())
+    })?;
+    let who = caller.who();
+    let session = share.session.to_string();
+    parts.audit.tell(&Event::share_add(&share, &session, who));
     tracing::info!(
         id = share.id.as_str(),
         session = share.name,
@@ -141,6 +148,8 @@ pub(super) async fn remove(
     .await?
     {
         tracing::info!(id = ended.as_str(), "ended a share");
+        let (who, id) = (caller.who(), ended.as_str());
+        parts.audit.tell(&Event::ShareEnd { who, id });
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
         Err(none())

@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::access::{Caller, Pass};
+use super::refusals::Turned;
 use super::stream::Door;
 use super::{Parts, Shared, answer, sessions};
+use crate::access::credential::{Id, Rejected};
 use crate::access::{Credential, Grant, Identity, Kind, Ledger, Share};
+use crate::audit::{Event, Text, Who};
 use crate::vault::{self, Vault};
 
 /// What a page gets.
@@ -57,6 +60,7 @@ struct Link {
 /// once; one that shares a session, as often as it says.
 pub(super) async fn sign_in(
     State(parts): Shared,
+    Extension(caller): Extension<Caller>,
     Extension(door): Extension<Arc<Door>>,
     body: Body,
 ) -> Result<Response, Response> {
@@ -66,54 +70,70 @@ pub(super) async fn sign_in(
     };
     let Link { t } = sessions::read(body).await?;
     match change(vault, move |vault| exchange(vault, &t)).await? {
-        Some(credential) => {
+        Ok((credential, uses_left)) => {
             let guest = credential.share.is_some();
-            tracing::info!(peer = %door, guest, "signed in");
+            tracing::info!(peer = %caller.from, guest, "signed in");
+            let who = Who {
+                who: Some(Text(if guest { "guest" } else { "owner" })),
+                credential: Some(credential.id.as_str()),
+                share: credential.share.as_ref().map(Id::as_str),
+                from: Some(Text(&caller.from)),
+            };
+            parts.audit.tell(&Event::SignIn { who, uses_left });
             Ok(Json(SignedIn::new(&credential, vault)).into_response())
         }
-        None => {
+        Err(why) => {
             metrics::counter!("muxview_refusals_total", "reason" => "sign_in").increment(1);
-            Err(refused(&parts, &door))
+            Err(refused(&parts, &door, caller.who(), why))
         }
     }
 }
 
-fn refused(parts: &Parts, door: &Door) -> Response {
-    if let Some(wait) = parts.throttle.failed(door, super::now()) {
+fn refused(parts: &Parts, door: &Door, who: Who<'_>, why: Rejected) -> Response {
+    let (refusals, wait) = (&parts.refusals, parts.throttle.failed(door, super::now()));
+    let (turned, limit) = match wait {
+        Some(_) => (Turned::Full, "sign-ins"),
+        None => (Turned::Refused, "sign-in"),
+    };
+    refusals.tell(door, turned, limit, who, Some(&why.to_string()));
+    if let Some(wait) = wait {
         let sentence = "too many links that are none: wait a minute";
         let mut response = answer::error(StatusCode::TOO_MANY_REQUESTS, sentence);
         let seconds = HeaderValue::from(wait.as_secs() + 1);
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
         return response;
     }
-    tracing::warn!(peer = %door, "a sign-in failed");
     let sentence = "this link is no good any more: it was opened before, has expired or was \
                     revoked. `muxview url`, given the same options, prints a new one";
     answer::error(StatusCode::UNAUTHORIZED, sentence)
 }
 
+/// A page's credential, and for a guest's how often the link may still be opened.
+type Exchanged = Result<(Credential, Option<u32>), Rejected>;
+
 /// A page's credential for a link's secret, which is used up by it.
-fn exchange(vault: &Vault, secret: &str) -> Result<Option<Credential>, vault::Error> {
+fn exchange(vault: &Vault, secret: &str) -> Result<Exchanged, vault::Error> {
     let (now, random) = (vault::now(), vault::random()?);
     if Share::is_secret(secret) {
         return vault.change(|ledger| {
-            let share = ledger.open(secret, now)?;
-            let terms = (share.id.clone(), share.expires);
-            Some(Credential::page(random, ledger, Some(terms), now))
+            let share = ledger.open(secret, now).ok_or(Rejected::Revoked)?;
+            let (terms, left) = ((share.id.clone(), share.expires), share.uses);
+            let credential = Credential::page(random, ledger, Some(terms), now);
+            Ok((credential, Some(left)))
         });
     }
     let state = vault.state();
-    let Ok(link) = Credential::open(secret, &state.keys, &state.ledger, now) else {
-        return Ok(None);
+    let link = match Credential::open(secret, &state.keys, &state.ledger, now) {
+        Ok(link) if link.kind == Kind::Link => link,
+        Ok(_) => return Ok(Err(Rejected::Forged)),
+        Err(why) => return Ok(Err(why)),
     };
-    if link.kind != Kind::Link {
-        return Ok(None);
-    }
     vault.change(|ledger| {
         // As it is on disk now: of two who open it, one is first.
-        link.check(ledger, now).ok()?;
+        link.check(ledger, now)?;
         let first = ledger.end(link.id, link.expires, now);
-        first.then(|| Credential::page(random, ledger, None, now))
+        let page = || (Credential::page(random, ledger, None, now), None);
+        first.then(page).ok_or(Rejected::Revoked)
     })
 }
 
@@ -141,11 +161,10 @@ struct Out {
 pub(super) async fn sign_out(
     State(parts): Shared,
     Extension(caller): Extension<Caller>,
-    Extension(door): Extension<Arc<Door>>,
     body: Body,
 ) -> Result<Response, Response> {
     let owner = matches!(caller.grant(), Some(Grant::Owner));
-    let (vault, credential) = signed(&parts, caller)?;
+    let (vault, credential) = signed(&parts, caller.clone())?;
     let Out { everywhere } = sessions::read(body).await?;
     if everywhere && !owner {
         return Err(sessions::not_allowed());
@@ -158,7 +177,9 @@ pub(super) async fn sign_out(
         }
     };
     change(vault, move |vault| vault.change(end)).await?;
-    tracing::info!(peer = %door, everywhere, "signed out");
+    tracing::info!(peer = %caller.from, everywhere, "signed out");
+    let who = caller.who();
+    parts.audit.tell(&Event::SignOut { who, everywhere });
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -25,8 +25,9 @@ use super::permit::Permit;
 use super::presence::Joined;
 use super::seating::{self, ByName, Seated};
 use super::stopping::{Ending, Handover, Stopping};
-use super::stream::Stream;
+use super::stream::{Door, Stream};
 use super::tap::{Kind, Tap};
+use super::visit::{self, Visit};
 use super::wire::{self, Close, ENDED, Heard, Role, Say};
 use crate::bridge::handle::{Driver, Join, Seat};
 use crate::config::limits::{FAREWELL, PING_INTERVAL, PONGS, QUIET, SEAT_BYTES, SILENCE};
@@ -39,8 +40,8 @@ pub(super) struct Wish {
     pub(super) name: String,
     pub(super) join: Join,
     pub(super) speech: Speech,
-    /// For the log.
-    pub(super) peer: String,
+    /// For counting who is turned away.
+    pub(super) door: Arc<Door>,
 }
 
 /// A viewer between two processes: nobody reads or writes its socket.
@@ -80,22 +81,22 @@ static COUNTERS: LazyLock<Counters> = LazyLock::new(|| Counters {
 pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap<Stream>) {
     let mut connection = Connection::new(tap).await;
     let stopping = parts.stopping.clone();
-    let seated = match seating::first(&parts, caller, &wish).await {
+    let seated = match seating::first(&parts, &caller, &wish).await {
         Ok(seated) => seated,
-        Err(close) => return turn_away(&mut connection, &wish.peer, &wish.name, &close).await,
+        Err(close) => {
+            visit::refuse(&parts.refusals, &caller, &wish, &close);
+            return turn_away(&mut connection, &close).await;
+        }
     };
     // What outlives the joining is only what a viewer needs.
-    drop(parts);
+    drop((parts, caller));
     let viewer = Viewer::new(seated.seat.viewer(), wish.join.visible);
     Viewing::new(connection, seated, viewer, wish.speech, stopping)
-        .run(&wish.peer)
+        .run()
         .await;
 }
 
-async fn turn_away(connection: &mut Connection, peer: &str, session: &str, close: &Close) {
-    tracing::info!(
-        peer, session, code = close.code, reason = %close.reason, "a viewer was turned away",
-    );
+async fn turn_away(connection: &mut Connection, close: &Close) {
     count_close(close.code);
     connection.close(close, drop).await;
 }
@@ -112,9 +113,8 @@ pub(super) async fn resume(
     let seated = match seating::again(parts, &carried).await {
         Ok(seated) => seated,
         Err(close) => {
-            return Box::pin(async move {
-                turn_away(&mut connection, &carried.peer, &carried.name, &close).await;
-            });
+            visit::lose(&parts.audit, &carried, close.code);
+            return Box::pin(async move { turn_away(&mut connection, &close).await });
         }
     };
     let window = Window::carried(carried.sent, carried.acked);
@@ -130,7 +130,7 @@ pub(super) async fn resume(
         viewing.input.take(message);
     }
     Box::pin(async move {
-        viewing.run(&carried.peer).await;
+        viewing.run().await;
     })
 }
 
@@ -173,6 +173,7 @@ struct Viewing {
     /// Ids of pings to answer, once the socket takes something.
     pongs: VecDeque<Option<Value>>,
     ping_due: bool,
+    visit: Visit,
 }
 
 /// How a viewing ended.
@@ -194,6 +195,7 @@ impl Viewing {
             mut seat,
             joined,
             permit,
+            visit,
             by_name,
         } = seated;
         let driver = seat.driver();
@@ -212,6 +214,7 @@ impl Viewing {
             input: Input::default(),
             pongs: VecDeque::new(),
             ping_due: false,
+            visit,
         }
     }
 
@@ -221,8 +224,11 @@ impl Viewing {
             mut seat,
             joined,
             permit,
+            visit,
             by_name,
         } = seated;
+        let sent = self.viewer.window().sent();
+        std::mem::replace(&mut self.visit, visit).end(ENDED, sent);
         self.driver = seat.driver();
         self.role = role(self.driver.as_ref());
         self.states = seat.state().clone();
@@ -230,12 +236,7 @@ impl Viewing {
         (self.permit, self.by_name) = (permit, by_name);
     }
 
-    async fn run(mut self, peer: &str) {
-        let since = super::now();
-        let label = self.states.borrow().session.clone();
-        tracing::info!(
-            peer, id = %label.id, session = label.name, role = ?self.role, "a viewer came",
-        );
+    async fn run(mut self) {
         let mut exit = self.watch().await;
         if matches!(&exit, Exit::Close(close) if close.code == ENDED) && self.move_on().await {
             exit = self.watch().await;
@@ -243,7 +244,7 @@ impl Viewing {
         if let Exit::Handoff(handover) = exit {
             self.connection.freeze();
             exit = match self.pack(&handover).await {
-                Ok(()) => return self.leave_with(&handover, peer),
+                Ok(()) => return self.leave_with(&handover),
                 Err(exit) => exit,
             };
             self.connection.thaw();
@@ -277,10 +278,8 @@ impl Viewing {
         };
         let code = code.unwrap_or(1006);
         count_close(code);
-        let seconds = since.elapsed().as_secs();
-        tracing::info!(
-            peer, id = %label.id, session = label.name, code, seconds, "a viewer left",
-        );
+        let sent = self.viewer.window().sent();
+        self.visit.end(code, sent);
     }
 
     /// Takes the viewer to the session it came for, if it was seated at one that had the name before.
@@ -469,7 +468,7 @@ impl Viewing {
         }
     }
 
-    fn leave_with(self, handover: &Handover, peer: &str) {
+    fn leave_with(self, handover: &Handover) {
         let label = self.states.borrow().session.clone();
         let standing = self.seat.standing();
         let held = self.connection.into_held();
@@ -477,7 +476,7 @@ impl Viewing {
         let carried = Carried {
             id: label.id.to_string(),
             name: label.name,
-            peer: peer.to_owned(),
+            peer: self.visit.peer().to_owned(),
             proof: self.permit.proof(),
             drive: self.driver.is_some(),
             ours: self.speech == Speech::Ours,
@@ -490,6 +489,7 @@ impl Viewing {
             unread: held.unread,
             unsent: held.unsent,
             input: self.input.into_rest(),
+            stay: self.visit.hand_over(),
         };
         handover.give(Frozen {
             stream: held.stream,
@@ -539,6 +539,7 @@ impl Viewing {
     fn type_in(&mut self, bytes: Bytes) {
         if self.driver.is_some() && !bytes.is_empty() {
             COUNTERS.input_bytes.increment(bytes.len() as u64);
+            self.visit.typed(bytes.len());
             self.input.push(bytes);
         }
     }
@@ -554,14 +555,17 @@ impl Viewing {
         }
         self.input.deliver(self.driver.as_ref()).await;
         let (input, driver, speech) = (&mut self.input, &self.driver, self.speech);
+        let visit = &mut self.visit;
         // Past what it may hold, all that follows is dropped, so that no input has a hole.
         let late = |turn| match turn {
             Turn::Binary(bytes) if typing && driver.is_some() && input.has_room() => {
+                visit.typed(bytes.len());
                 input.push(bytes);
             }
             Turn::Text(text)
                 if typing && driver.is_some() && speech == Speech::Raw && input.has_room() =>
             {
+                visit.typed(text.len());
                 input.push(text.into());
             }
             _ => {}

@@ -14,9 +14,9 @@ use crate::config::limits::{FAILED_SIGN_INS, THROTTLE_WINDOW, THROTTLED_SOURCES}
 #[derive(Debug, Default)]
 pub struct Throttle(Mutex<HashMap<Source, Window>>);
 
-/// Where sign-ins come from.
+/// Where somebody comes from, for counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
+pub(super) enum Source {
     /// An address; of an IPv6 one its network of 64 bits, which one person has whole.
     Address(IpAddr),
     /// A user of this machine.

@@ -71,6 +71,17 @@ pub enum Role {
     View,
 }
 
+impl Role {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drive => "drive",
+            Self::View => "view",
+        }
+    }
+}
+
 /// What we tell a viewer as text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]

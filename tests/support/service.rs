@@ -57,8 +57,6 @@ impl Service {
         command
             .args([
                 "serve",
-                "--auth",
-                "none",
                 "--log",
                 "text",
                 "--listen",
@@ -69,6 +67,11 @@ impl Service {
             .arg("--state-dir")
             .arg(state.path())
             .args(&args)
+            .args(if args.iter().any(|arg| arg == "--auth") {
+                &[][..]
+            } else {
+                &["--auth", "none"]
+            })
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -136,6 +139,11 @@ impl Service {
             }
         }
         format!("ws://127.0.0.1:{}/s/{name}/ws{query}", self.port)
+    }
+
+    /// Where it keeps what it must still know after a restart.
+    pub fn state_dir(&self) -> &Path {
+        self.state.path()
     }
 
     pub fn pid(&self) -> u32 {

@@ -7,7 +7,6 @@ pub(super) mod image;
 pub(super) mod state;
 pub(super) mod store;
 
-use bytes::Bytes;
 use rustix::fs::{MemfdFlags, fstat, memfd_create};
 use std::collections::HashMap;
 use std::fs::File;
@@ -34,6 +33,8 @@ pub(super) struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
     viewers: Vec<Waiting>,
+    /// Those whose sockets are gone.
+    gone: Vec<Carried>,
     /// Sockets nothing is known of.
     unknown: Vec<OwnedFd>,
     /// When they were last served.
@@ -42,7 +43,7 @@ pub(super) struct Inherited {
 
 /// Packs frozen viewers: their state and their sockets, as the next process will find them. Those
 /// whose state cannot be written are found without one, and told to come again.
-pub(super) fn pack(frozen: Vec<Frozen>) -> Vec<Passed> {
+pub(super) fn pack(frozen: Vec<Frozen>, app: &App) -> Vec<Passed> {
     let mut passed = vec![];
     let mut seats = vec![];
     for Frozen {
@@ -62,7 +63,10 @@ pub(super) fn pack(frozen: Vec<Frozen>) -> Vec<Passed> {
                 let name = VIEWER.to_owned();
                 passed.push(Passed { name, descriptor });
             }
-            Err(error) => tracing::warn!(%error, peer = carried.peer, "cannot hand a viewer over"),
+            Err(error) => {
+                tracing::warn!(%error, peer = carried.peer, "cannot hand a viewer over");
+                app.lost(&carried);
+            }
         }
     }
     if seats.is_empty() {
@@ -89,8 +93,8 @@ fn file(contents: &[u8]) -> io::Result<OwnedFd> {
 
 /// Tells viewers who cannot be handed over to come again.
 pub(super) async fn dismiss(frozen: Vec<Frozen>, app: &App) {
-    let unsent = |frozen: Frozen| (frozen.stream, frozen.carried.unsent);
-    app.dismiss(frozen.into_iter().map(unsent).collect()).await;
+    let known = |frozen: Frozen| (frozen.stream, Some(frozen.carried));
+    app.dismiss(frozen.into_iter().map(known).collect()).await;
 }
 
 impl Inherited {
@@ -111,8 +115,11 @@ impl Inherited {
                     inherited.since = Some(UNIX_EPOCH + Duration::from_millis(since));
                     for Seat { inode, viewer } in seats {
                         // A peer that hung up meanwhile may have been dropped by who kept it.
-                        if let Some(descriptor) = sockets.remove(&inode) {
-                            inherited.viewers.push(Waiting { descriptor, viewer });
+                        match sockets.remove(&inode) {
+                            Some(descriptor) => {
+                                inherited.viewers.push(Waiting { descriptor, viewer });
+                            }
+                            None => inherited.gone.push(viewer),
                         }
                     }
                 }
@@ -128,33 +135,40 @@ impl Inherited {
 
     /// Whether there is nobody.
     pub(super) fn is_empty(&self) -> bool {
-        self.viewers.is_empty() && self.unknown.is_empty()
+        self.viewers.is_empty() && self.unknown.is_empty() && self.gone.is_empty()
+    }
+
+    /// How many there are to go on with.
+    pub(super) fn len(&self) -> usize {
+        self.viewers.len()
     }
 
     /// Tells all of them to come again.
     pub(super) async fn dismiss(self, app: &App, places: &Places) {
+        self.gone.iter().for_each(|viewer| app.lost(viewer));
         let viewers = self.viewers.into_iter();
-        let known = viewers.filter_map(|Waiting { descriptor, viewer }| {
-            Some((take(descriptor, places)?, viewer.unsent))
+        let known = viewers.filter_map(|waiting| {
+            let (stream, viewer) = waiting.taken(app, places)?;
+            Some((stream, Some(viewer)))
         });
         let unknown = self.unknown.into_iter();
-        let unknown =
-            unknown.filter_map(|descriptor| Some((take(descriptor, places)?, Bytes::new())));
+        let unknown = unknown.filter_map(|descriptor| Some((take(descriptor, places)?, None)));
         app.dismiss(known.chain(unknown).collect()).await;
     }
 
     /// Goes on with all of them, each in a place of its own.
     pub(super) async fn resume(self, app: App, places: Places) {
         let all = self.viewers.len();
+        self.gone.iter().for_each(|viewer| app.lost(viewer));
         let viewers: Vec<(Stream, Carried)> = self
             .viewers
             .into_iter()
-            .filter_map(|waiting| Some((take(waiting.descriptor, &places)?, waiting.viewer)))
+            .filter_map(|waiting| waiting.taken(&app, &places))
             .collect();
-        let unknown: Vec<(Stream, Bytes)> = self
+        let unknown: Vec<(Stream, Option<Carried>)> = self
             .unknown
             .into_iter()
-            .filter_map(|descriptor| Some((take(descriptor, &places)?, Bytes::new())))
+            .filter_map(|descriptor| Some((take(descriptor, &places)?, None)))
             .collect();
         let (taken, refused) = (viewers.len(), all - viewers.len() + unknown.len());
         let dismissing = tokio::spawn({
@@ -176,6 +190,17 @@ impl Inherited {
         );
         // It has its own limit.
         let _ = dismissing.await;
+    }
+}
+
+impl Waiting {
+    /// Takes its socket into this process's event loop; tells its end if that cannot be.
+    fn taken(self, app: &App, places: &Places) -> Option<(Stream, Carried)> {
+        let stream = take(self.descriptor, places);
+        if stream.is_none() {
+            app.lost(&self.viewer);
+        }
+        Some((stream?, self.viewer))
     }
 }
 

@@ -71,6 +71,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::access::Proof;
+    use crate::web::carried::Stay;
     use crate::web::input::Message;
     use bytes::Bytes;
     use proptest::prelude::*;
@@ -93,9 +94,10 @@ mod tests {
             let (acted, sent, acked, inode) = counts;
             let (id, name, peer) = names;
             let proof = Proof::Anyone;
+            let stay = Stay { number: inode, since: sent, typed: acted };
             let viewer = Carried {
                 id, name, peer, proof, drive, ours, visible, size, acted, outvoted, sent, acked,
-                unread, unsent, input,
+                unread, unsent, input, stay,
             };
             Seat { inode, viewer }
         }

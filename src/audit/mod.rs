@@ -1,0 +1,175 @@
+//! The audit log: who did what and when, a line of JSON each, in a file that only grows. [`event`] is
+//! what it tells and [`flood`] how often; both are pure. [`Audit`] hands lines to a thread that writes
+//! them, so that no request and no viewer waits for a disk. In: events. Out: lines in the file, and
+//! whether it can be written. It must not know HTTP.
+
+pub mod event;
+mod file;
+pub mod flood;
+mod writer;
+
+pub use event::{Event, Session, Text, Who};
+pub use flood::Flood;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::config::limits::{AUDIT_QUEUE, AUDIT_SETTLE};
+use crate::config::{Auditing, Config};
+use file::AuditFile;
+use writer::{Health, Order};
+
+/// Why there is no audit log. Each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system names no place.
+    #[error(
+        "there is no place for the audit log: HOME is not set, so say --audit-file FILE, \
+         --state-dir DIR or --audit off"
+    )]
+    NoPlace,
+    /// It cannot be written.
+    #[error("cannot write the audit log {}: {cause}. Say another place with --audit-file", path.display())]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// Others can write it, or made it.
+    #[error(
+        "the audit log {} may have been written or read by others: it must be a file of this user with \
+         mode 0600 or 0640. Move it away, and a new one is begun", .0.display()
+    )]
+    Exposed(PathBuf),
+    /// No thread.
+    #[error("cannot start what writes the audit log: {0}")]
+    Thread(io::Error),
+}
+
+/// What who is refused hears while nothing can be written and all must be.
+pub const CLOSED: &str =
+    "the audit log cannot be written, and until it can, nothing new may be done here";
+
+/// The audit log. Cheap to clone; one made by default tells nobody anything.
+#[derive(Debug, Clone, Default)]
+pub struct Audit(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    orders: mpsc::Sender<Order>,
+    health: Arc<Health>,
+    required: bool,
+}
+
+impl Audit {
+    /// The one of this configuration.
+    ///
+    /// # Errors
+    /// When it cannot be written and must be; otherwise that is told, and tried again.
+    pub fn open(config: &Config) -> Result<Self, Error> {
+        let required = config.audit == Auditing::Required;
+        if config.audit == Auditing::Off {
+            return Ok(Self::default());
+        }
+        let health = Arc::new(Health::default());
+        let mut file = match place(config) {
+            Err(error) if !required => {
+                tracing::error!("{error}");
+                return Ok(Self::default());
+            }
+            file => file?,
+        };
+        match file.open().map(|_| ()) {
+            Err(error) if !required => health.fail(&error),
+            opened => opened?,
+        }
+        let (orders, inbox) = mpsc::channel(AUDIT_QUEUE);
+        let writes = Arc::clone(&health);
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || writer::run(file, inbox, &writes))
+            .map_err(Error::Thread)?;
+        Ok(Self(Some(Arc::new(Inner {
+            orders,
+            health,
+            required,
+        }))))
+    }
+
+    /// Tells what happened. Never waits: what there is no room for is counted.
+    pub fn tell(&self, event: &Event<'_>) {
+        let Some(inner) = &self.0 else { return };
+        let line = Order::Line(event::line(now(), event));
+        if inner.orders.try_send(line).is_err() {
+            inner.health.lose();
+        }
+    }
+
+    /// Whether lines do not reach the file now.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|inner| inner.health.is_failing())
+    }
+
+    /// Whether nothing new may be done, as it would not be told.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_failing() && self.0.as_ref().is_some_and(|inner| inner.required)
+    }
+
+    /// Waits until all that was told is written, but not for long.
+    pub async fn settle(&self) {
+        let Some(inner) = &self.0 else { return };
+        let (done, settled) = oneshot::channel();
+        if inner.orders.try_send(Order::Settle(done)).is_ok() {
+            // What is not written by then may be by whoever comes next, or is lost with the disk.
+            let _ = timeout(AUDIT_SETTLE, settled).await;
+        }
+    }
+}
+
+/// Tells what a command of the terminal is about to do, or did. Waits for the disk.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn tell(config: &Config, event: &Event<'_>) -> Result<(), Error> {
+    if config.audit == Auditing::Off {
+        return Ok(());
+    }
+    place(config)?.append(event::line(now(), event).as_bytes())
+}
+
+/// Whether [`Audit::open`] would find a file it can write, changing nothing.
+///
+/// # Errors
+/// As it would.
+pub fn check(config: &Config) -> Result<(), Error> {
+    let path = match config.audit {
+        Auditing::Off => return Ok(()),
+        _ => config.audit_path().ok_or(Error::NoPlace)?,
+    };
+    if config.audit_file.is_none() && path.parent().is_some_and(|dir| !dir.exists()) {
+        // It is made; whether it can be is the vault's to say.
+        return Ok(());
+    }
+    file::check(&path)
+}
+
+/// The file of this configuration.
+fn place(config: &Config) -> Result<AuditFile, Error> {
+    let path = config.audit_path().ok_or(Error::NoPlace)?;
+    Ok(AuditFile::new(path, config.audit_file.is_none()))
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
