@@ -81,12 +81,15 @@ impl Bare {
         buffer[..count].to_vec()
     }
 
-    /// Takes what it has written.
-    pub(crate) fn forget(&mut self) {
+    /// Takes what it has written; says how many bytes.
+    pub(crate) fn forget(&mut self) -> usize {
         rustix::io::ioctl_fionbio(&self.master, true).unwrap();
-        let mut buffer = [0; 64 * 1024];
-        while matches!(self.master.read(&mut buffer), Ok(1..)) {}
+        let (mut buffer, mut taken) = ([0; 64 * 1024], 0);
+        while let Ok(count @ 1..) = self.master.read(&mut buffer) {
+            taken += count;
+        }
         rustix::io::ioctl_fionbio(&self.master, false).unwrap();
+        taken
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {

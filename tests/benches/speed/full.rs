@@ -63,3 +63,29 @@ pub(crate) fn measure() -> Vec<Figure> {
         ),
     ]
 }
+
+/// One session, as many viewers as it may have.
+pub(crate) fn measure_many() -> Vec<Figure> {
+    let ours = course(Way::Plain, 10_000, 10);
+    let figure = |name: &str, unit, ours, goal| {
+        let name = format!("10,000 viewers, 10 full frames a second: {name}");
+        Figure::new(name, unit, None, ours, goal)
+    };
+    vec![
+        figure(
+            "frames a second shown to each",
+            "",
+            ours.shown.frames / ours.shown.seconds,
+            Goal::AtLeast(9.8),
+        ),
+        figure(
+            "frames shown to each in 10 s, the least",
+            "",
+            ours.shown.frames_least as f64,
+            Goal::AtLeast(95.0),
+        ),
+        figure("age of a frame, p50", "ms", ours.shown.age_p50, Goal::None),
+        figure("age of a frame, p99", "ms", ours.shown.age_p99, Goal::None),
+        figure("CPU in 10 s", "s", ours.cpu, Goal::None),
+    ]
+}

@@ -14,23 +14,35 @@ mod clock;
 mod echo;
 mod figure;
 mod first;
+mod flood;
 mod frames;
 mod full;
 mod generate;
+mod idle;
+mod late;
 mod load;
 mod member;
 mod memory;
 mod socket;
 mod stage;
+mod steps;
+mod storm;
 
 /// What `ROWS` may name, and how it is measured.
 type Row = (&'static str, fn() -> Vec<figure::Figure>);
 
 const ROWS: &[Row] = &[
     ("first", first::measure),
+    ("late", late::measure),
+    ("storm", storm::measure),
     ("echo", echo::measure),
     ("full", full::measure),
     ("memory", memory::measure),
+    ("flood", flood::measure),
+    ("stall", flood::measure_stall),
+    ("idle", idle::measure),
+    ("many", full::measure_many),
+    ("steps", steps::measure),
 ];
 
 fn main() {

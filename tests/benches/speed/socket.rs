@@ -84,8 +84,8 @@ impl Socket {
         self.stream.write_all(&ack).unwrap();
     }
 
-    /// Takes, acks and forgets what has come.
-    fn forget(&mut self) {
+    /// Takes, acks and forgets what has come; says how many bytes of pictures that was.
+    fn forget(&mut self) -> usize {
         let mut buffer = [0; 64 * 1024];
         self.stream.set_nonblocking(true).unwrap();
         while let Ok(count @ 1..) = self.stream.read(&mut buffer) {
@@ -97,6 +97,7 @@ impl Socket {
             self.parsed += late as u64;
             self.ack();
         }
+        late
     }
 
     pub(crate) fn input(&mut self, bytes: &[u8]) {
@@ -128,8 +129,8 @@ impl Eyes {
         }
     }
 
-    /// Forgets what came that nobody looked at.
-    pub(crate) fn forget(&mut self) {
+    /// Forgets what came that nobody looked at; says how many bytes.
+    pub(crate) fn forget(&mut self) -> usize {
         match self {
             Self::Bare(bare) => bare.forget(),
             Self::Socket(socket) => socket.forget(),
@@ -142,4 +143,10 @@ impl Eyes {
             Self::Socket(socket) => socket.input(bytes),
         }
     }
+}
+
+/// A terminal of 80x24 that is told nothing yet.
+pub(crate) fn terminal() -> vt100::Parser {
+    let cells = |count| std::num::NonZero::new(count).unwrap();
+    vt100::Parser::new(cells(24), cells(80), 0)
 }
