@@ -181,7 +181,7 @@ impl Access {
     /// Judges a request before anything looks at what it asks for.
     pub fn admit(&self, door: &Door, head: &Parts) -> Result<Caller, Refusal> {
         let own = self.host(door, head)?;
-        let from_page = self.origin(&own, &head.headers)?;
+        let from_page = self.origin(own.as_ref(), &head.headers)?;
         let changes = !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
         if changes || head.uri.path().starts_with("/api/") {
             same_site(&head.headers)?;
@@ -239,8 +239,10 @@ impl Access {
     }
 
     /// Whether the request is meant for us, and the origin pages of it have. Without this a
-    /// foreign name that points here would make us part of a foreign site.
-    fn host(&self, door: &Door, head: &Parts) -> Result<Origin, Refusal> {
+    /// foreign name that points here would make us part of a foreign site. `None`: it is meant for a
+    /// public origin, which itself says what its pages have. Who sits on the way to `http://` of that
+    /// name could make any page for it.
+    fn host(&self, door: &Door, head: &Parts) -> Result<Option<Origin>, Refusal> {
         let mut hosts = head.headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(Refusal::NoHost);
@@ -269,20 +271,18 @@ impl Access {
                     || (own.host() == name && (ip.is_loopback() || own.port() == local.port()))
             }
         };
-        if known
-            || self
-                .public_origins
-                .iter()
-                .any(|origin| origin.answers_to(host))
-        {
-            Ok(own)
+        let mut public = self.public_origins.iter();
+        if known {
+            Ok(Some(own))
+        } else if public.any(|origin| origin.answers_to(host)) {
+            Ok(None)
         } else {
             Err(Refusal::Host(host.to_ascii_lowercase()))
         }
     }
 
     /// Whether the request comes from a page of ours (`true`) or from no page (`false`).
-    fn origin(&self, own: &Origin, headers: &HeaderMap) -> Result<bool, Refusal> {
+    fn origin(&self, own: Option<&Origin>, headers: &HeaderMap) -> Result<bool, Refusal> {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return Ok(false);
@@ -291,7 +291,7 @@ impl Access {
             (Ok(origin), None) => origin.parse().map_err(|_| Refusal::Origin(None))?,
             _ => return Err(Refusal::Origin(None)),
         };
-        if origin == *own || self.public_origins.contains(&origin) {
+        if own == Some(&origin) || self.public_origins.contains(&origin) {
             Ok(true)
         } else {
             Err(Refusal::Origin(Some(origin)))
