@@ -54,7 +54,11 @@ pub enum Error {
     #[error(transparent)]
     BadName(#[from] BadName),
     /// The directory a session should start in cannot be used.
-    #[error("the directory {} cannot be used: {reason}; choose another directory", path.display())]
+    // Anybody's text, which goes to logs and terminals: its control characters are spelled out.
+    #[error(
+        "the directory {} cannot be used: {reason}; choose another directory",
+        path.to_string_lossy().escape_debug()
+    )]
     BadDirectory {
         /// The directory as asked for.
         path: PathBuf,
