@@ -2,17 +2,16 @@
 //! `unsafe` of this crate is here, each with what makes it sound; what is around it is safe to call. In:
 //! numbers. Out: owners. It must not know what they are for.
 //!
-//! There is no safe way yet to own a descriptor that was inherited, to borrow one of which a library
-//! tells the number, to have tokio watch one, to learn who sent a signal, or to ignore a signal.
+//! There is no safe way yet to own a descriptor that was inherited, to have tokio watch one, to learn who sent a signal, or to ignore a signal.
 #![allow(unsafe_code)]
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use portable_pty::MasterPty;
-use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd, ioctl_fionbio};
+use rustix::io::{FdFlags, fcntl_setfd};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// The descriptor that whoever started this process left open under this number, from now on closed on
@@ -33,25 +32,11 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// A second descriptor of a pty's master, closed on exec and non-blocking (the flag is shared by both,
-/// so nobody may go on reading the first in a blocking way).
-pub(crate) fn second(master: &dyn MasterPty) -> io::Result<OwnedFd> {
-    let number = master
-        .as_raw_fd()
-        .ok_or_else(|| io::Error::other("the pty has no descriptor"))?;
-    // SAFETY: `master` owns the descriptor and is borrowed for as long as `borrowed` lives, so the
-    // number is open and cannot be reused meanwhile.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    let owned = fcntl_dupfd_cloexec(borrowed, 3)?;
-    ioctl_fionbio(&owned, true)?;
-    Ok(owned)
-}
-
-/// Has tokio watch a descriptor, both ways. Needs a tokio runtime.
-pub(crate) fn watched(owned: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+/// Has tokio watch a descriptor for what is of interest. Needs a tokio runtime.
+pub(crate) fn watched(owned: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` gives the same number for life and is only closed when dropped, which the
     // `AsyncFd` that takes it does after leaving the reactor; where it is taken out again, it has left.
-    unsafe { AsyncFd::register(owned) }.map_err(io::Error::from)
+    unsafe { AsyncFd::register_with_interest(owned, interest) }.map_err(io::Error::from)
 }
 
 /// Has `note` called with the process that sent it, whenever this signal comes. `note` is called in a

@@ -9,24 +9,22 @@ use super::client::{Client, End};
 use super::ended::Ended;
 use super::error::Error;
 use super::farewell::Farewell;
+use super::master::Master;
 use super::name::SessionId;
 use super::program::{Program, client_environment};
-use super::pty::{self, failed};
+use super::pty::{self, Line, failed};
 use super::terminfo;
 use crate::config::limits::{REAP_WAIT, SUSPEND_WAIT};
-use crate::os;
 use crate::terminal::Size;
-use portable_pty::{CommandBuilder, PtySize};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
-use rustix::termios::{Winsize, tcsetwinsize};
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -43,7 +41,7 @@ const SUSPEND_LOOKS: u32 = 10;
 
 /// One attached tmux client. Dropping it kills the client and leaves the session alone.
 pub struct Attach {
-    master: AsyncFd<OwnedFd>,
+    master: Master,
     tty: String,
     client: Client,
     output: Mutex<Output>,
@@ -103,7 +101,7 @@ impl Attach {
         // thread that serves others.
         let spawned = tokio::task::spawn_blocking(move || spawn(&program, id, size, claim));
         let (master, tty, client) = spawned.await.map_err(|error| failed(&error))??;
-        let master = os::watched(master).map_err(|error| failed(&error))?;
+        let master = Master::new(master).map_err(|error| failed(&error))?;
         Ok(Self {
             master,
             tty,
@@ -141,20 +139,16 @@ impl Attach {
                 return Ok(n);
             }
             let look = self.output().next_look();
-            let readable = async {
+            let read = async {
+                let read = self.master.read(|master| self.fill(master));
                 match look {
-                    Some(at) => tokio::time::timeout_at(at, self.master.readable()).await,
-                    None => Ok(self.master.readable().await),
+                    Some(at) => tokio::time::timeout_at(at, read).await,
+                    None => Ok(read.await),
                 }
             };
-            let Ok(ready) = readable.await else {
-                self.look();
-                continue;
-            };
-            let mut ready = ready?;
-            // A false alarm clears the readiness and waits again.
-            if let Ok(filled) = ready.try_io(|master| self.fill(master.get_ref())) {
-                filled?;
+            match read.await {
+                Ok(filled) => filled?,
+                Err(_) => self.look(),
             }
         }
     }
@@ -168,7 +162,7 @@ impl Attach {
             if let Some(n) = self.output().take(buf) {
                 return Ok(n);
             }
-            self.fill(self.master.get_ref())?;
+            self.master.try_read(|master| self.fill(master))?;
         }
     }
 
@@ -215,21 +209,25 @@ impl Attach {
     /// # Errors
     /// Those of the pty; when the client has ended, too.
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut gate = self.output().gate.subscribe();
         loop {
-            // It cannot fail: the sender lives as long as this is borrowed.
-            let _ = gate.wait_for(|gate| *gate != Gate::Shut).await;
-            let mut ready = self.master.writable().await?;
+            let gate = *self.output().gate.borrow();
             // It may have left while the pty was full.
-            match *gate.borrow() {
+            match gate {
                 Gate::Open => {}
-                Gate::Shut => continue,
+                Gate::Shut => {
+                    let mut gate = self.output().gate.subscribe();
+                    // It cannot fail: the sender lives as long as this is borrowed.
+                    let _ = gate.wait_for(|gate| *gate != Gate::Shut).await;
+                    continue;
+                }
                 // The kernel would take the bytes all the same.
                 Gate::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
             }
-            // A false alarm clears the readiness and waits again.
-            if let Ok(written) = ready.try_io(|master| pty::write(master.get_ref(), bytes)) {
-                return written;
+            match pty::write(self.master.fd(), bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.master.writable().await?;
+                }
+                written => return written,
             }
         }
     }
@@ -254,13 +252,7 @@ impl Attach {
     /// # Errors
     /// Those of the pty.
     pub fn resize(&self, size: Size) -> io::Result<()> {
-        let size = Winsize {
-            ws_col: size.cols,
-            ws_row: size.rows,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(self.master.get_ref(), size)?;
+        pty::resize(self.master.fd(), size)?;
         Ok(())
     }
 
@@ -360,26 +352,18 @@ fn spawn(
     size: Size,
     claim: bool,
 ) -> Result<(OwnedFd, String, Client), Error> {
-    let mut command = CommandBuilder::new(&program.path);
-    command.env_clear();
-    for (name, value) in client_environment() {
-        command.env(name, value);
-    }
-    command.env("TERM", terminfo::term()?);
-    command.cwd("/");
-    command.arg("-u");
-    command.args(program.socket.options());
-    command.args(["-T", FEATURES, "attach-session", "-E"]);
+    let mut arguments: Vec<OsString> = vec!["-u".into()];
+    arguments.extend(program.socket.options());
+    arguments.extend(["-T", FEATURES, "attach-session", "-E"].map(OsString::from));
     if !claim {
-        command.args(["-f", "ignore-size"]);
+        arguments.extend(["-f", "ignore-size"].map(OsString::from));
     }
-    command.args(["-t".to_owned(), id.to_string()]);
-
-    let size = PtySize {
-        rows: size.rows,
-        cols: size.cols,
-        pixel_width: 0,
-        pixel_height: 0,
+    arguments.extend(["-t".into(), id.to_string().into()]);
+    let mut environment = client_environment();
+    environment.push(("TERM".into(), terminfo::term()?.into()));
+    let line = Line {
+        arguments,
+        environment,
     };
-    pty::spawn(program, command, size, pty::Mode::Cooked)
+    pty::spawn(program, line, size, pty::Mode::Cooked)
 }

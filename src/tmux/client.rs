@@ -77,11 +77,11 @@ pub(super) struct Client {
 
 impl Client {
     /// Takes over the child with this pid.
-    pub(super) fn new(pid: u32) -> Option<Self> {
+    pub(super) fn new(pid: i32) -> Option<Self> {
         Some(Self {
-            pid: Pid::from_raw(i32::try_from(pid).ok()?)?,
+            pid: Pid::from_raw(pid)?,
             reaped: false,
-            _ours: Ours::new(pid),
+            _ours: Ours::new(pid.unsigned_abs()),
         })
     }
 

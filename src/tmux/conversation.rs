@@ -5,19 +5,18 @@ use super::client::Client;
 use super::control_parser::{Message, Parser, Reply, quoted};
 use super::error::Error;
 use super::event::{self, Event};
+use super::master::Master;
 use super::name::SessionId;
-use super::program::Program;
-use super::pty::{self, Mode};
+use super::program::{Program, client_environment};
+use super::pty::{self, Line, Mode};
 use super::version::Version;
 use crate::config::limits::{TMUX_HEARTBEAT, TMUX_TIMEOUT};
-use crate::os;
-use portable_pty::{CommandBuilder, PtySize};
+use crate::terminal::Size;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::ffi::OsString;
+use std::io;
 use std::time::Duration;
 use tmux_interface::AttachSession;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -82,7 +81,7 @@ impl<'a> Conversation<'a> {
         Ok(conversation.talk(&master, up).await)
     }
 
-    async fn talk(&mut self, master: &AsyncFd<OwnedFd>, mut up: impl FnMut(Version)) -> Over {
+    async fn talk(&mut self, master: &Master, mut up: impl FnMut(Version)) -> Over {
         let mut parser = Parser::default();
         let mut bytes = vec![0; 16 * 1024];
         let mut messages = vec![];
@@ -94,7 +93,7 @@ impl<'a> Conversation<'a> {
                 None => (now + TMUX_HEARTBEAT, false),
             };
             tokio::select! {
-                read = master.async_io(Interest::READABLE, |fd| pty::read(fd, &mut bytes)) => {
+                read = master.read(|master| pty::read(master, &mut bytes)) => {
                     let Ok(n @ 1..) = read else {
                         return self.ended();
                     };
@@ -110,7 +109,7 @@ impl<'a> Conversation<'a> {
                         }
                     }
                 }
-                written = master.async_io(Interest::WRITABLE, |fd| pty::write(fd, &self.outgoing)), if !self.outgoing.is_empty() => match written {
+                written = write(master, &self.outgoing), if !self.outgoing.is_empty() => match written {
                     Ok(n @ 1..) => { self.outgoing.drain(..n); }
                     _ => return self.ended(),
                 },
@@ -191,28 +190,36 @@ impl<'a> Conversation<'a> {
     }
 }
 
+/// Writes some of it. Cancel-safe.
+async fn write(master: &Master, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match pty::write(master.fd(), bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => master.writable().await?,
+            written => return written,
+        }
+    }
+}
+
 /// In a pty and not on pipes: tmux lets a control client stay for ever that has something to write to
 /// a closed pipe, and ours would stay when we are killed.
-async fn spawn(program: &Program, id: SessionId) -> Result<(AsyncFd<OwnedFd>, Client), Error> {
+async fn spawn(program: &Program, id: SessionId) -> Result<(Master, Client), Error> {
     let mut attach = AttachSession::new()
         .not_update_env()
         .target_session(id.to_string())
         .build();
     attach.push_option("-f", "no-output");
     let line = program.control_command(attach);
-    let mut command = CommandBuilder::new(line.get_program());
-    command.args(line.get_args());
-    command.env_clear();
-    for (name, value) in line.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    command.cwd("/");
+    let line = Line {
+        arguments: line.get_args().map(OsString::from).collect(),
+        environment: client_environment(),
+    };
     let program = program.clone();
-    // It takes a few milliseconds: not on a thread that serves others.
+    // It takes a millisecond: not on a thread that serves others.
     let spawned = tokio::task::spawn_blocking(move || {
-        pty::spawn(&program, command, PtySize::default(), Mode::Raw)
+        let size = Size { cols: 80, rows: 24 };
+        pty::spawn(&program, line, size, Mode::Raw)
     });
     let (master, _, client) = spawned.await.map_err(|error| pty::failed(&error))??;
-    let master = os::watched(master).map_err(|error| pty::failed(&error))?;
+    let master = Master::new(master).map_err(|error| pty::failed(&error))?;
     Ok((master, client))
 }

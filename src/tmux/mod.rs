@@ -6,7 +6,7 @@
 //! | `program` | the tmux program: command lines, time-outs, the spawn lock |
 //! | `control`, `conversation`, `control_parser`, `event` | the one control client: events and questions |
 //! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
-//! | `attach`, `farewell`, `ended`, `client` | one `tmux attach` in a pty, to its end |
+//! | `attach`, `farewell`, `ended`, `client`, `pty`, `master` | one `tmux attach` in a pty, to its end |
 //! | `windows` | a session's windows and status line, and what may be done with them |
 //! | `probe` | how wide tmux thinks characters are |
 //! | `error`, `version` | what goes wrong, in sentences |
@@ -20,6 +20,7 @@ mod ended;
 mod error;
 mod event;
 mod farewell;
+mod master;
 pub mod name;
 mod probe;
 mod program;

@@ -1,17 +1,25 @@
 //! [`spawn`]: a tmux client in a pty of its own, which is its controlling terminal: when this process
 //! ends in whatever way, the hang-up ends the client. Knows nothing of what is said over it.
+//!
+//! The client is started by `posix_spawn`: a fork copies the tables of all our memory, in which every
+//! viewer has a part, and costs as much as all of what tmux does until its first picture.
 
 use super::client::Client;
 use super::error::Error;
 use super::program::{Program, exclusively};
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use rustix::io::Errno;
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use crate::terminal::Size;
+use nix::fcntl::OFlag;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::Mode as Permissions;
+use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use std::ffi::{CStr, CString, OsString};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-
-use crate::os;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 /// What its terminal does with bytes until the client sets it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,46 +30,101 @@ pub(super) enum Mode {
     Raw,
 }
 
-/// Opens a pty and starts the command in it: the pty's master, the path of its other end, the client.
-/// Takes a few milliseconds.
+/// What the client is started with: its arguments and all of its environment.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) arguments: Vec<OsString>,
+    pub(super) environment: Vec<(OsString, OsString)>,
+}
+
+/// Has the new process lead a session of its own; nix does not name it yet.
+const SETSID: PosixSpawnFlags =
+    PosixSpawnFlags::from_bits_retain(if cfg!(target_vendor = "apple") {
+        0x400
+    } else {
+        0x80
+    });
+
+/// Opens a pty and starts the program in it: the pty's master, not blocking, the path of its other
+/// end, the client. Takes a millisecond.
 pub(super) fn spawn(
     program: &Program,
-    command: CommandBuilder,
-    size: PtySize,
+    line: Line,
+    size: Size,
     mode: Mode,
 ) -> Result<(OwnedFd, String, Client), Error> {
     exclusively(|| {
-        let pair = native_pty_system()
-            .openpty(size)
-            .map_err(|error| failed(&error))?;
-        let tty = pair
-            .master
-            .tty_name()
-            .ok_or_else(|| failed(&"the pty has no name"))?
-            .to_string_lossy()
-            .into_owned();
-        let master = os::second(&*pair.master).map_err(|error| failed(&error))?;
-        if mode == Mode::Raw {
-            make_raw(&master).map_err(|error| failed(&error))?;
-        }
-        let child = pair
-            .slave
-            .spawn_command(command)
-            .map_err(|error| refused_spawn(program, &error.to_string()))?;
-        // Its own handle is only dropped: it neither kills nor reaps, which `Client` does.
-        let client = child
-            .process_id()
-            .and_then(Client::new)
-            .ok_or_else(|| failed(&"the client has no process id"))?;
-        Ok((master, tty, client))
-        // The pair ends here: with the slave open in this process we would never see the client's end.
+        let (master, tty) = open(size, mode).map_err(|error| failed(&error))?;
+        let pid = start(program, line, &tty)
+            .map_err(|errno| Error::from_spawn(&program.path, &errno.into()))?;
+        let client = Client::new(pid).ok_or_else(|| failed(&"the client has no process id"))?;
+        Ok((master, tty.to_string_lossy().into_owned(), client))
     })
 }
 
-fn make_raw(master: &OwnedFd) -> rustix::io::Result<()> {
-    let mut settings = tcgetattr(master)?;
-    settings.make_raw();
-    tcsetattr(master, OptionalActions::Now, &settings)
+fn open(size: Size, mode: Mode) -> rustix::io::Result<(OwnedFd, CString)> {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    fcntl_setfd(&master, FdFlags::CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let tty = ptsname(&master, Vec::new())?;
+    resize(&master, size)?;
+    if mode == Mode::Raw {
+        let mut settings = tcgetattr(&master)?;
+        settings.make_raw();
+        tcsetattr(&master, OptionalActions::Now, &settings)?;
+    }
+    ioctl_fionbio(&master, true)?;
+    Ok((master, tty))
+}
+
+fn start(program: &Program, line: Line, tty: &CStr) -> nix::Result<i32> {
+    let c_string = |text: Vec<u8>| CString::new(text).map_err(|_| nix::Error::EINVAL);
+    let path = c_string(program.path.as_os_str().as_bytes().to_vec())?;
+    let arguments = line.arguments.into_iter().map(OsString::into_vec);
+    let arguments: Vec<CString> = std::iter::once(path.clone().into_bytes())
+        .chain(arguments)
+        .map(c_string)
+        .collect::<nix::Result<_>>()?;
+    let variable = |(name, value): (OsString, OsString)| {
+        c_string([name.as_bytes(), value.as_bytes()].join(&b'='))
+    };
+    let environment = line.environment.into_iter().map(variable);
+    let environment: Vec<CString> = environment.collect::<nix::Result<_>>()?;
+
+    let mut attributes = PosixSpawnAttr::init()?;
+    let set = PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK;
+    attributes.set_flags(set | SETSID)?;
+    // What is ignored here would be ignored there, too.
+    let usual = [
+        Signal::SIGCHLD,
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGALRM,
+        Signal::SIGPIPE,
+    ];
+    attributes.set_sigdefault(&usual.into_iter().collect())?;
+    attributes.set_sigmask(&SigSet::empty())?;
+    let mut files = PosixSpawnFileActions::init()?;
+    // The first terminal that the leader of a session opens is the one that controls it.
+    files.add_open(0, tty, OFlag::O_RDWR, Permissions::empty())?;
+    files.add_dup2(0, 1)?;
+    files.add_dup2(0, 2)?;
+    let pid = posix_spawnp(&path, &files, &attributes, &arguments, &environment)?;
+    Ok(pid.as_raw())
+}
+
+/// Sets the size of a pty.
+pub(super) fn resize(master: &OwnedFd, size: Size) -> rustix::io::Result<()> {
+    let size = Winsize {
+        ws_col: size.cols,
+        ws_row: size.rows,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(master, size)
 }
 
 /// Reads once; 0 when the other end is closed.
@@ -96,18 +159,5 @@ pub(super) fn failed(error: &dyn fmt::Display) -> Error {
     Error::Failed {
         what: "be attached",
         message: error.to_string(),
-    }
-}
-
-/// portable-pty only says in words why it could not start a program.
-fn refused_spawn(program: &Program, words: &str) -> Error {
-    if words.contains("not executable") {
-        Error::NotExecutable {
-            program: program.path.clone(),
-        }
-    } else if words.contains("No viable candidates") || words.contains("exist") {
-        Error::Missing
-    } else {
-        failed(&words)
     }
 }
