@@ -12,6 +12,7 @@ use crate::config::limits::{LINGER, SHUTDOWN};
 use crate::pulse::Pulse;
 use crate::terminal::Widths;
 use crate::tmux::{Error, Server, Session, SessionId};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,6 +61,8 @@ struct Bridges {
 #[derive(Debug)]
 struct Running {
     number: u64,
+    /// When its session was made: another tmux server numbers from 0 again.
+    created: u64,
     handle: Handle,
     task: JoinHandle<()>,
 }
@@ -114,17 +117,22 @@ impl Hub {
         session: &Session,
         enter: impl Fn(&Handle) -> Result<T, Refused>,
     ) -> Result<T, JoinError> {
-        let joined = self.inner.bridges().enter(session.id, &enter);
+        let joined = self.inner.bridges().enter(session, &enter);
         if let Some(joined) = joined {
             return joined;
         }
-        // The list of sessions lags a little behind tmux; a bridge is started for what exists.
-        match self.inner.server.exists(session.id).await {
-            Ok(false) | Err(Error::NoServer) => return Err(JoinError::NoSuchSession),
+        let joined = self.start(session, enter)?;
+        // The list of sessions lags a little behind tmux, which is asked while the bridge attaches. One
+        // that was started for nothing finds out by itself.
+        let there = self
+            .inner
+            .server
+            .is_still_there(session.id, session.created);
+        match there.await {
+            Ok(false) | Err(Error::NoServer) => Err(JoinError::NoSuchSession),
             // Not knowing, the bridge finds out, and tells of the trouble.
-            Ok(true) | Err(_) => {}
+            Ok(true) | Err(_) => Ok(joined),
         }
-        self.start(session, enter)
     }
 
     /// Joins the bridge that somebody else started meanwhile, or starts one.
@@ -134,7 +142,7 @@ impl Hub {
         enter: impl Fn(&Handle) -> Result<T, Refused>,
     ) -> Result<T, JoinError> {
         let mut bridges = self.inner.bridges();
-        if let Some(joined) = bridges.enter(session.id, &enter) {
+        if let Some(joined) = bridges.enter(session, &enter) {
             return joined;
         }
         let label = Label {
@@ -164,6 +172,7 @@ impl Hub {
         });
         let running = Running {
             number,
+            created: session.created,
             handle,
             task,
         };
@@ -208,13 +217,20 @@ impl Bridges {
     /// A seat at a running bridge; none if one has to be started.
     fn enter<T>(
         &self,
-        id: SessionId,
+        session: &Session,
         enter: impl Fn(&Handle) -> Result<T, Refused>,
     ) -> Option<Result<T, JoinError>> {
         if self.closing {
             return Some(Err(JoinError::ShuttingDown));
         }
-        match enter(&self.running.get(&id)?.handle) {
+        let running = self.running.get(&session.id)?;
+        match session.created.cmp(&running.created) {
+            Ordering::Less => return Some(Err(JoinError::NoSuchSession)),
+            Ordering::Equal => {}
+            // It has not noticed yet that its server is gone.
+            Ordering::Greater => return None,
+        }
+        match enter(&running.handle) {
             Ok(seat) => Some(Ok(seat)),
             Err(Refused::Full) => Some(Err(JoinError::TooManyViewers)),
             // It has ended but not yet gone.

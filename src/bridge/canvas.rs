@@ -55,10 +55,10 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// For a new attach. Its pictures come after generation `after`, its first frame keeps its
+    /// For a new attach to the session that was made then. Its pictures come after generation `after`, its first frame keeps its
     /// distance to the one `published` before.
     pub(super) fn new(
-        session: SessionId,
+        (session, created): (SessionId, u64),
         size: Size,
         widths: Arc<Widths>,
         after: Generation,
@@ -67,7 +67,7 @@ impl Canvas {
         Self {
             terminal: Terminal::new(size, widths, after),
             publish: Publish::new(published),
-            guard: Guard::new(session),
+            guard: Guard::new(session, created),
             pending: None,
             discarded: 0,
             torn: None,
@@ -306,11 +306,12 @@ mod tests {
     use std::time::Duration;
 
     const OURS: SessionId = SessionId(1);
+    const MADE: u64 = 1_700_000_000;
     const OTHER: SessionId = SessionId(2);
     const SIZE: Size = Size { cols: 20, rows: 4 };
 
     fn canvas() -> Canvas {
-        let mut canvas = Canvas::new(OURS, SIZE, Arc::default(), Generation(0), None);
+        let mut canvas = Canvas::new((OURS, MADE), SIZE, Arc::default(), Generation(0), None);
         canvas.watch(true, Instant::now());
         canvas
     }
@@ -318,6 +319,7 @@ mod tests {
     const fn at(session: SessionId) -> Option<Whereabouts> {
         Some(Whereabouts {
             session,
+            created: MADE,
             switched: false,
             window: Size { cols: 80, rows: 24 },
             discarded: 0,

@@ -50,6 +50,8 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Guard {
     ours: SessionId,
+    /// When our session was made: another server numbers from 0 again.
+    created: u64,
     fed: u64,
     /// Bytes known to be of our session.
     confirmed: u64,
@@ -65,9 +67,10 @@ pub struct Guard {
 impl Guard {
     /// A new attach: nothing is confirmed.
     #[must_use]
-    pub const fn new(ours: SessionId) -> Self {
+    pub const fn new(ours: SessionId, created: u64) -> Self {
         Self {
             ours,
+            created,
             fed: 0,
             confirmed: 0,
             asked: None,
@@ -134,7 +137,7 @@ impl Guard {
                 self.strayed = Some(now.session);
                 Answer::Elsewhere(self.strayed)
             }
-            Some(now) if now.switched => Answer::Elsewhere(None),
+            Some(now) if now.switched || now.created != self.created => Answer::Elsewhere(None),
             Some(_) if self.gap => {
                 self.gap = false;
                 Answer::LookAgain
@@ -181,11 +184,13 @@ mod tests {
     use crate::terminal::Size;
 
     const OURS: SessionId = SessionId(1);
+    const MADE: u64 = 1_700_000_000;
     const OTHER: SessionId = SessionId(2);
 
     const fn at(session: SessionId) -> Option<Whereabouts> {
         Some(Whereabouts {
             session,
+            created: MADE,
             switched: false,
             window: Size { cols: 80, rows: 24 },
             discarded: 0,
@@ -198,7 +203,7 @@ mod tests {
 
     /// A guard that knows its first picture is ours.
     fn settled() -> Guard {
-        let mut guard = Guard::new(OURS);
+        let mut guard = Guard::new(OURS, MADE);
         guard.fed(2000);
         assert!(!guard.free(24, true, &title()), "nothing is known yet");
         guard.ask();
@@ -276,6 +281,7 @@ mod tests {
         guard.ask();
         let back = Whereabouts {
             session: OURS,
+            created: MADE,
             switched: true,
             window: Size { cols: 80, rows: 24 },
             discarded: 0,
@@ -293,6 +299,13 @@ mod tests {
         let mut guard = settled();
         guard.ask();
         assert_eq!(guard.answered(None), Answer::Vanished);
+        let mut guard = settled();
+        guard.ask();
+        let namesake = at(OURS).map(|now| Whereabouts {
+            created: MADE + 1,
+            ..now
+        });
+        assert_eq!(guard.answered(namesake), Answer::Elsewhere(None));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use tmux_interface::{DisplayMessage, ListClients, TmuxCommand};
 pub struct Whereabouts {
     /// The session it shows now.
     pub session: SessionId,
+    /// When that was made: another server numbers from 0 again.
+    pub created: u64,
     /// Whether it showed another one before that still exists.
     pub switched: bool,
     /// The size of a pty that shows its window whole, status lines included.
@@ -22,14 +24,16 @@ pub struct Whereabouts {
 impl Whereabouts {
     /// From a line of our own format: the client's name and where it is.
     fn read(line: &str) -> Option<(&str, Self)> {
-        let mut fields = line.splitn(7, '\t');
+        let mut fields = line.splitn(8, '\t');
         let (session, client) = (fields.next()?.parse().ok()?, fields.next()?);
         let (cols, rows) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let window = Size::clamped(cols, with_status(rows, fields.next()?));
         let discarded = fields.next()?.parse().ok()?;
+        let created = fields.next()?.parse().ok()?;
         let switched = !fields.next()?.is_empty();
         let whereabouts = Self {
             session,
+            created,
             switched,
             window,
             discarded,
@@ -39,7 +43,7 @@ impl Whereabouts {
 }
 
 /// What [`Whereabouts::read`] reads. Only the last field can contain a tab.
-const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{client_last_session}";
+const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{session_created}\t#{client_last_session}";
 
 impl Server {
     /// Which session a client shows now, and whether it was ever switched; `None` when there is no
@@ -81,15 +85,16 @@ mod tests {
 
     #[test]
     fn a_line_is_read() {
-        let line = "$3\t/dev/pts/7\t80\t24\ton\t9\t";
+        let line = "$3\t/dev/pts/7\t80\t24\ton\t9\t1700000000\t";
         let whereabouts = Whereabouts {
             session: SessionId(3),
+            created: 1_700_000_000,
             switched: false,
             window: Size { cols: 80, rows: 25 },
             discarded: 9,
         };
         assert_eq!(Whereabouts::read(line), Some(("/dev/pts/7", whereabouts)));
-        let switched = Whereabouts::read("$3\tx\t80\t24\toff\t0\ta\tb").expect("whole");
+        let switched = Whereabouts::read("$3\tx\t80\t24\toff\t0\t1700000000\ta\tb").expect("whole");
         assert!(switched.1.switched);
         assert_eq!(Whereabouts::read("$3\tx\t80"), None);
     }

@@ -78,7 +78,7 @@ impl Bridge {
     /// Stays with `attach`, opened as planned, until it is over.
     pub(super) async fn live(&mut self, attach: Attach, plan: Plan) -> Lost {
         let canvas = Canvas::new(
-            self.state.session.id,
+            (self.state.session.id, self.created),
             plan.size,
             Arc::clone(&self.widths),
             self.generation(),
