@@ -1,7 +1,7 @@
 //! [`Directory`]: the known sessions. One task lists them whenever tmux says that something changed;
 //! everyone else reads the latest list without waiting. Knows nothing of HTTP.
 
-use crate::config::limits::{LISTING_INTERVAL, RETRY, SERVER_POLL, SHOWN};
+use crate::config::limits::{LISTING_INTERVAL, LISTING_LINGER, RETRY, SERVER_POLL, SHOWN};
 use crate::pulse::{Beat, Pulse, careful};
 use crate::tmux::{self, Event, Session, SessionId, Status};
 use std::fmt;
@@ -196,7 +196,7 @@ async fn keep_current(
             tokio::select! {
                 () = listing.closed() => false,
                 changed = status.changed() => changed.is_ok(),
-                told = told(&mut events) => told,
+                told = told(&mut events, look) => told,
                 () = look.notified() => true,
                 () = tokio::time::sleep_until(again.unwrap_or(began)), if again.is_some() => true,
             }
@@ -207,26 +207,24 @@ async fn keep_current(
     }
 }
 
-/// Waits for an event that may change the list, and takes all that wait with it. False when there
-/// will be none any more.
-async fn told(events: &mut broadcast::Receiver<Event>) -> bool {
-    let mut changed = false;
+/// Waits for an event that may change the list, and a moment more unless somebody wants it now; takes
+/// all that wait with it. False when there will be none any more.
+async fn told(events: &mut broadcast::Receiver<Event>, look: &Notify) -> bool {
+    let changes = |event: &Event| !matches!(event, Event::LayoutChanged { .. });
     loop {
-        let event = if changed {
-            match events.try_recv() {
-                Err(broadcast::error::TryRecvError::Empty) => return true,
-                Err(broadcast::error::TryRecvError::Closed) => return false,
-                Err(broadcast::error::TryRecvError::Lagged(_)) => continue,
-                Ok(event) => event,
-            }
-        } else {
-            match events.recv().await {
-                Err(broadcast::error::RecvError::Closed) => return false,
-                Err(broadcast::error::RecvError::Lagged(_)) => Event::Reset,
-                Ok(event) => event,
-            }
-        };
-        changed |= !matches!(event, Event::LayoutChanged { .. });
+        match events.recv().await {
+            Err(broadcast::error::RecvError::Closed) => return false,
+            Ok(event) if !changes(&event) => {}
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break,
+        }
+    }
+    let _ = timeout(LISTING_LINGER, look.notified()).await;
+    loop {
+        match events.try_recv() {
+            Err(broadcast::error::TryRecvError::Empty) => return true,
+            Err(broadcast::error::TryRecvError::Closed) => return false,
+            Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+        }
     }
 }
 

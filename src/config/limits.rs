@@ -119,6 +119,9 @@ pub const TMUX_EVENTS: usize = 256;
 pub const SERVER_POLL: Duration = Duration::from_secs(1);
 /// The list of sessions is asked for at most once in this time, however events storm.
 pub const LISTING_INTERVAL: Duration = Duration::from_millis(50);
+/// How long after an event that is: tmux answers one after the other, the whole list takes it
+/// milliseconds, and who joins has questions at that moment that a picture waits for.
+pub const LISTING_LINGER: Duration = Duration::from_millis(10);
 /// How long an answer to a change waits for the list of sessions to show it.
 pub const SHOWN: Duration = Duration::from_secs(1);
 /// How long a client of ours that has left its screen may take to end before it is taken to be
