@@ -4,8 +4,6 @@ use crate::figure::{Figure, Goal};
 use crate::load::Shown;
 use crate::stage::{Stage, Way, rest};
 
-const SECONDS: u64 = 10;
-
 /// What so many viewers of so many frames a second cost and see.
 pub(crate) struct Course {
     /// Seconds of CPU in ten seconds.
@@ -13,7 +11,7 @@ pub(crate) struct Course {
     pub(crate) shown: Shown,
 }
 
-pub(crate) fn course(way: Way, viewers: usize, fps: u64) -> Course {
+pub(crate) fn course(way: Way, viewers: usize, fps: u64, seconds: u64) -> Course {
     let mut stage = Stage::set(way);
     stage.gather("main", viewers, 500);
     let times = stage.tmux.dir().join("times");
@@ -21,7 +19,7 @@ pub(crate) fn course(way: Way, viewers: usize, fps: u64) -> Course {
     rest(1500);
     stage.load.reset();
     let before = stage.cpu();
-    rest(SECONDS * 1000);
+    rest(seconds * 1000);
     let cpu = stage.cpu() - before;
     let shown = stage.load.report(&times);
     stage.interrupt("main");
@@ -31,8 +29,8 @@ pub(crate) fn course(way: Way, viewers: usize, fps: u64) -> Course {
 
 pub(crate) fn measure() -> Vec<Figure> {
     let viewers = 500;
-    let floor = course(Way::Bare, viewers, 30);
-    let ours = course(Way::Plain, viewers, 30);
+    let floor = course(Way::Bare, viewers, 30, 10);
+    let ours = course(Way::Plain, viewers, 30, 10);
     let figure = |name: &str, unit, of: &dyn Fn(&Course) -> f64, goal| {
         let name = format!("500 viewers, 30 full frames a second: {name}");
         Figure::new(name, unit, Some(of(&floor)), of(&ours), goal)
@@ -66,7 +64,7 @@ pub(crate) fn measure() -> Vec<Figure> {
 
 /// One session, as many viewers as it may have.
 pub(crate) fn measure_many() -> Vec<Figure> {
-    let ours = course(Way::Plain, 10_000, 10);
+    let ours = course(Way::Plain, 10_000, 10, 10);
     let figure = |name: &str, unit, ours, goal| {
         let name = format!("10,000 viewers, 10 full frames a second: {name}");
         Figure::new(name, unit, None, ours, goal)

@@ -196,7 +196,7 @@ impl Crowd {
         let mut ordered = false;
         for place in self.polling.wait(patience) {
             match self.members.get_mut(place) {
-                Some(member) => member.ready(&self.polling, place),
+                Some(member) => member.ready(&mut self.polling, place),
                 None => ordered |= place == Polling::ORDERS,
             }
         }

@@ -23,6 +23,7 @@ mod late;
 mod load;
 mod member;
 mod memory;
+mod plot;
 mod socket;
 mod stage;
 mod steps;
@@ -43,6 +44,7 @@ const ROWS: &[Row] = &[
     ("idle", idle::measure),
     ("many", full::measure_many),
     ("steps", steps::measure),
+    ("plot", plot::measure),
 ];
 
 fn main() {

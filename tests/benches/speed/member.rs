@@ -17,6 +17,8 @@ use std::time::Duration;
 pub(crate) struct Polling {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
+    /// Whatever is read: one for all, since to make one costs more than to read a frame.
+    buffer: Vec<u8>,
 }
 
 impl Polling {
@@ -28,6 +30,7 @@ impl Polling {
         Self {
             epoll,
             events: Vec::with_capacity(1024),
+            buffer: vec![0; 64 * 1024],
         }
     }
 
@@ -187,7 +190,7 @@ impl Member {
     }
 
     /// Takes what has come.
-    pub(crate) fn ready(&mut self, polling: &Polling, place: usize) {
+    pub(crate) fn ready(&mut self, polling: &mut Polling, place: usize) {
         if let Stage::Connecting(request) = &mut self.stage {
             let request = std::mem::take(request);
             self.stage = Stage::Upgrading(Vec::new());
@@ -195,9 +198,8 @@ impl Member {
             polling.now_only_in(self.fd(), place);
             return;
         }
-        let mut buffer = [0; 64 * 1024];
-        match rustix::io::read(self.fd(), &mut buffer) {
-            Ok(count @ 1..) => self.take(&buffer[..count]),
+        match rustix::io::read(self.fd(), &mut polling.buffer) {
+            Ok(count @ 1..) => self.take(&polling.buffer[..count]),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Ok(0) | Err(_) => {
                 let _ = epoll::delete(polling.epoll.as_fd(), self.fd());
@@ -293,21 +295,21 @@ fn look(bytes: &[u8], tail: &mut [u8; 2], last: &mut u32, stamps: &mut Vec<(u32,
             *last = number;
         }
     };
-    let joint: Vec<u8> = tail.iter().chain(bytes.iter().take(2)).copied().collect();
-    let in_joint = joint.windows(3);
-    let inside = bytes.windows(3);
-    for three in in_joint
-        .chain(inside)
-        .filter(|three| three[0] == STAMP_LEAD)
-    {
-        if let Some(stamp) = stamp(three[1], three[2]) {
-            found(stamp);
+    let mut joint = [tail[0], tail[1], 0, 0];
+    let lent = bytes.len().min(2);
+    joint[2..2 + lent].copy_from_slice(&bytes[..lent]);
+    for bytes in [&joint[..2 + lent], bytes] {
+        for at in memchr::memchr_iter(STAMP_LEAD, bytes) {
+            if let Some([_, second, third]) = bytes.get(at..at + 3)
+                && let Some(stamp) = stamp(*second, *third)
+            {
+                found(stamp);
+            }
         }
     }
-    if let [.., first, second] = joint.as_slice() {
-        *tail = [*first, *second];
-    }
-    if let [.., first, second] = bytes {
-        *tail = [*first, *second];
-    }
+    *tail = match bytes {
+        [.., first, second] => [*first, *second],
+        [only] => [tail[1], *only],
+        [] => *tail,
+    };
 }
