@@ -26,6 +26,7 @@ use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::pulse::Beat;
 use crate::terminal::{Generation, Size, Widths};
 use crate::tmux::{self, Event, Server, SessionId, Status};
+use crate::viewer::Squeezer;
 use handle::{End, Ends, Handle, Label, Shared, State};
 use presence::Presence;
 use reattach::{Alive, Loss, Reattach, Step};
@@ -70,6 +71,7 @@ struct Bridge {
     /// When our session was made.
     created: u64,
     changed: bool,
+    squeezer: Arc<Squeezer>,
     presence: Presence,
     reattach: Reattach,
     typing: Typing,
@@ -111,6 +113,7 @@ pub(crate) fn open(
         state: State::new(session),
         created,
         changed: false,
+        squeezer: Arc::default(),
         presence: Presence::default(),
         reattach: Reattach::new(),
         typing: Typing::default(),

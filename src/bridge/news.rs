@@ -92,7 +92,8 @@ impl Bridge {
         self.tell_trouble();
         let known = self.state.picture.as_ref();
         if known.is_none_or(|known| !Arc::ptr_eq(&known.screen, &shot.screen)) {
-            self.state.picture = Some(Arc::new(Picture::new(shot.screen)));
+            let picture = Picture::new(shot.screen, Arc::clone(&self.squeezer));
+            self.state.picture = Some(Arc::new(picture));
             self.framed = Some(now);
             metrics::counter!("muxview_pictures_total").increment(1);
         }

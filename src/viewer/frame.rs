@@ -2,6 +2,7 @@
 //! viewer is written the same bytes without a copy. In: a message's payload. Out: the bytes, and how
 //! many a terminal will have parsed of it. It must not know how they are made.
 
+use super::squeeze::Coding;
 use bytes::Bytes;
 use std::fmt;
 
@@ -15,6 +16,7 @@ pub struct Frame {
     /// Bytes of `wire` before the payload.
     header: u8,
     terminal: u64,
+    coding: Coding,
 }
 
 impl Frame {
@@ -24,11 +26,24 @@ impl Frame {
         if bytes.is_empty() {
             return Self::default();
         }
-        Self::message(&[bytes], bytes.len() as u64)
+        Self::message(&[bytes], bytes.len() as u64, Coding::Plain)
+    }
+
+    /// `plain` as a chunk: a NUL, with which no terminal bytes of ours begin, how many terminal bytes
+    /// it holds (LEB128), and those as `deflated`.
+    pub(super) fn chunk(deflated: &[u8], plain: &Self, coding: Coding) -> Self {
+        let mut head = vec![0];
+        let mut left = plain.terminal;
+        while left > 0x7f {
+            head.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        head.push(left as u8);
+        Self::message(&[&head, deflated], plain.terminal, coding)
     }
 
     /// A message of these parts, which gives a terminal `terminal` bytes.
-    fn message(parts: &[&[u8]], terminal: u64) -> Self {
+    fn message(parts: &[&[u8]], terminal: u64, coding: Coding) -> Self {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         // The longest header has 10 bytes.
         let mut wire = Vec::with_capacity(10 + len);
@@ -53,6 +68,7 @@ impl Frame {
             wire: wire.into(),
             header,
             terminal,
+            coding,
         }
     }
 
@@ -72,6 +88,11 @@ impl Frame {
     #[must_use]
     pub const fn terminal_bytes(&self) -> u64 {
         self.terminal
+    }
+
+    /// What kind of message it is.
+    pub(super) const fn coding(&self) -> Coding {
+        self.coding
     }
 
     /// Whether there is nothing to send.

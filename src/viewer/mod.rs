@@ -8,19 +8,24 @@
 //! The invariant: the viewer's terminal shows exactly `shown`, or, when that is none, anything at
 //! all; so every frame is a delta from `shown` or a repaint.
 
+mod check;
 mod frame;
 mod pacing;
 mod picture;
+mod squeeze;
 mod state;
 
+pub use check::{Checker, Mismatch};
 pub use frame::Frame;
 pub use pacing::{Seldom, Window};
 pub use picture::Picture;
+pub use squeeze::Squeezer;
 pub use state::{Addressed, End, Label, State, ViewerId};
 
 use crate::config::limits::{BELL_INTERVAL, GENERATIONS_BEHIND, REPAINT_INTERVAL};
 use crate::terminal::{Screen, Size};
 use crate::tmux::Windows;
+use squeeze::Reader;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,6 +76,10 @@ pub struct Viewer {
     /// A frame did not fit the window; nothing changes that but an ack.
     full: bool,
     window: Window,
+    /// It takes chunks.
+    inflates: bool,
+    /// Where it stands in the session's compressed stream, once it was given a picture.
+    reader: Option<Reader>,
     /// Repaints the viewer causes itself, by asking or by returning from hidden.
     repaint: Seldom,
     bell: Seldom,
@@ -113,10 +122,25 @@ impl Viewer {
             open: false,
             full: false,
             window,
+            inflates: false,
+            reader: None,
             repaint: Seldom::every(REPAINT_INTERVAL),
             bell: Seldom::every(BELL_INTERVAL),
             told: Told::default(),
         }
+    }
+
+    /// As it is, and able to take chunks: its inflater is at the end of one, or was not used yet.
+    #[must_use]
+    pub const fn inflating(mut self, inflates: bool) -> Self {
+        self.inflates = inflates;
+        self
+    }
+
+    /// Whether it takes chunks.
+    #[must_use]
+    pub const fn inflates(&self) -> bool {
+        self.inflates
     }
 
     /// Whether anyone can see it.
@@ -237,7 +261,15 @@ impl Viewer {
             return None;
         }
         let repaint = base.is_none();
-        let frame = picture.frame(base);
+        let frame = if self.inflates {
+            let squeezer = picture.squeezer();
+            let reader = self.reader.take().filter(|reader| reader.reads(squeezer));
+            let reader = reader.unwrap_or_else(|| Reader::new(squeezer));
+            let at = self.reader.insert(reader).at();
+            picture.chunk(base, at, now)
+        } else {
+            picture.frame(base)
+        };
         if frame.is_empty() {
             self.shown = Some(current.clone());
             return None;
@@ -257,6 +289,9 @@ impl Viewer {
             self.repaint.forget();
         }
         self.window.send(frame.terminal_bytes());
+        if let Some(reader) = &mut self.reader {
+            reader.sent(&frame);
+        }
         self.shown = Some(current.clone());
         self.open = true;
         Some(Output::Frame(frame))

@@ -21,6 +21,7 @@ fn state() -> State {
 struct Source {
     terminal: Terminal,
     state: State,
+    squeezer: Arc<Squeezer>,
 }
 
 impl Source {
@@ -29,6 +30,7 @@ impl Source {
         Self {
             terminal,
             state: state(),
+            squeezer: Arc::default(),
         }
     }
 
@@ -44,7 +46,8 @@ impl Source {
         let screen = self.terminal.screen();
         let known = self.state.picture.as_ref();
         if known.is_none_or(|known| !Arc::ptr_eq(&known.screen, &screen)) {
-            self.state.picture = Some(Arc::new(Picture::new(screen)));
+            let picture = Picture::new(screen, Arc::clone(&self.squeezer));
+            self.state.picture = Some(Arc::new(picture));
         }
         &self.state
     }

@@ -26,6 +26,9 @@ pub struct Carried {
     pub drive: bool,
     /// It offered `muxview.v1`; else its text is input and it gets only binaries.
     pub ours: bool,
+    /// It offered `muxview.deflate` too; its inflater is never reset.
+    #[serde(default)]
+    pub deflate: bool,
     /// Its page is shown.
     pub visible: bool,
     /// Columns and rows it asked for.

@@ -20,7 +20,7 @@ use super::access::{Caller, protocols};
 use super::socket::{self, Wish};
 use super::stream::{Door, Stream};
 use super::tap::Tap;
-use super::wire::{PROTOCOL, PROTOCOL_FAMILY};
+use super::wire::{DEFLATE, PROTOCOL, PROTOCOL_FAMILY};
 use super::{Shared, answer};
 use crate::bridge::handle::Join;
 use crate::terminal::Size;
@@ -74,6 +74,8 @@ pub(super) async fn open(
         name: path.map(|Path(name)| name).unwrap_or_default(),
         join: join(&query),
         speech,
+        deflate: speech == Speech::Ours
+            && protocols(request.headers()).any(|protocol| protocol == DEFLATE),
         door: door.unwrap_or_else(|| Arc::new(Door::Unix { uid: None })),
     };
     let upgrade = hyper::upgrade::on(&mut request);

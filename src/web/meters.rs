@@ -62,6 +62,21 @@ const METERS: &[(&str, Kind, &str)] = &[
         "Bytes of the frames made.",
     ),
     (
+        "muxview_chunks_made_total",
+        Counter(Unit::Count),
+        "Frames compressed, each for all viewers that can take it; kind is link, entry or alone.",
+    ),
+    (
+        "muxview_deflate_saved_bytes_total",
+        Counter(Unit::Bytes),
+        "Bytes not sent to viewers as their frames were compressed.",
+    ),
+    (
+        "muxview_wrong_frames_total",
+        Counter(Unit::Count),
+        "Frames that did not give the picture they were made for; counted with MUXVIEW_CHECK_FRAMES only.",
+    ),
+    (
         "muxview_frames_total",
         Counter(Unit::Count),
         "Frames sent, one for each viewer.",

@@ -40,6 +40,8 @@ pub(super) struct Wish {
     pub(super) name: String,
     pub(super) join: Join,
     pub(super) speech: Speech,
+    /// It takes chunks.
+    pub(super) deflate: bool,
     /// For counting who is turned away.
     pub(super) door: Arc<Door>,
 }
@@ -68,12 +70,14 @@ static INSTANCE: LazyLock<String> = LazyLock::new(|| {
 struct Counters {
     frames: Counter,
     frame_bytes: Counter,
+    saved_bytes: Counter,
     input_bytes: Counter,
 }
 
 static COUNTERS: LazyLock<Counters> = LazyLock::new(|| Counters {
     frames: metrics::counter!("muxview_frames_total"),
     frame_bytes: metrics::counter!("muxview_frame_bytes_total"),
+    saved_bytes: metrics::counter!("muxview_deflate_saved_bytes_total"),
     input_bytes: metrics::counter!("muxview_input_bytes_total"),
 });
 
@@ -90,7 +94,7 @@ pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap<
     };
     // What outlives the joining is only what a viewer needs.
     drop((parts, caller));
-    let viewer = Viewer::new(seated.seat.viewer(), wish.join.visible);
+    let viewer = Viewer::new(seated.seat.viewer(), wish.join.visible).inflating(wish.deflate);
     Viewing::new(connection, seated, viewer, wish.speech, stopping)
         .run()
         .await;
@@ -119,6 +123,7 @@ pub(super) async fn resume(
     };
     let window = Window::carried(carried.sent, carried.acked);
     let viewer = Viewer::carried(seated.seat.viewer(), carried.visible, window);
+    let viewer = viewer.inflating(carried.deflate);
     let speech = if carried.ours {
         Speech::Ours
     } else {
@@ -297,7 +302,9 @@ impl Viewing {
         let Some(seated) = seated else {
             return false;
         };
-        self.viewer = Viewer::carried(seated.seat.viewer(), visible, self.viewer.window());
+        let inflates = self.viewer.inflates();
+        self.viewer = Viewer::carried(seated.seat.viewer(), visible, self.viewer.window())
+            .inflating(inflates);
         // What was typed was for the session that is no more.
         self.input = Input::default();
         self.sit(seated);
@@ -394,7 +401,10 @@ impl Viewing {
             let say = match output {
                 Output::Frame(frame) => {
                     COUNTERS.frames.increment(1);
-                    COUNTERS.frame_bytes.increment(frame.payload().len() as u64);
+                    let bytes = frame.payload().len() as u64;
+                    COUNTERS.frame_bytes.increment(bytes);
+                    let saved = frame.terminal_bytes().saturating_sub(bytes);
+                    COUNTERS.saved_bytes.increment(saved);
                     self.connection.push_frame(&frame);
                     continue;
                 }
@@ -480,6 +490,7 @@ impl Viewing {
             proof: self.permit.proof(),
             drive: self.driver.is_some(),
             ours: self.speech == Speech::Ours,
+            deflate: self.viewer.inflates(),
             visible: self.viewer.is_visible(),
             size: standing.size.map(|size| (size.cols, size.rows)),
             acted: standing.acted,

@@ -12,6 +12,15 @@ use crate::tmux::{self, WindowAct};
 
 /// The subprotocol we speak.
 pub const PROTOCOL: &str = "muxview.v1";
+/// Offered beside [`PROTOCOL`], and never selected: I take chunks too. To such a viewer a binary message
+/// that begins with a NUL is a chunk, every other one is terminal bytes as ever (no frame of ours
+/// begins with a NUL, so an echoed key costs no byte more). A chunk is the NUL, how many terminal bytes
+/// it holds (LEB128: seven bits a byte, the lowest first, the high bit set on all but the last) and
+/// those as raw deflate (RFC 1951, a window of at most 32 KiB) that ends in a sync flush and has no last
+/// block. All chunks of a socket go through one inflater, which is never reset, not even by a new
+/// `hello`; what a chunk refers back to are bytes of the chunks before it. `ack` counts terminal bytes.
+/// Which frames are chunks is ours to say: [`crate::viewer::Squeezer`].
+pub const DEFLATE: &str = "muxview.deflate";
 /// What every version of it begins with.
 pub const PROTOCOL_FAMILY: &str = "muxview.v";
 /// The code that closes a viewer whose session has ended.

@@ -5,6 +5,7 @@ use super::picture::Picture;
 use super::xterm::Term;
 use super::{Service, Xterm, until};
 use bytes::Bytes;
+use flate2::{Decompress, FlushDecompress};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -33,7 +34,7 @@ pub struct Join {
     pub resume: bool,
     /// Tells how much was parsed, as a page does.
     pub acks: bool,
-    /// Offers `muxview.v1`.
+    /// What it offers: `muxview.v1` and, as a page, chunks.
     pub protocol: Option<&'static str>,
     /// Keeps binaries; off for floods.
     pub keep: bool,
@@ -47,7 +48,7 @@ impl Join {
             hidden: false,
             resume: false,
             acks: true,
-            protocol: Some("muxview.v1"),
+            protocol: Some("muxview.v1, muxview.deflate"),
             keep: true,
         }
     }
@@ -83,6 +84,8 @@ struct Log {
     events: Vec<(Instant, Event)>,
     frames: u64,
     bytes: u64,
+    chunks: u64,
+    wire: u64,
 }
 
 enum Order {
@@ -235,7 +238,13 @@ impl Viewer {
         frames.collect()
     }
 
-    /// Binary messages and their bytes so far (counted also where they are not kept).
+    /// Chunks among the binary messages, and what all of them held on the wire.
+    pub fn on_the_wire(&self) -> (u64, u64) {
+        let log = self.log.lock().unwrap();
+        (log.chunks, log.wire)
+    }
+
+    /// Binary messages and their terminal bytes so far (counted also where they are not kept).
     pub fn received(&self) -> (u64, u64) {
         let log = self.log.lock().unwrap();
         (log.frames, log.bytes)
@@ -335,6 +344,8 @@ async fn run(
 ) {
     let mut paused = false;
     let mut size = None;
+    let mut inflate = Decompress::new(false);
+    let (mut chunks, mut wire) = (0, 0);
     loop {
         let event = tokio::select! {
             order = inbox.recv() => match order {
@@ -355,6 +366,9 @@ async fn run(
                     Event::Text(value)
                 }
                 Some(Ok(Message::Binary(bytes))) => {
+                    wire += bytes.len() as u64;
+                    chunks += u64::from(bytes.first() == Some(&0));
+                    let bytes = terminal_bytes(&mut inflate, bytes);
                     if let Some(term) = &term {
                         if let Some((cols, rows)) = size.take() {
                             term.resize(cols, rows);
@@ -376,6 +390,7 @@ async fn run(
         let ended = matches!(event, Event::Closed(..));
         let ack = {
             let mut log = log.lock().unwrap();
+            (log.chunks, log.wire) = (chunks, wire);
             let mut ack = None;
             if let Event::Binary(bytes) = &event {
                 log.frames += 1;
@@ -401,6 +416,25 @@ async fn run(
                 .await;
         }
     }
+}
+
+/// What a binary message gives a terminal: a chunk begins with a NUL and with its length, LEB128.
+pub fn terminal_bytes(inflate: &mut Decompress, message: Bytes) -> Bytes {
+    if message.first() != Some(&0) {
+        return message;
+    }
+    let last = message[1..].iter().position(|byte| byte & 0x80 == 0);
+    let end = 1 + last.expect("the length ends");
+    let len = message[1..=end]
+        .iter()
+        .rev()
+        .fold(0, |len, byte| len << 7 | usize::from(byte & 0x7f));
+    let mut bytes = Vec::with_capacity(len + 1);
+    inflate
+        .decompress_vec(&message[end + 1..], &mut bytes, FlushDecompress::Sync)
+        .expect("a chunk is deflate");
+    assert_eq!(bytes.len(), len, "a chunk gives as many bytes as it says");
+    bytes.into()
 }
 
 fn cells(value: &Value) -> u16 {

@@ -83,20 +83,20 @@ mod tests {
     prop_compose! {
         fn seat()(
             names in (any::<String>(), any::<String>(), any::<String>()),
-            flags in any::<[bool; 4]>(),
+            flags in any::<[bool; 5]>(),
             size in any::<Option<(u16, u16)>>(),
             counts in any::<(u64, u64, Option<u64>, u64)>(),
             unread in bytes(),
             unsent in bytes(),
             input in prop::collection::vec(bytes().prop_map(Message::Typed), 0..3),
         ) -> Seat {
-            let [drive, ours, visible, outvoted] = flags;
+            let [drive, ours, deflate, visible, outvoted] = flags;
             let (acted, sent, acked, inode) = counts;
             let (id, name, peer) = names;
             let proof = Proof::Anyone;
             let stay = Stay { number: inode, since: sent, typed: acted };
             let viewer = Carried {
-                id, name, peer, proof, drive, ours, visible, size, acted, outvoted, sent, acked,
+                id, name, peer, proof, drive, ours, deflate, visible, size, acted, outvoted, sent, acked,
                 unread, unsent, input, stay,
             };
             Seat { inode, viewer }
