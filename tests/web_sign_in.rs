@@ -3,95 +3,19 @@
 
 #[path = "support/http.rs"]
 mod http;
+#[path = "support/signed.rs"]
+mod signed;
 mod tmux;
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use http::{Answer, PATIENCE, Site, Upgrade};
+use futures_util::SinkExt as _;
+use http::Site;
 use muxview::access::Ledger;
 use muxview::config::{self, Auth};
-use muxview::vault::Vault;
-use serde_json::{Value, json};
+use serde_json::json;
+use signed::{closed, get, hello, link, post, send, sign_in, site, vault, watch};
 use tmux::Tmux;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
-
-async fn site(tmux: &Tmux) -> Site {
-    Site::open_with(Auth::Token, |config| {
-        config.tmux = config::Tmux::Name(tmux.name.clone());
-    })
-    .await
-}
-
-async fn post(site: &Site, path: &str, bearer: Option<&str>, body: Value) -> Answer {
-    send(site, "POST", path, bearer, body).await
-}
-
-async fn send(site: &Site, method: &str, path: &str, bearer: Option<&str>, body: Value) -> Answer {
-    let body = body.to_string();
-    let length = format!("Content-Length: {}", body.len());
-    let mut headers = vec!["Content-Type: application/json", &length];
-    let bearer = bearer.map(|bearer| format!("Authorization: Bearer {bearer}"));
-    headers.extend(bearer.as_deref());
-    site.ask(&format!("{method} {path}"), &headers, &body).await
-}
-
-async fn get(site: &Site, path: &str, bearer: &str) -> Answer {
-    let bearer = format!("Authorization: Bearer {bearer}");
-    site.ask(&format!("GET {path}"), &[&bearer], "").await
-}
-
-/// A fresh link's secret, as `muxview url` would print it.
-fn link(site: &Site) -> String {
-    vault(site).link().expect("randomness")
-}
-
-/// The vault as another process has it.
-fn vault(site: &Site) -> Vault {
-    Vault::open(Some(&site.dir.path().join("state"))).expect("the service's")
-}
-
-async fn sign_in(site: &Site, link: &str) -> String {
-    let answer = post(site, "/api/sign-in", None, json!({ "t": link })).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()["credential"]
-        .as_str()
-        .expect("text")
-        .to_owned()
-}
-
-type Socket = WebSocketStream<TcpStream>;
-
-async fn watch(site: &Site, name: &str, credential: &str) -> Socket {
-    let key = format!("Sec-WebSocket-Protocol: muxview.v1, muxview.key.{credential}");
-    let headers = ["Origin: http://localhost:PORT", &key];
-    let path = format!("/s/{name}/ws?cols=80&rows=24");
-    match site.upgrade(&path, &headers).await {
-        Upgrade::Open(_, socket) => socket,
-        refused => panic!("{refused:?}"),
-    }
-}
-
-/// The `hello` of a socket, or the code it is closed with instead.
-async fn hello(socket: &mut Socket) -> Result<Value, u16> {
-    match timeout(PATIENCE, socket.next()).await.expect("in time") {
-        Some(Ok(Message::Text(text))) => Ok(serde_json::from_str(&text).expect("JSON")),
-        Some(Ok(Message::Close(Some(frame)))) => Err(frame.code.into()),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The code a socket is closed with.
-async fn closed(socket: &mut Socket) -> u16 {
-    loop {
-        match timeout(PATIENCE, socket.next()).await.expect("in time") {
-            Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
-            Some(Ok(_)) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_is_good_once_and_what_it_gives_survives_a_restart() {

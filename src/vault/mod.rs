@@ -11,7 +11,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use crate::access::{Credential, Keys, Ledger, Time};
@@ -218,9 +218,19 @@ const LEDGER: &str = "ledger";
 /// Now, by the wall clock.
 #[must_use]
 pub fn now() -> Time {
+    since_1970().as_secs()
+}
+
+/// How long it is until then, by the wall clock.
+#[must_use]
+pub fn until(time: Time) -> Duration {
+    Duration::from_secs(time).saturating_sub(since_1970())
+}
+
+fn since_1970() -> Duration {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     // A clock before 1970 lets nobody in who was let in after it.
-    since.unwrap_or_default().as_secs()
+    since.unwrap_or_default()
 }
 
 /// Random bytes of the system.

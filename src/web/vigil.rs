@@ -3,7 +3,6 @@
 //! expired. It must not know what they do meanwhile.
 
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -37,7 +36,7 @@ impl Vigil {
         else {
             return std::future::pending().await;
         };
-        let left = Duration::from_secs(credential.expires.saturating_sub(vault::now()));
+        let left = vault::until(credential.expires);
         if left.is_zero() {
             // At once: a timer that each message of a flood begins anew would never be up.
             return self.access.grant(&self.identity);

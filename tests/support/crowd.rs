@@ -112,20 +112,24 @@ impl Route {
 }
 
 /// A stream that writes in pieces of its own, so that a restart meets half messages.
-pub struct Chopped {
-    inner: Box<dyn Stream>,
+pub struct Chopped<S = Box<dyn Stream>> {
+    inner: S,
     random: u64,
     /// Until when it holds the next piece back.
     held: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
-impl Chopped {
-    fn new(inner: Box<dyn Stream>, seed: u64) -> Self {
+impl<S> Chopped<S> {
+    pub fn new(inner: S, seed: u64) -> Self {
         Self {
             inner,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             held: None,
         }
+    }
+
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
     }
 
     fn random(&mut self, below: u64) -> u64 {
@@ -136,13 +140,13 @@ impl Chopped {
     }
 }
 
-impl fmt::Debug for Chopped {
+impl<S> fmt::Debug for Chopped<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Chopped")
     }
 }
 
-impl AsyncRead for Chopped {
+impl<S: Stream> AsyncRead for Chopped<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -152,7 +156,7 @@ impl AsyncRead for Chopped {
     }
 }
 
-impl AsyncWrite for Chopped {
+impl<S: Stream> AsyncWrite for Chopped<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

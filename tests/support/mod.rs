@@ -9,6 +9,7 @@
 pub mod attach;
 pub mod browser;
 pub mod crowd;
+pub mod fault;
 pub mod machine;
 pub mod manager;
 pub mod noise;

@@ -295,7 +295,7 @@ async fn listen(
 }
 
 /// The next frame, once it is whole.
-fn parse(buffer: &mut BytesMut) -> Option<Got> {
+pub fn parse(buffer: &mut BytesMut) -> Option<Got> {
     let &[first, second, ..] = &buffer[..] else {
         return None;
     };
