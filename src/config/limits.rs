@@ -243,6 +243,10 @@ pub const CONNECTIONS: usize = 16_384;
 /// How long after a viewer came by a name the end of its session may mean that the list, which lags
 /// behind tmux by a fraction of this, had another one under it.
 pub const RESEAT: Duration = Duration::from_secs(1);
+/// Connections waiting for a request on which nobody has signed in yet; one more ends the one that has
+/// waited longest. Who asks at once is never that one, unless thousands more connect meanwhile; a page has
+/// six, a proxy one for each request on its way. Also at most half of all.
+pub const STRANGERS: usize = 1024;
 /// Time for a request's head to arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long someone who asked may take nothing of the answer.
@@ -268,6 +272,11 @@ pub const INPUT_AHEAD_BYTES: usize = 256 * 1024;
 /// Bytes kept of a message that is not whole yet, for a handoff: the largest one, and the headers of
 /// its parts.
 pub const TAPE_BYTES: usize = MESSAGE_BYTES + 256 * 1024;
+/// A viewer's messages that are no input (acks, pings, pongs): one in this time on average; a page acks
+/// at most 62 frames a second. A socket that says more is not read until it is made up for.
+pub const CHATTER_INTERVAL: Duration = Duration::from_millis(1);
+/// How far ahead of that it may be, as after a stall of the network.
+pub const CHATTER_AHEAD: Duration = Duration::from_secs(1);
 /// Answers to `ping` waiting for a viewer that does not read; older ones are dropped.
 pub const PONGS: usize = 16;
 /// How long a closed socket may take to say goodbye.

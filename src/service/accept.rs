@@ -13,20 +13,22 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::listen::Listener;
+use super::strangers::Strangers;
 use crate::config::limits::{
     ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, FIRST_REQUEST,
     HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
 };
 use crate::pulse::{Beat, Pulse, careful};
-use crate::web::App;
 use crate::web::stopping::Stopping;
 use crate::web::stream::{Door, Stream};
+use crate::web::{App, SignedIn};
 
 /// What connections share.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) app: App,
     pub(super) places: Places,
+    pub(super) strangers: Strangers,
     pub(super) stopping: Stopping,
     pub(super) pulse: Pulse,
 }
@@ -69,6 +71,11 @@ impl Places {
             standing: Arc::new(Semaphore::new(standing)),
             all: u32::try_from(seats).unwrap_or(u32::MAX),
         }
+    }
+
+    /// Nobody yet, of so many there may be.
+    pub(super) fn strangers(&self) -> Strangers {
+        Strangers::of(usize::try_from(self.all).unwrap_or(usize::MAX))
     }
 
     /// Waits until every connection that had a seat is gone.
@@ -181,11 +188,11 @@ async fn accept_all(listener: &Listener, entry: &Entry, beat: &mut Beat) {
 
 /// When something was complained of last.
 #[derive(Debug, Default)]
-struct Complaint(Option<Instant>);
+pub(super) struct Complaint(Option<Instant>);
 
 impl Complaint {
     /// Whether it may be again.
-    fn is_due(&mut self) -> bool {
+    pub(super) fn is_due(&mut self) -> bool {
         let due = self.0.is_none_or(|at| at.elapsed() > COMPLAINT_INTERVAL);
         if due {
             self.0 = Some(Instant::now());
@@ -209,14 +216,27 @@ fn gone(error: &io::Error) -> bool {
 /// One connection: requests until it is closed, falls silent or becomes a WebSocket.
 async fn serve(stream: Stream, door: Arc<Door>, full: bool, entry: Entry) {
     let Entry {
-        app, mut stopping, ..
+        app,
+        strangers,
+        mut stopping,
+        ..
     } = entry;
+    let stranger = Arc::new(strangers.enter());
+    let asking = Arc::clone(&stranger);
     let asked = Arc::new(Notify::new());
     let asks = Arc::clone(&asked);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (app, door) = (app.clone(), Arc::clone(&door));
+        let (app, door, asking) = (app.clone(), Arc::clone(&door), Arc::clone(&asking));
         asks.notify_one();
-        async move { Ok::<_, Infallible>(app.respond(door, full, request.map(Body::new)).await) }
+        asking.asks();
+        async move {
+            let response = app.respond(door, full, request.map(Body::new)).await;
+            // Whoever has signed in once is no stranger any more.
+            if response.extensions().get::<SignedIn>().is_none() {
+                asking.waits();
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -231,6 +251,7 @@ async fn serve(stream: Stream, door: Arc<Door>, full: bool, entry: Entry) {
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
+        () = stranger.ended() => return,
         () = stopping.wait() => {
             tokio::select! {
                 ended = &mut connection => return told(ended),

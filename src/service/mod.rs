@@ -11,6 +11,7 @@ mod passed;
 pub mod share;
 mod signals;
 mod status;
+mod strangers;
 mod url;
 mod watchdog;
 mod witness;
@@ -354,6 +355,7 @@ impl Service {
         let entry = Entry {
             app: app.clone(),
             places: places.clone(),
+            strangers: places.strangers(),
             stopping,
             pulse: pulse.clone(),
         };

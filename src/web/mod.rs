@@ -9,6 +9,7 @@ mod answer;
 mod assets;
 mod bells;
 pub mod carried;
+mod chatter;
 mod connection;
 mod events;
 mod gallery;
@@ -234,6 +235,7 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
         .unwrap_or_else(|| Arc::new(Door::Unix { uid: None }));
     match parts.access.admit(&door, &head) {
         Ok(caller) => {
+            let signed_in = caller.pass.is_some();
             let watched = health::PATHS.contains(&head.uri.path());
             if head.extensions.get::<Full>().is_some() && !watched {
                 refused("full");
@@ -247,12 +249,15 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             }
             let (method, uri, who) = (head.method.clone(), head.uri.clone(), caller.clone());
             head.extensions.insert(caller);
-            let answer = next.run(Request::from_parts(head, body)).await;
+            let mut answer = next.run(Request::from_parts(head, body)).await;
             let why = turned_away(&who, answer.status());
             if let Some((why, about)) = why {
                 let about = about.unwrap_or_else(|| format!("{method} {}", uri.path()));
                 let refusals = &parts.refusals;
                 refusals.tell(&*door, Turned::Refused, why, who.who(), Some(&about));
+            }
+            if signed_in {
+                answer.extensions_mut().insert(SignedIn);
             }
             answer
         }
@@ -290,6 +295,10 @@ fn turned_away(who: &Caller, status: StatusCode) -> Option<(&'static str, Option
 fn refused(reason: &'static str) {
     metrics::counter!("muxview_refusals_total", "reason" => reason).increment(1);
 }
+
+/// Marks an answer to someone who has signed in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignedIn;
 
 /// Marks a request beyond the last place.
 #[derive(Debug, Clone, Copy)]

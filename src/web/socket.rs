@@ -18,6 +18,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::Parts;
 use super::access::Caller;
 use super::carried::Carried;
+use super::chatter::Chatter;
 use super::connection::{Connection, Gone, Turn};
 use super::handshake::Speech;
 use super::input::Input;
@@ -175,6 +176,7 @@ struct Viewing {
     states: watch::Receiver<Arc<State>>,
     stopping: Stopping,
     input: Input,
+    chatter: Chatter,
     /// Ids of pings to answer, once the socket takes something.
     pongs: VecDeque<Option<Value>>,
     ping_due: bool,
@@ -217,6 +219,7 @@ impl Viewing {
             by_name,
             stopping,
             input: Input::default(),
+            chatter: Chatter::new(super::now()),
             pongs: VecDeque::new(),
             ping_due: false,
             visit,
@@ -331,11 +334,13 @@ impl Viewing {
             {
                 return Exit::Close(close);
             }
-            // While input waits we do not read, and who is not read cannot be silent.
-            let reading = self.input.has_room();
+            // While input waits or too much is said we do not read, and who is not read cannot be silent.
+            let paused = self.chatter.pause(now);
+            let reading = self.input.has_room() && paused.is_none();
             let silent_at = self.connection.heard().max(resumed) + SILENCE;
             let wake = [
                 Some(ping_at),
+                paused,
                 reading.then_some(silent_at),
                 self.viewer.wake_at().filter(|at| drained && *at > now),
             ];
@@ -344,9 +349,14 @@ impl Viewing {
 
             tokio::select! {
                 turn = self.connection.turn(reading) => match turn {
-                    Turn::Drained | Turn::Alive => {}
+                    Turn::Drained => {}
                     Turn::Gone(gone) => return Exit::Gone(gone),
-                    turn => self.hear(turn),
+                    turn => {
+                        if !self.is_input(&turn) {
+                            self.chatter.said(now);
+                        }
+                        self.hear(turn);
+                    }
                 },
                 changed = self.states.changed() => match changed {
                     Ok(()) => {
@@ -544,6 +554,16 @@ impl Viewing {
             Turn::Text(text) => self.type_in(text.into()),
             Turn::Alive | Turn::Drained | Turn::Gone(_) => {}
         }
+    }
+
+    /// Whether it goes to the session, which then says how fast.
+    fn is_input(&self, turn: &Turn) -> bool {
+        let bytes = match turn {
+            Turn::Binary(bytes) => !bytes.is_empty(),
+            Turn::Text(text) => self.speech == Speech::Raw && !text.is_empty(),
+            Turn::Alive | Turn::Drained | Turn::Gone(_) => false,
+        };
+        bytes && self.driver.is_some()
     }
 
     /// Input of a driver; a spectator's is ignored.
