@@ -12,6 +12,8 @@ pub struct Service {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
     pub port: u16,
+    /// What the printed link signs in with, where one must.
+    pub secret: Option<String>,
     log: Arc<Mutex<String>>,
     state: Arc<TempDir>,
     args: Vec<String>,
@@ -28,21 +30,16 @@ impl Service {
         Self::start_at(tmux, Path::new(env!("CARGO_BIN_EXE_muxview")), args)
     }
 
+    /// On this port.
+    pub fn start_on(tmux: &Tmux, port: u16) -> Self {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_muxview"));
+        Self::spawn(tmux, program, vec![], state_dir(), port)
+    }
+
     /// Called by another path.
     pub fn start_at(tmux: &Tmux, program: &Path, args: &[&str]) -> Self {
-        let state = Arc::new(
-            tempfile::Builder::new()
-                .prefix("muxview-state-")
-                .tempdir()
-                .unwrap(),
-        );
-        Self::spawn(
-            tmux,
-            program.to_owned(),
-            args.iter().map(|arg| (*arg).to_owned()).collect(),
-            state,
-            0,
-        )
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self::spawn(tmux, program.to_owned(), args, state_dir(), 0)
     }
 
     fn spawn(
@@ -121,6 +118,7 @@ impl Service {
             child,
             url: format!("http://{authority}"),
             port,
+            secret: url.split_once("#t=").map(|(_, secret)| secret.to_owned()),
             log,
             state,
             args,
@@ -190,6 +188,11 @@ impl Service {
         );
         *self = again;
     }
+}
+
+fn state_dir() -> Arc<TempDir> {
+    let mut dir = tempfile::Builder::new();
+    Arc::new(dir.prefix("muxview-state-").tempdir().unwrap())
 }
 
 impl Drop for Service {
