@@ -118,14 +118,23 @@ impl Credential {
         }
     }
 
+    /// From when it is none, however often it is renewed: so long its end must be remembered.
+    #[must_use]
+    pub fn last(&self, ledger: &Ledger) -> Time {
+        match (self.kind, &self.share) {
+            (Kind::Link, _) => self.expires,
+            (Kind::Page, None) => self.since + CREDENTIAL_RENEWABLE.as_secs(),
+            (Kind::Page, Some(share)) => {
+                let share = ledger.share(share);
+                share.map_or(self.expires, |share| share.expires)
+            }
+        }
+    }
+
     /// The same with a later end, or `None` while that is far or when one has to sign in again.
     #[must_use]
     pub fn renewed(&self, ledger: &Ledger, now: Time) -> Option<Self> {
-        let last = match &self.share {
-            Some(share) => ledger.share(share)?.expires,
-            None => self.since + CREDENTIAL_RENEWABLE.as_secs(),
-        };
-        let expires = last.min(now + CREDENTIAL_LIFE.as_secs());
+        let expires = self.last(ledger).min(now + CREDENTIAL_LIFE.as_secs());
         let half = now + CREDENTIAL_LIFE.as_secs() / 2;
         (self.kind == Kind::Page && self.expires < half && expires > self.expires).then(|| Self {
             made: now,
@@ -180,6 +189,9 @@ impl Credential {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::share::Terms;
+    use crate::access::{Share, Target};
+    use crate::tmux::SessionId;
     use proptest::prelude::*;
 
     const NOW: Time = 1_000_000_000;
@@ -219,6 +231,37 @@ mod tests {
         assert_eq!(open(&two, &ledger), Err(Rejected::Revoked));
         let new = Credential::page([5; 12], &ledger, None, NOW);
         assert_eq!(open(&new, &ledger), Ok(()));
+    }
+
+    #[test]
+    fn who_signs_out_with_an_old_copy_ends_the_renewed_one_for_good() {
+        let mut ledger = Ledger::default();
+        let link = Credential::link([1; 12], &ledger, NOW);
+        assert_eq!(link.last(&ledger), link.expires);
+        let terms = Terms {
+            now: NOW,
+            seconds: 2 * CREDENTIAL_LIFE.as_secs(),
+            uses: 1,
+        };
+        let session = Target {
+            id: SessionId(1),
+            created: 1,
+            name: "work",
+        };
+        let (share, _) = Share::new([3; 32], session, "owner", terms);
+        let terms = Some((share.id.clone(), share.expires));
+        ledger.add(share, NOW).expect("room");
+        for terms in [None, terms] {
+            let old = Credential::page([4; 12], &ledger, terms, NOW);
+            let later = old.expires - 1;
+            let renewed = old.renewed(&ledger, later).expect("it is time");
+            ledger.end(old.id.clone(), old.last(&ledger), later);
+            // Another end makes the ledger forget what is over.
+            ledger.end(Id::new([5; 12]), u64::MAX, renewed.expires - 1);
+            let gone = renewed.check(&ledger, renewed.expires - 1);
+            assert_eq!(gone, Err(Rejected::Revoked), "{renewed:?}");
+            ledger.end_all();
+        }
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use super::credential::Id;
 use super::{Share, Time};
-use crate::config::limits::{ENDED_CREDENTIALS, SHARES};
+use crate::config::limits::{CLOCK_SKEW, ENDED_CREDENTIALS, SHARES};
 
 /// What was ended and what is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     epoch: u32,
-    /// Credentials signed out and links opened, with when they would have expired.
+    /// Credentials signed out and links opened, with until when one of that name could be good.
     ended: BTreeMap<Id, Time>,
     shares: Vec<Share>,
 }
@@ -52,10 +52,12 @@ impl Ledger {
         self.ended.contains_key(id)
     }
 
-    /// Ends one credential, until it would have expired anyway. `false`: it was ended before, which
-    /// is how a link is good only once.
-    pub fn end(&mut self, id: Id, expires: Time, now: Time) -> bool {
-        self.ended.retain(|_, expires| now < *expires);
+    /// Ends one credential and all that were renewed from it, none of which is good after `last`
+    /// anyway. `false`: it was ended before, which is how a link is good only once.
+    pub fn end(&mut self, id: Id, last: Time, now: Time) -> bool {
+        // A clock that is set back must find it.
+        let late = now.saturating_sub(CLOCK_SKEW.as_secs());
+        self.ended.retain(|_, last| late < *last);
         if self.is_ended(&id) {
             return false;
         }
@@ -63,7 +65,7 @@ impl Ledger {
         if self.ended.len() >= ENDED_CREDENTIALS {
             self.end_all();
         }
-        self.ended.insert(id, expires);
+        self.ended.insert(id, last);
         true
     }
 
@@ -137,8 +139,10 @@ mod tests {
         let mut ledger = Ledger::default();
         assert!(ledger.end(id(1), 100, 10));
         assert!(!ledger.end(id(1), 100, 11));
-        // What expired needs no entry any more.
-        assert!(ledger.end(id(2), 200, 150));
+        // What expired needs no entry any more, once no clock can be set back to before that.
+        let skew = CLOCK_SKEW.as_secs();
+        assert!(!ledger.end(id(1), 100, 99 + skew));
+        assert!(ledger.end(id(2), 200 + skew, 100 + skew));
         assert!(!ledger.is_ended(&id(1)) && ledger.is_ended(&id(2)));
     }
 

@@ -131,7 +131,8 @@ fn exchange(vault: &Vault, secret: &str) -> Result<Exchanged, vault::Error> {
     vault.change(|ledger| {
         // As it is on disk now: of two who open it, one is first.
         link.check(ledger, now)?;
-        let first = ledger.end(link.id, link.expires, now);
+        let last = link.last(ledger);
+        let first = ledger.end(link.id, last, now);
         let page = || (Credential::page(random, ledger, None, now), None);
         first.then(page).ok_or(Rejected::Revoked)
     })
@@ -173,7 +174,8 @@ pub(super) async fn sign_out(
         if everywhere {
             ledger.end_all();
         } else {
-            ledger.end(credential.id, credential.expires, vault::now());
+            let last = credential.last(ledger);
+            ledger.end(credential.id, last, vault::now());
         }
     };
     change(vault, move |vault| vault.change(end)).await?;
