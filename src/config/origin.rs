@@ -49,9 +49,13 @@ impl Origin {
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
         };
         let port = match port.strip_prefix(':') {
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+            // As everyone writes it: without a sign, a zero before it, or nothing.
+            Some(digits) => {
+                let port: u16 = digits.parse().ok()?;
+                Some(port).filter(|port| port.to_string() == digits)?
+            }
             None if port.is_empty() => default,
-            _ => return None,
+            None => return None,
         };
         let name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let plain = host.starts_with('[') || (!host.is_empty() && host.chars().all(name));
@@ -115,6 +119,7 @@ mod tests {
             ("https://user@a", None),
             ("https://a:", None),
             ("https://a:+80", None),
+            ("https://a:0443", None),
             ("https://a:65536", None),
             ("https://a b", None),
             ("http://[::1", None),
