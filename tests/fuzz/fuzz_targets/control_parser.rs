@@ -1,24 +1,6 @@
-//! Arbitrary bytes as a tmux in control mode might write them: nothing panics, and how they are cut
-//! makes no difference. The first byte is where to cut.
-
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use muxview::tmux::control_parser::{Message, Parser};
+#[path = "../checks/control_parser.rs"]
+mod checks;
 
-fuzz_target!(|data: &[u8]| {
-    let [step, bytes @ ..] = data else { return };
-    let parse = |step: usize| {
-        let mut parser = Parser::default();
-        let mut messages: Vec<Message> = Vec::new();
-        for piece in bytes.chunks(step) {
-            parser.feed(piece, |message| messages.push(message));
-        }
-        messages
-    };
-    assert_eq!(
-        parse(usize::from(*step) + 1),
-        parse(bytes.len().max(1)),
-        "cuts matter"
-    );
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::check(data));
