@@ -35,10 +35,8 @@ check: check-tools assets ## Formatting and lints, as strict as CI
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 .PHONY: audit
-audit: check-tools static/node_modules/.stamp ## Licences, sources and known vulnerabilities of what is linked in; asks the network
-	@command -v cargo-deny >/dev/null || { echo "muxview: cargo-deny is missing; install it with: cargo install --locked cargo-deny" >&2; exit 1; }
-	$(CARGO) deny --locked check
-	cd static && npm audit --omit=dev --audit-level=low
+audit: tools static/node_modules/.stamp ## Licences, sources and known vulnerabilities of what is linked in; asks the network
+	@.ci/audit
 
 .PHONY: bench
 bench: tools assets ## How fast it is, beside a bare tmux client. Some rows, more often: make bench ROWS="echo full" RUNS=3
@@ -48,10 +46,16 @@ bench: tools assets ## How fast it is, beside a bare tmux client. Some rows, mor
 bench-parts: tools assets ## Costs of the pure parts: parsing, screens, repaints
 	$(CARGO) bench --locked --bench terminal
 
+SECONDS := 300
+.PHONY: fuzz
+fuzz: tools assets ## Every fuzz target for five minutes; needs nightly and cargo-fuzz. Longer: make fuzz SECONDS=3600
+	@.ci/fuzz $(SECONDS)
+
 .PHONY: soak
-soak: test-tools assets tests/node_modules/.stamp ## The tests of `make test`, each many times longer
+soak: test-tools assets tests/node_modules/.stamp ## The tests of `make test`, each many times longer, and an hour of every fuzz target
 	MUXVIEW_SOAK=1 $(CARGO) test --locked --release
 	cd tests && MUXVIEW_SOAK=1 MUXVIEW_BIN=../target/release/muxview node --test browser
+	@.ci/fuzz 3600
 
 .PHONY: pictures
 pictures: test-tools assets tests/node_modules/.stamp ## The pictures of the README, taken anew
