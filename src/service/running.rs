@@ -1,0 +1,386 @@
+//! [`Service`]: everything that runs, between start and stop. In: a [`Config`], and what the process
+//! before this one left. Out: a service that answers, and at its end either nothing or what the next
+//! process needs to go on. It must not know why it is ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::accept::{self, Entry, Places};
+use super::handoff::store;
+use super::handoff::{self, Inherited};
+use super::listen::{self, Listener, Named, Sorted};
+use super::notify::Notify;
+use super::passed::Passed;
+use super::{Error, Urls, gate, sessions_to_create, status, tmux_server, watchdog, witness};
+use crate::audit::Audit;
+use crate::config::limits::{
+    FREEZE, LAST_INPUT, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
+};
+use crate::config::{Auth, Config};
+use crate::directory::{Address, Directory};
+use crate::hub::Hub;
+use crate::pulse::Pulse;
+use crate::terminal::Widths;
+use crate::tmux::{self, NewSession, Status};
+use crate::vault::Vault;
+use crate::web::access::Access;
+use crate::web::presence::Presence;
+use crate::web::socket::Frozen;
+use crate::web::stopping::{self, Stop};
+use crate::web::{App, Parts, Refusals, Throttle};
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    urls: Urls,
+    hub: Hub,
+    presence: Presence,
+    directory: Directory,
+    pulse: Pulse,
+    places: Places,
+    stop: Stop,
+    app: App,
+    audit: Audit,
+    /// The accept loops, by what their listeners are called.
+    loops: Vec<(String, JoinHandle<Listener>)>,
+    /// The service manager passed what it listens on.
+    pub(super) given: bool,
+    /// How many descriptors the service manager keeps for the next process.
+    stored: usize,
+    /// What is done and told now and then while this runs.
+    reports: JoinSet<()>,
+}
+
+/// A service at rest: what the next process needs.
+#[derive(Debug)]
+pub(super) struct Rest {
+    listeners: Vec<Passed>,
+    viewers: Vec<Frozen>,
+    app: App,
+    places: Places,
+}
+
+impl Service {
+    /// Listens, asks tmux once, makes the sessions that must exist, and answers from then on.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        Self::resume(config, vec![], &Notify::default()).await
+    }
+
+    /// As [`Service::start`]; goes on with the viewers another process left among what was passed.
+    pub(super) async fn resume(
+        config: Config,
+        passed: Vec<Passed>,
+        notify: &Notify,
+    ) -> Result<Self, Error> {
+        let create = sessions_to_create(&config)?;
+        crate::web::record();
+        let audit = Audit::open(&config)?;
+        let sign_in = gate::sign_in(&config)?;
+        let Sorted {
+            listeners: given,
+            ours,
+            kept,
+        } = listen::sort(passed)?;
+        let passes = !given.is_empty();
+        let stored = store::capacity(notify, passes);
+        let listeners = listeners(&config, given, ours).await?;
+        let access = Access::new(sign_in, config.public_origins.clone());
+        if let Some(vault) = access.vault() {
+            tokio::spawn(gate::keep_fresh(vault.clone()));
+            tokio::spawn(gate::expire(vault.clone(), audit.clone()));
+        }
+        let link = access.vault().map(Vault::link).transpose();
+        let link = link.map_err(gate::Error::Vault)?;
+        let urls = Urls::new(
+            &config,
+            listeners.iter().map(|named| named.listener.address()),
+            link,
+        );
+        let inherited = Inherited::read(kept);
+        witness::started(&audit, &config, inherited.len());
+
+        let server = tmux_server(&config);
+        let pulse = Pulse::default();
+        let directory = Directory::start(server.clone(), &pulse);
+        let widths = timeout(TMUX_TIMEOUT, server.widths())
+            .await
+            .unwrap_or_else(|_| {
+                tracing::warn!("tmux did not say how wide it draws characters in time");
+                Widths::default()
+            });
+        let hub = Hub::new(
+            server.clone(),
+            Arc::new(widths),
+            config.size_policy,
+            pulse.clone(),
+        );
+
+        let (stop, stopping) = stopping::channel();
+        let presence = Presence::default();
+        let app = App::new(
+            Parts {
+                access,
+                server: server.clone(),
+                directory: directory.clone(),
+                hub: hub.clone(),
+                presence: presence.clone(),
+                stopping: stopping.clone(),
+                throttle: Throttle::default(),
+                refusals: Refusals::new(audit.clone()),
+                audit: audit.clone(),
+            },
+            config.base_path,
+        );
+        let places = Places::new();
+        if !inherited.is_empty() {
+            // Before a byte is read or written: whoever takes them out of the store after that would
+            // find them elsewhere than they were left.
+            if notify.is_heard() {
+                store::forget(notify);
+            }
+            tokio::spawn(inherited.resume(app.clone(), places.clone()));
+        }
+        let entry = Entry {
+            app: app.clone(),
+            places: places.clone(),
+            strangers: places.strangers(),
+            stopping,
+            pulse: pulse.clone(),
+        };
+        let accept = |Named { name, listener }| {
+            (name, tokio::spawn(accept::accept(listener, entry.clone())))
+        };
+        let loops = listeners.into_iter().map(accept).collect();
+
+        let mut reports = JoinSet::new();
+        let summing_up = app.clone();
+        reports.spawn(async move {
+            loop {
+                sleep(METERS_INTERVAL).await;
+                crate::web::tidy();
+                summing_up.sum_up(false);
+            }
+        });
+        reports.spawn(witness::watch_tmux(audit.clone(), directory.watch()));
+        ask(&directory).await;
+        // The URL is the last thing said: what was just made shows up there.
+        for new in create {
+            make_sure(&server, &directory, &audit, new).await;
+        }
+        Ok(Self {
+            urls,
+            hub,
+            presence,
+            directory,
+            pulse,
+            places,
+            stop,
+            app,
+            audit,
+            loops,
+            given: passes,
+            stored,
+            reports,
+        })
+    }
+
+    /// Where it is reached.
+    #[must_use]
+    pub fn urls(&self) -> &Urls {
+        &self.urls
+    }
+
+    /// Tells the service manager of readiness, and from then on how things stand.
+    pub(super) fn report_to(&mut self, notify: &Notify) {
+        if !notify.is_heard() {
+            return;
+        }
+        notify.ready();
+        let (presence, listing) = (self.presence.clone(), self.directory.watch());
+        self.reports
+            .spawn(status::keep_current(notify.clone(), presence, listing));
+        if let Some(patience) = notify.watchdog() {
+            let (told, pulse) = (notify.clone(), self.pulse.clone());
+            self.reports
+                .spawn(watchdog::feed(move || told.alive(), pulse, patience));
+        }
+    }
+
+    /// Ends it. Viewers are left to the next process, if the service manager keeps them for it.
+    pub(super) async fn retire(self, notify: &Notify, why: &str) {
+        let viewers = *self.presence.watch().borrow();
+        // One for the state.
+        let room = self.stored.saturating_sub(1);
+        if viewers == 0 || room == 0 {
+            return self.end(why).await;
+        }
+        let audit = self.audit.clone();
+        let mut rest = self.leave(why).await;
+        let too_many = rest.viewers.split_off(room.min(rest.viewers.len()));
+        let (app, places) = (rest.app.clone(), rest.places.clone());
+        let left = rest.viewers.len();
+        rest.listeners.clear();
+        let passed = rest.pack();
+        let stored = store::keep(notify, &passed);
+        match &stored {
+            Ok(()) => tracing::info!(viewers = left, "left the viewers to the next process"),
+            Err(error) => {
+                tracing::error!(%error, "the service manager does not keep the viewers: they are told to come again");
+                store::forget(notify);
+                Inherited::read(passed).dismiss(&app, &places).await;
+            }
+        }
+        handoff::dismiss(too_many, &app).await;
+        audit.settle().await;
+        tracing::info!("stopped");
+    }
+
+    /// Brings everything to rest: nothing new is accepted, requests are answered, what viewers typed
+    /// is delivered, and from then on nobody reads or writes their sockets.
+    pub(super) async fn leave(self, why: &str) -> Rest {
+        let mut open = self.presence.watch();
+        self.stop.close();
+        let mut listeners = vec![];
+        for (name, accepting) in self.loops {
+            // One that panicked is opened anew.
+            let Ok(listener) = accepting.await else {
+                continue;
+            };
+            match listener.into_descriptor() {
+                Ok(descriptor) => listeners.push(Passed { name, descriptor }),
+                Err(error) => tracing::warn!(%error, name, "cannot hand a listener over"),
+            }
+        }
+        let requests_end = async {
+            loop {
+                let viewers = *open.borrow_and_update();
+                tokio::select! {
+                    () = self.places.at_most(viewers) => return,
+                    changed = open.changed() => if changed.is_err() { return },
+                }
+            }
+        };
+        if timeout(REQUESTS_END, requests_end).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+        let all = *open.borrow();
+        let mut frozen = self.stop.freeze(all);
+        if timeout(FREEZE, open.wait_for(|open| *open == 0))
+            .await
+            .is_err()
+        {
+            tracing::warn!("some viewers could not be frozen in time; they lose their connection");
+        }
+        let viewers: Vec<Frozen> = std::iter::from_fn(|| frozen.try_recv().ok()).collect();
+        if timeout(LAST_INPUT, self.hub.shutdown()).await.is_err() {
+            tracing::warn!("tmux did not take all input in time");
+        }
+        tracing::info!(viewers = viewers.len(), of = all, "everything is at rest");
+        self.app.sum_up(true);
+        witness::stopped(&self.audit, why, viewers.len()).await;
+        Rest {
+            listeners,
+            viewers,
+            app: self.app,
+            places: self.places,
+        }
+    }
+
+    /// Ends it for good: nothing new is accepted, requests are answered, what viewers typed is
+    /// delivered and they are told when to come back.
+    pub async fn stop(self) {
+        self.end("asked to").await;
+    }
+
+    async fn end(self, why: &str) {
+        let viewers = *self.presence.watch().borrow();
+        self.stop.stop(viewers);
+        for (_, accepting) in self.loops {
+            // It panicked or it ended: both are an end.
+            let _ = accepting.await;
+        }
+        // A socket holds its place until its viewer has said goodbye and its input is delivered.
+        if timeout(SHUTDOWN * 3 / 5, self.places.empty())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some connections did not end in time");
+        }
+        if timeout(LAST_INPUT, self.hub.shutdown()).await.is_err() {
+            tracing::warn!("tmux did not take all input in time");
+        }
+        self.app.sum_up(true);
+        witness::stopped(&self.audit, why, 0).await;
+        tracing::info!("stopped");
+    }
+}
+
+impl Rest {
+    /// As the next process will find it.
+    pub(super) fn pack(self) -> Vec<Passed> {
+        let mut passed = self.listeners;
+        passed.extend(handoff::pack(self.viewers, &self.app));
+        passed
+    }
+}
+
+async fn listeners(
+    config: &Config,
+    passed: Vec<Named>,
+    ours: Vec<Passed>,
+) -> Result<Vec<Named>, Error> {
+    if !passed.is_empty() {
+        let open = passed.iter().filter_map(|named| named.listener.address());
+        let open = open
+            .into_iter()
+            .find(|address| !address.ip().to_canonical().is_loopback());
+        return match (config.auth, open) {
+            (Auth::None, Some(address)) => Err(Error::NoneBeyondLoopback(address)),
+            (Auth::Proxy, _)
+                if passed
+                    .iter()
+                    .any(|named| named.listener.address().is_some()) =>
+            {
+                Err(Error::ProxyBeyondUnix)
+            }
+            (Auth::Token, Some(address)) if config.public_origins.is_empty() => {
+                Err(Error::NoPublicOrigin(address))
+            }
+            _ => Ok(passed),
+        };
+    }
+    if config.listen.is_empty() {
+        return Err(Error::ProxyBeyondUnix);
+    }
+    Ok(listen::open(&config.listen, ours).await?)
+}
+
+/// Ready means that tmux has been asked once; a tmux that does not answer is a state, not a reason
+/// to wait.
+async fn ask(directory: &Directory) {
+    let mut listing = directory.watch();
+    let asked = listing.wait_for(|listing| listing.status != Status::Starting);
+    match timeout(Duration::from_secs(1), asked).await {
+        Ok(Ok(listing)) => match &listing.status {
+            Status::Failed(error) => tracing::warn!("{error}"),
+            status => tracing::info!(?status, "asked tmux"),
+        },
+        _ => tracing::warn!("tmux has not answered yet"),
+    }
+}
+
+async fn make_sure(server: &tmux::Server, directory: &Directory, audit: &Audit, new: NewSession) {
+    let name = new.name.clone();
+    match server.create(new).await {
+        Ok(session) => {
+            tracing::info!(id = %session.id, name = session.name, "created a session");
+            witness::created(audit, &session);
+            let address = Address::Id(session.id);
+            directory.shows(|now| now.find(&address).is_some()).await;
+        }
+        Err(tmux::Error::Exists { .. }) => tracing::debug!(?name, "the session exists"),
+        Err(error) => tracing::error!("--create {name}: {error}"),
+    }
+}
