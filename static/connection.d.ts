@@ -45,6 +45,8 @@ export interface Hooks {
 /** What it takes from the world. */
 export interface Environment {
   WebSocket: new (url: string, protocols?: string[]) => WebSocket;
+  /** Without one, or one that cannot do `deflate-raw`, chunks are not asked for. */
+  DecompressionStream: typeof DecompressionStream;
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(id: any): void;
   /** In [0, 1). */

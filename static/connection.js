@@ -5,7 +5,8 @@
 // how many bytes this socket has brought). Types: connection.d.ts.
 
 import { initial, step } from './reconnect.js';
-import { parse, say } from './wire.js';
+import { inflater, inflates } from './inflate.js';
+import { DEFLATE, parse, say } from './wire.js';
 
 /** @typedef {import('./connection.js').Environment} Environment */
 /** @typedef {import('./connection.js').Hooks} Hooks */
@@ -48,6 +49,9 @@ export class Connection {
   #pinged = 0;
   /** @type {number | null} */
   #roundTrip = null;
+  /** @type {ReturnType<typeof inflater> | null} */
+  #inflater = null;
+  #plain = false; // a chunk was not inflated: they are not asked for again
 
   /** @param {Hooks} hooks @param {Partial<Environment>} [environment] */
   constructor(hooks, environment = {}) {
@@ -55,6 +59,7 @@ export class Connection {
     /** @type {Environment} */
     const own = {
       WebSocket: globalThis.WebSocket,
+      DecompressionStream: globalThis.DecompressionStream,
       setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
       clearTimeout: (id) => globalThis.clearTimeout(id),
       random: Math.random,
@@ -168,24 +173,35 @@ export class Connection {
 
   /** @param {string} url @param {number} generation */
   #attach(url, generation) {
-    const socket = new this.#environment.WebSocket(url, this.#hooks.protocols?.() ?? []);
+    const { WebSocket, DecompressionStream } = this.#environment;
+    const protocols = this.#hooks.protocols?.() ?? [];
+    const deflate = !this.#plain && inflates(DecompressionStream);
+    if (deflate) protocols.push(DEFLATE);
+    const socket = new WebSocket(url, protocols);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     const current = () => socket === this.#socket;
     const received = acknowledger((total) => { if (current()) this.send(say.ack(total)); });
+    const inflating = inflater(deflate ? DecompressionStream : null, () => {
+      if (!current()) return;
+      this.#drop(1000, 'cannot inflate');
+      this.#tell({ type: 'dropped', generation, code: 1006, reason: '' });
+    });
+    this.#inflater = inflating;
     let pictured = false;
-    socket.onmessage = ({ data }) => {
+    const take = (/** @type {string | Uint8Array} */ data) => {
       if (!current()) return;
       if (typeof data === 'string') return this.#text(data, generation);
       this.#tell(pictured ? { type: 'heard', generation } : { type: 'picture', generation });
       pictured = true;
-      this.#hooks.onBytes?.(new Uint8Array(data), received(data.byteLength));
+      this.#hooks.onBytes?.(data, received(data.length));
     };
-    socket.onclose = ({ code, reason }) => {
+    socket.onmessage = ({ data }) => inflating.pass(typeof data === 'string' ? data : new Uint8Array(data), take);
+    socket.onclose = (close) => inflating.pass(close, ({ code, reason }) => {
       if (!current()) return;
       this.#socket = null;
       this.#tell({ type: 'dropped', generation, code, reason });
-    };
+    });
   }
 
   /** @param {string} data @param {number} generation */
@@ -212,6 +228,8 @@ export class Connection {
   #drop(code, reason) {
     const socket = this.#socket;
     this.#socket = null;
+    this.#plain ||= !!this.#inflater?.busy; // the browser keeps bytes back, or they are broken
+    this.#inflater = null;
     socket?.close(code, reason);
   }
 

@@ -4,6 +4,9 @@
 /** The subprotocol this page speaks. */
 export const PROTOCOL = 'muxview.v1';
 
+/** Offered beside it, and never selected: the page takes chunks too (inflate.js). */
+export const DEFLATE = 'muxview.deflate';
+
 /** A second subprotocol carries the credential: a browser can set no header on a WebSocket. */
 export const KEY_PREFIX = 'muxview.key.';
 

@@ -57,6 +57,7 @@ function world({ random = 0.5, url = (resume) => (resume ? 'resume' : 'first'), 
     onBytes: (bytes, parsed) => log.push({ length: bytes.length, parsed }),
   }, {
     WebSocket: FakeSocket,
+    DecompressionStream: undefined,
     setTimeout: (run, ms) => (timer = { run, at: now + ms }),
     clearTimeout: (id) => { if (id === timer) timer = null; },
     random: () => random,
