@@ -4,10 +4,10 @@
 //! anything of what a bridge does.
 
 use crate::bridge::{
-    self,
+    self, Manner,
     handle::{Glance, Handle, Join, Label, Refused, Seat},
 };
-use crate::config::SizePolicy;
+use crate::config::Config;
 use crate::config::limits::{LINGER, SHUTDOWN};
 use crate::pulse::Pulse;
 use crate::terminal::Widths;
@@ -15,7 +15,6 @@ use crate::tmux::{Error, Server, Session, SessionId};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -43,8 +42,7 @@ pub struct Hub {
 struct Inner {
     server: Server,
     widths: Arc<Widths>,
-    policy: SizePolicy,
-    linger: Duration,
+    manner: Manner,
     pulse: Pulse,
     /// A std mutex: held to look up and insert, never across an await.
     bridges: Mutex<Bridges>,
@@ -70,24 +68,22 @@ struct Running {
 impl Hub {
     /// No bridges yet.
     #[must_use]
-    pub fn new(server: Server, widths: Arc<Widths>, policy: SizePolicy, pulse: Pulse) -> Self {
-        Self::lingering(server, widths, policy, pulse, LINGER)
+    pub fn new(server: Server, widths: Arc<Widths>, config: &Config, pulse: Pulse) -> Self {
+        let manner = Manner {
+            policy: config.size_policy,
+            linger: LINGER,
+            check_frames: config.check_frames,
+        };
+        Self::with(server, widths, manner, pulse)
     }
 
-    /// As [`Hub::new`], with another time than [`LINGER`] for a bridge to outlive its last viewer.
+    /// As [`Hub::new`], with bridges of this manner.
     #[must_use]
-    pub fn lingering(
-        server: Server,
-        widths: Arc<Widths>,
-        policy: SizePolicy,
-        pulse: Pulse,
-        linger: Duration,
-    ) -> Self {
+    pub fn with(server: Server, widths: Arc<Widths>, manner: Manner, pulse: Pulse) -> Self {
         let inner = Arc::new(Inner {
             server,
             widths,
-            policy,
-            linger,
+            manner,
             pulse,
             bridges: Mutex::default(),
         });
@@ -153,8 +149,7 @@ impl Hub {
         let (handle, bridge) = bridge::open(
             inner.server.clone(),
             Arc::clone(&inner.widths),
-            inner.policy,
-            inner.linger,
+            inner.manner,
             inner.pulse.beat(format!("the bridge of {}", session.name)),
             label,
             session.created,

@@ -26,7 +26,7 @@ use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::pulse::Beat;
 use crate::terminal::{Generation, Size, Widths};
 use crate::tmux::{self, Event, Server, SessionId, Status};
-use crate::viewer::Squeezer;
+use crate::viewer::{Checker, Squeezer};
 use handle::{End, Ends, Handle, Label, Shared, State};
 use presence::Presence;
 use reattach::{Alive, Loss, Reattach, Step};
@@ -38,6 +38,17 @@ use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 use typing::Typing;
+
+/// What is alike for all bridges.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Who decides the size.
+    pub policy: SizePolicy,
+    /// How long it outlives its last viewer.
+    pub linger: Duration,
+    /// Whether every frame is applied to a terminal before it is sent.
+    pub check_frames: bool,
+}
 
 /// Why one attach is over.
 #[derive(Debug)]
@@ -94,26 +105,30 @@ struct Bridge {
 pub(crate) fn open(
     server: Server,
     widths: Arc<Widths>,
-    policy: SizePolicy,
-    linger: Duration,
+    manner: Manner,
     beat: Beat,
     session: Label,
     created: u64,
 ) -> (Handle, impl Future<Output = ()> + Send + 'static) {
-    let (handle, ends) = Handle::open(session.clone(), policy, now());
+    let (handle, ends) = Handle::open(session.clone(), manner.policy, now());
+    let squeezer = Arc::new(if manner.check_frames {
+        Squeezer::checked(Checker::new(Arc::clone(&widths), news::wrong_frame))
+    } else {
+        Squeezer::default()
+    });
     let bridge = Bridge {
         // Subscribed before the first question, so that no event falls between.
         events: server.events(),
         status: server.status(),
         server,
         widths,
-        linger,
+        linger: manner.linger,
         beat,
         ends,
         state: State::new(session),
         created,
         changed: false,
-        squeezer: Arc::default(),
+        squeezer,
         presence: Presence::default(),
         reattach: Reattach::new(),
         typing: Typing::default(),

@@ -3,6 +3,7 @@
 use super::handle::{Addressed, Label, Picture};
 use super::{Bridge, canvas};
 use crate::tmux::{Error, Event, Session, SessionId, SessionState, Status};
+use crate::viewer::Mismatch;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::broadcast::error::RecvError;
@@ -158,4 +159,10 @@ impl Bridge {
         self.state.moved = Some(Addressed { to, serial, value });
         self.changed = true;
     }
+}
+
+/// Tells of a frame that does not give what it was made for; a repaint goes in its stead.
+pub(super) fn wrong_frame(wrong: &Mismatch) {
+    let Mismatch { wanted, got, frame } = wrong;
+    tracing::error!(%wanted, %got, %frame, "a frame gives another picture than it should");
 }

@@ -3,7 +3,7 @@
 
 use super::check::{Conflict, check};
 use super::listen::UNIX_OPTIONS;
-use super::options::{KEYS, Key, Options};
+use super::options::{KEYS, Key, Options, keys};
 use super::{Allow, Auth, Config, Create, Given, Listen, Origin, Place, Tmux};
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -90,7 +90,8 @@ pub fn load(
     }
     let config = layers.config(&environment.system)?;
     let mut warnings = environment.warnings;
-    let narrow_drive = layers.narrow_drive()?;
+    // Whether the author knows what rights to type are worth.
+    let narrow_drive = layers.yes("narrow-drive")?;
     warnings.extend(check(&config, narrow_drive)?);
     Ok(Loaded { config, warnings })
 }
@@ -138,12 +139,12 @@ impl Layers<'_> {
                 .map(|given| path(&given))
                 .transpose()?,
             log: self.parsed("log")?,
+            check_frames: self.yes("check-frames")?,
         })
     }
 
-    /// Whether the author knows what rights to type are worth.
-    fn narrow_drive(&self) -> Result<bool, Error> {
-        match self.one("narrow-drive") {
+    fn yes(&self, name: &'static str) -> Result<bool, Error> {
+        match self.one(name) {
             None => Ok(false),
             Some(given) => match given.value.as_str() {
                 "yes" => Ok(true),
@@ -172,8 +173,7 @@ impl Layers<'_> {
     }
 
     fn all(&self, name: &'static str) -> Vec<Given> {
-        let key = KEYS
-            .iter()
+        let key = keys()
             .find(|key| key.name == name)
             .expect("asked for by its name in KEYS");
         let line = self.options.given(key);
@@ -308,7 +308,7 @@ fn read_environment(environment: impl IntoIterator<Item = (OsString, OsString)>)
             Some("XDG_STATE_HOME") => read.system.xdg_state_home = Some(value),
             Some("HOME") => read.system.home = Some(value),
             Some(name) if name.starts_with("MUXVIEW_") => {
-                let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
+                let Some(key) = keys().find(|key| key.variable() == name) else {
                     // Not refused: container platforms set MUXVIEW_PORT and the like by themselves.
                     read.warnings.push(format!(
                         "{name} in the environment is no option and is ignored; there are {}",
@@ -384,7 +384,7 @@ fn read_file(named: &Given) -> Result<HashMap<&'static str, Vec<Given>>, Error> 
         };
         let here = place(name.span().start);
         let known = |key: &&Key| key.name == written && key.name != "config";
-        let Some(key) = KEYS.iter().find(known) else {
+        let Some(key) = keys().find(known) else {
             return Err(Error::Key {
                 place: here,
                 known: list(|key| key.name.to_owned()),

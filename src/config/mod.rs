@@ -55,6 +55,8 @@ pub struct Config {
     pub audit_file: Option<PathBuf>,
     /// The form of the log on stderr; if none is said, as whoever reads it likes it.
     pub log: Option<Log>,
+    /// Apply every frame to a terminal and tell of those that are wrong.
+    pub check_frames: bool,
 }
 
 impl Config {

@@ -214,6 +214,10 @@ pub struct Options {
     /// [default: journald if the journal reads it, else text]
     #[arg(long, global = true, value_name = "FORM")]
     log: Option<String>,
+    /// `yes` applies every frame to a terminal before it is sent, and tells of those that give
+    /// another picture than they should; costs more than all else together [default: no]
+    #[arg(long, global = true, value_name = "YES", hide = true)]
+    check_frames: Option<String>,
 }
 
 impl Options {
@@ -239,6 +243,7 @@ impl Options {
             "audit-file" => one(&self.audit_file),
             "config" => one(&self.config),
             "log" => one(&self.log),
+            "check-frames" => one(&self.check_frames),
             other => unreachable!("{other} is in KEYS but not an option"),
         };
         let given = |value| Given {
@@ -256,7 +261,7 @@ pub(super) struct Key {
     pub(super) repeatable: bool,
 }
 
-/// Every option there is.
+/// Every option people are told of.
 pub(super) const KEYS: [Key; 18] = [
     Key {
         name: "listen",
@@ -331,6 +336,17 @@ pub(super) const KEYS: [Key; 18] = [
         repeatable: false,
     },
 ];
+
+/// For who works on muxview itself: in no help, but an option like the others.
+const HIDDEN: Key = Key {
+    name: "check-frames",
+    repeatable: false,
+};
+
+/// Every option, also what is hidden.
+pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain([&HIDDEN])
+}
 
 impl Key {
     /// `MUXVIEW_LISTEN`.

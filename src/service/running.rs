@@ -110,12 +110,7 @@ impl Service {
                 tracing::warn!("tmux did not say how wide it draws characters in time");
                 Widths::default()
             });
-        let hub = Hub::new(
-            server.clone(),
-            Arc::new(widths),
-            config.size_policy,
-            pulse.clone(),
-        );
+        let hub = Hub::new(server.clone(), Arc::new(widths), &config, pulse.clone());
 
         let (stop, stopping) = stopping::channel();
         let presence = Presence::default();

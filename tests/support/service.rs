@@ -70,6 +70,7 @@ impl Service {
                 &["--auth", "none"]
             })
             .env("RUST_BACKTRACE", "1")
+            .env("MUXVIEW_CHECK_FRAMES", "yes")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -198,11 +199,16 @@ fn state_dir() -> Arc<TempDir> {
 impl Drop for Service {
     fn drop(&mut self) {
         self.kill();
-        if std::thread::panicking() {
+        let wrong = self
+            .log
+            .lock()
+            .is_ok_and(|log| log.contains("a frame gives another picture"));
+        if std::thread::panicking() || wrong {
             eprintln!(
                 "--- muxview said:\n{}---",
                 self.log.lock().unwrap_or_else(|p| p.into_inner())
             );
         }
+        assert!(std::thread::panicking() || !wrong, "a frame is wrong");
     }
 }

@@ -6,6 +6,7 @@
 
 use super::Tmux;
 use bytes::Bytes;
+use muxview::bridge::Manner;
 use muxview::bridge::handle::{Driver, Join, Seat, State};
 use muxview::config::SizePolicy;
 use muxview::hub::Hub;
@@ -41,7 +42,12 @@ impl Bench {
         let ready = status.wait_for(|status| matches!(status, Status::Ready { .. }));
         timeout(PATIENCE, ready).await.unwrap().unwrap();
         let widths = Arc::new(Widths::default());
-        let hub = Hub::lingering(server.clone(), widths, policy, Pulse::default(), linger);
+        let manner = Manner {
+            policy,
+            linger,
+            check_frames: true,
+        };
+        let hub = Hub::with(server.clone(), widths, manner, Pulse::default());
         Self { server, hub }
     }
 

@@ -304,6 +304,23 @@ fn without_readers_there_is_no_compressor() {
 }
 
 #[test]
+fn a_frame_that_is_wrong_is_found() {
+    fn ignore(_: &crate::viewer::Mismatch) {}
+    let checker = Checker::new(Arc::new(Widths::default()), ignore);
+    let mut source = Source::new();
+    let before = Arc::clone(source.screen());
+    source.draw("\x1b[3;3Hmore");
+    let now = source.screen();
+    let right = crate::terminal::repaint(Some(&before), now);
+    assert!(checker.frame(None, &crate::terminal::repaint(None, &before), &before));
+    assert!(checker.frame(Some(&before), &right, now));
+    assert!(!checker.frame(Some(&before), &right[1..], now));
+    assert!(!checker.frame(Some(&before), b"", now));
+    assert!(!checker.frame(None, &right, &before));
+    assert!(checker.frame(Some(&before), &right, now), "it goes on");
+}
+
+#[test]
 fn a_chunk_that_is_wrong_is_found() {
     fn ignore(_: &crate::viewer::Mismatch) {}
     let checker = Checker::new(Arc::new(Widths::default()), ignore);
