@@ -51,3 +51,9 @@ pub(crate) fn memory_kib(pid: u32) -> f64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok())
         .unwrap_or(0.0)
 }
+
+/// Memory of a process and of all it has started.
+pub(crate) fn memory_of_family_kib(pid: u32) -> f64 {
+    let children = crate::support::process::children(pid);
+    memory_kib(pid) + children.into_iter().map(memory_of_family_kib).sum::<f64>()
+}

@@ -60,7 +60,7 @@ fn frames(fps: u64, log: &str) {
 }
 
 /// Every row anew, of words in no order; a log in which nothing scrolls.
-fn frame(number: u32, random: &mut u64) -> String {
+pub(crate) fn frame(number: u32, random: &mut u64) -> String {
     let mut frame = String::new();
     for row in 1..=23 {
         let mut line = String::new();

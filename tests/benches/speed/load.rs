@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+/// Of viewers that inflate one in so many does so and looks: the others would be busy with what real ones
+/// do on machines of their own.
+const LOOKING: usize = 10;
+
 #[derive(Serialize, Deserialize)]
 enum Order {
     /// So many viewers, at most `at_once` of them under way.
@@ -163,7 +167,16 @@ pub(crate) fn run() {
             } => {
                 let request = crate::frames::request(port, &session, "cols=80&rows=24", &protocols);
                 let begun = clock::now();
-                crowd.arrive(count, at_once, begun, || Member::join(port, &request))
+                let (inflates, mut joined) = (protocols.contains("deflate"), 0);
+                crowd.arrive(count, at_once, begun, || {
+                    joined += 1;
+                    let member = Member::join(port, &request);
+                    if inflates {
+                        member.inflating(joined % LOOKING == 1)
+                    } else {
+                        member
+                    }
+                })
             }
             Order::Attach {
                 socket,
@@ -260,11 +273,12 @@ impl Crowd {
                 ages.push(at.saturating_sub(*written) as f64 / 1e6);
             }
         }
-        let frames = self.members.iter().map(|member| member.stamps().len());
+        let looking = self.members.iter().filter(|member| member.looks());
+        let frames = looking.map(|member| member.stamps().len());
         Shown {
             seconds,
             bytes: self.members.iter().map(Member::bytes).sum(),
-            frames: frames.clone().sum::<usize>() as f64 / self.members.len() as f64,
+            frames: frames.clone().sum::<usize>() as f64 / frames.clone().count() as f64,
             frames_least: frames.min().unwrap_or(0),
             age_p50: crate::figure::quantile(&ages, 0.5),
             age_p99: crate::figure::quantile(&ages, 0.99),

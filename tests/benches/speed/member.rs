@@ -5,6 +5,7 @@ use crate::bare::{Bare, redrawn};
 use crate::clock;
 use crate::frames::{self, BINARY, CLOSE, Frames, PING};
 use crate::generate::{CYCLE, STAMP_LEAD, stamp};
+use flate2::{Decompress, FlushDecompress};
 use rustix::event::epoll;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -96,6 +97,8 @@ pub(crate) struct Member {
     bytes: u64,
     /// Binary bytes, which is what is acked.
     parsed: u64,
+    /// For one who offered to inflate: how it reads messages.
+    inflated: Option<Inflated>,
     /// The end of what was looked through for stamps.
     tail: [u8; 2],
     last_stamp: u32,
@@ -113,6 +116,7 @@ impl Member {
             drawing: Vec::new(),
             bytes: 0,
             parsed: 0,
+            inflated: None,
             tail: [0; 2],
             last_stamp: 0,
             stamps: Vec::new(),
@@ -138,6 +142,23 @@ impl Member {
             Source::Socket(socket),
             Stage::Connecting(request.as_bytes().to_vec()),
         )
+    }
+
+    /// As it is, and offering to inflate; one that `looks` does so, the others only count.
+    pub(crate) fn inflating(mut self, looks: bool) -> Self {
+        let inflate = looks.then(|| Decompress::new(false));
+        self.inflated = Some(Inflated {
+            inflate,
+            message: Vec::new(),
+        });
+        self
+    }
+
+    /// It sees what it is sent.
+    pub(crate) fn looks(&self) -> bool {
+        self.inflated
+            .as_ref()
+            .is_none_or(|inflated| inflated.inflate.is_some())
     }
 
     pub(crate) fn attach(socket: &Path, session: &str) -> Self {
@@ -260,13 +281,20 @@ impl Member {
             tail,
             last_stamp,
             stamps,
+            inflated,
             ..
         } = self;
         frames.feed(bytes, |part| match part.opcode {
             BINARY => {
-                *parsed += part.bytes.len() as u64;
                 shown |= part.last;
-                look(part.bytes, tail, last_stamp, stamps);
+                let Some(inflated) = inflated else {
+                    *parsed += part.bytes.len() as u64;
+                    return look(part.bytes, tail, last_stamp, stamps);
+                };
+                inflated.message.extend_from_slice(part.bytes);
+                if part.last {
+                    *parsed += inflated.whole(|bytes| look(bytes, tail, last_stamp, stamps));
+                }
             }
             PING => pinged = true,
             CLOSE => closed = true,
@@ -282,6 +310,42 @@ impl Member {
         if closed {
             self.stage = Stage::Ended;
         }
+    }
+}
+
+/// The reading end of a session's compressed stream.
+struct Inflated {
+    inflate: Option<Decompress>,
+    /// The one message that is not whole yet.
+    message: Vec<u8>,
+}
+
+impl Inflated {
+    /// The message is whole: shows what it holds, if it looks, and says how many terminal bytes that is.
+    fn whole(&mut self, look: impl FnOnce(&[u8])) -> u64 {
+        let message = std::mem::take(&mut self.message);
+        if message.first() != Some(&0) {
+            look(&message);
+            return message.len() as u64;
+        }
+        let head = message[1..]
+            .iter()
+            .position(|byte| byte & 0x80 == 0)
+            .unwrap()
+            + 2;
+        let digits = message[1..head].iter().enumerate();
+        let holds = digits
+            .map(|(place, byte)| u64::from(byte & 0x7f) << (7 * place))
+            .sum();
+        if let Some(inflate) = &mut self.inflate {
+            let mut plain = Vec::with_capacity(holds as usize + 1);
+            inflate
+                .decompress_vec(&message[head..], &mut plain, FlushDecompress::Sync)
+                .unwrap();
+            assert_eq!(plain.len() as u64, holds, "a chunk holds what it says");
+            look(&plain);
+        }
+        holds
     }
 }
 

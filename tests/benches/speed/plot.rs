@@ -39,7 +39,7 @@ fn line(class: &'static str, name: &'static str, way: Way, most: usize) -> Line 
 pub(crate) fn measure() -> Vec<Figure> {
     let lines = [
         line("floor", "tmux attach", Way::Bare, MOST_CLIENTS),
-        line("ours", "muxview", Way::Plain, usize::MAX),
+        line("ours", "muxview", Way::Deflate, usize::MAX),
     ];
     std::fs::write(FILE, svg(&lines)).unwrap();
     eprintln!("drawn: {FILE}");

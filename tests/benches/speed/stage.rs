@@ -14,9 +14,12 @@ pub(crate) enum Way {
     Bare,
     /// Viewers as a terminal program or an old page would be.
     Plain,
+    /// Viewers that inflate, as our page.
+    Deflate,
 }
 
 pub(crate) struct Stage {
+    way: Way,
     pub(crate) service: Option<Service>,
     pub(crate) load: Load,
     /// The processes of a crowd of bare clients.
@@ -29,6 +32,7 @@ impl Stage {
         let tmux = Tmux::start(80, 24);
         let service = (way != Way::Bare).then(|| serve(&tmux));
         Self {
+            way,
             service,
             load: Load::start(),
             clients: Vec::new(),
@@ -44,9 +48,14 @@ impl Stage {
     pub(crate) fn gather(&mut self, session: &str, count: usize, at_once: usize) -> Arrival {
         let arrival = match &self.service {
             None => self.load.attach(&self.tmux.socket(), session, count),
-            Some(service) => self
-                .load
-                .join(service.port, session, count, "muxview.v1", at_once),
+            Some(service) => {
+                let protocols = match self.way {
+                    Way::Deflate => "muxview.deflate, muxview.v1",
+                    _ => "muxview.v1",
+                };
+                self.load
+                    .join(service.port, session, count, protocols, at_once)
+            }
         };
         self.clients.extend(&arrival.pids);
         assert!(
@@ -73,7 +82,7 @@ impl Stage {
         let service = self
             .service
             .as_ref()
-            .map(|service| clock::memory_kib(service.pid()));
+            .map(|service| clock::memory_of_family_kib(service.pid()));
         let clients: f64 = self.clients.iter().map(|pid| clock::memory_kib(*pid)).sum();
         service.unwrap_or_default() + clock::memory_kib(self.tmux.pid()) + clients
     }
