@@ -5,6 +5,7 @@
 //! of browsers. One property holds it together: *previous screen + frame = current screen*.
 
 mod brush;
+mod dirty;
 mod drawn;
 mod miniature;
 mod pen;
@@ -138,15 +139,23 @@ impl Terminal {
             return Arc::clone(&self.shown);
         }
         let before = &self.shown;
+        let dirty = &self.prepass.dirty;
         let rows = (0..self.size.rows)
-            .map(|row| {
-                let now = self.prepass.row(row);
-                match before.rows.get(usize::from(row)) {
-                    Some(shared) if **shared == now => Arc::clone(shared),
-                    _ => Arc::new(now),
+            .map(|row| match before.rows.get(usize::from(row)) {
+                Some(shared) if !dirty.has(row) => {
+                    debug_assert!(**shared == self.prepass.row(row), "row {row} changed");
+                    Arc::clone(shared)
+                }
+                shared => {
+                    let now = self.prepass.row(row);
+                    match shared {
+                        Some(shared) if **shared == now => Arc::clone(shared),
+                        _ => Arc::new(now),
+                    }
                 }
             })
             .collect();
+        self.prepass.dirty.clear();
         let screen = Screen {
             generation: Generation(before.generation.0 + 1),
             size: self.size,

@@ -6,6 +6,7 @@
 //! is not known to be harmless is dropped. Alternate screen and saved cursors are dropped too, so there
 //! is one grid; queries are never answered (tmux-facts: an honest answer changes what tmux sends).
 
+use super::dirty::Dirty;
 use super::drawn::Drawn;
 use super::pen::{Color, Link, Pen};
 use super::pens::{PenId, Pens};
@@ -44,6 +45,7 @@ pub(super) struct Prepass {
     pub(super) signals: Signals,
     /// Something may have changed since the last picture.
     pub(super) touched: bool,
+    pub(super) dirty: Dirty,
 }
 
 /// Where rows scroll in.
@@ -75,6 +77,7 @@ impl Prepass {
             redrawn: false,
             signals: Signals::default(),
             touched: true,
+            dirty: Dirty::new(rows.get(), cols.get()),
         }
     }
 
@@ -85,6 +88,7 @@ impl Prepass {
         self.region = (0, rows.get() - 1);
         self.drawn = Drawn::new(rows.get());
         self.touched = true;
+        self.dirty = Dirty::new(rows.get(), cols.get());
     }
 
     /// Takes in one token.
@@ -99,7 +103,13 @@ impl Prepass {
                 0x0a..=0x0c if self.pen.background != Color::Default => {
                     self.scroll(b"\n", Edge::Bottom);
                 }
-                0x08..=0x0d => self.out.push(byte),
+                0x0a..=0x0c => self.step(&[byte], Edge::Bottom),
+                0x0d => {
+                    self.out.push(byte);
+                    self.dirty.back();
+                }
+                0x08 => self.out.push(byte),
+                0x09 => self.go(&[byte]),
                 _ => {}
             },
             Token::Escape {
@@ -109,7 +119,7 @@ impl Prepass {
                 b'M' if self.pen.background != Color::Default => {
                     self.scroll(b"\x1bM", Edge::Top);
                 }
-                b'M' => self.out.extend(b"\x1bM"),
+                b'M' => self.step(b"\x1bM", Edge::Top),
                 b'=' => self.modes.application_keypad = true,
                 b'>' => self.modes.application_keypad = false,
                 b'c' => self.reset(),
@@ -128,12 +138,43 @@ impl Prepass {
     /// Hands what is pending to the grid.
     pub(super) fn flush(&mut self) {
         if !self.out.is_empty() {
+            self.dirty.wrote(self.grid.screen().cursor_position().0);
             self.grid.process(&self.out);
             self.out.clear();
         }
     }
 
+    /// Moves the cursor, which changes nothing else.
+    fn go(&mut self, sequence: &[u8]) {
+        self.flush();
+        self.grid.process(sequence);
+    }
+
+    /// A line feed or reverse index: moves the cursor, or the rows when it stands at the edge.
+    fn step(&mut self, sequence: &[u8], edge: Edge) {
+        self.flush();
+        // vt100 scrolls at the top of the screen, too, wherever the region is.
+        if self.at(edge) || self.grid.screen().cursor_position().0 == 0 {
+            self.dirty.all();
+        }
+        self.grid.process(sequence);
+    }
+
+    /// Whether the cursor stands at an edge of the scroll region. Nothing may be pending.
+    fn at(&self, edge: Edge) -> bool {
+        let row = self.grid.screen().cursor_position().0;
+        row == match edge {
+            Edge::Top => self.region.0,
+            Edge::Bottom => self.region.1,
+        }
+    }
+
     fn text(&mut self, mut previous: Option<char>, text: &str) {
+        // Nothing is wider than two columns.
+        let wide = text.chars().filter(|c| !c.is_ascii()).count();
+        let columns = text.len().min(text.chars().count() + wide);
+        let column = self.grid.screen().cursor_position().1;
+        self.dirty.text(column, columns as u32);
         let mut utf8 = [0; 4];
         for c in text.chars() {
             match self.widths.stand(previous, c) {
@@ -150,6 +191,7 @@ impl Prepass {
     }
 
     fn reset(&mut self) {
+        self.dirty.all();
         self.out.extend(b"\x1bc");
         self.region = (0, self.grid.screen().size().0.get() - 1);
         self.pen = Pen::default();
@@ -191,7 +233,17 @@ impl Prepass {
                     csi.param(0, 0).min(*COLS.end()),
                     csi.param(1, 0).min(*COLS.end()),
                 );
+                let moves = matches!(csi.last, b'A'..=b'H' | b'd' | b'f');
+                if moves {
+                    self.flush();
+                } else if !matches!(csi.last, b'K' | b'P' | b'X' | b'@') {
+                    self.dirty.all();
+                }
                 let _ = write!(self.out, "\x1b[{first};{second}{}", char::from(csi.last));
+                if moves {
+                    self.grid.process(&self.out);
+                    self.out.clear();
+                }
             }
             (None, None, b'r') => self.set_region(csi.param(0, 0), csi.param(1, 0)),
             (None, Some(b' '), b'q') => self.cursor_shape = csi.param(0, 0).min(6) as u8,
@@ -210,12 +262,8 @@ impl Prepass {
     /// xterm and in tmux's own grid (which sends both so, even without `bce`); vt100 leaves them blank.
     fn scroll(&mut self, sequence: &[u8], edge: Edge) {
         self.flush();
-        let row = self.grid.screen().cursor_position().0;
-        self.out.extend(sequence);
-        let at_edge = match edge {
-            Edge::Top => row == self.region.0,
-            Edge::Bottom => row == self.region.1,
-        };
+        let at_edge = self.at(edge);
+        self.step(sequence, edge);
         if at_edge {
             self.out.extend(b"\x1b[2K");
         }
@@ -224,6 +272,7 @@ impl Prepass {
     /// Scrolls the region up under a background, as [`Self::scroll`].
     fn scroll_up(&mut self, count: u16) {
         self.flush();
+        self.dirty.all();
         let (row, col) = self.grid.screen().cursor_position();
         let (top, bottom) = self.region;
         let count = count.clamp(1, bottom - top + 1);
@@ -241,6 +290,7 @@ impl Prepass {
         let top = top.max(1);
         let bottom = if bottom == 0 { rows } else { bottom.min(rows) };
         if top < bottom {
+            self.dirty.all();
             let _ = write!(self.out, "\x1b[{top};{bottom}r\x1b[H");
             self.region = (top - 1, bottom - 1);
         }
