@@ -2,11 +2,15 @@
 
 use super::handle::{Addressed, Label, Picture};
 use super::{Bridge, canvas};
-use crate::tmux::{Error, Event, Session, SessionId, SessionState, Status};
+use crate::tmux::{Error, Event, SessionId, SessionState, Status};
 use crate::viewer::Mismatch;
-use std::sync::Arc;
+use metrics::Counter;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 use tokio::sync::broadcast::error::RecvError;
+
+/// Looked up once: they are many.
+static PICTURES: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("muxview_pictures_total"));
 
 impl Bridge {
     /// Takes note of what tmux says about our session's name. Gives back what is about clients and
@@ -30,12 +34,8 @@ impl Bridge {
 
     pub(super) fn ask_name(&mut self) {
         let (server, id, created) = (self.server.clone(), self.state.session.id, self.created);
-        self.name.ask(async move {
-            let sessions = server.sessions().await.ok()?;
-            let ours = |session: &Session| session.id == id && session.created == created;
-            let session = sessions.into_iter().find(ours)?;
-            Some(session.name)
-        });
+        self.name
+            .ask(async move { server.name_of(id, created).await.ok().flatten() });
     }
 
     pub(super) fn renamed(&mut self, name: impl Into<Option<String>>) {
@@ -96,7 +96,7 @@ impl Bridge {
             let picture = Picture::new(shot.screen, Arc::clone(&self.squeezer));
             self.state.picture = Some(Arc::new(picture));
             self.framed = Some(now);
-            metrics::counter!("muxview_pictures_total").increment(1);
+            PICTURES.increment(1);
         }
         if shot.signals.bell {
             self.state.bells += 1;

@@ -210,25 +210,32 @@ impl Attach {
     /// Those of the pty; when the client has ended, too.
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            let gate = *self.output().gate.borrow();
-            // It may have left while the pty was full.
-            match gate {
-                Gate::Open => {}
-                Gate::Shut => {
-                    let mut gate = self.output().gate.subscribe();
-                    // It cannot fail: the sender lives as long as this is borrowed.
-                    let _ = gate.wait_for(|gate| *gate != Gate::Shut).await;
-                    continue;
-                }
-                // The kernel would take the bytes all the same.
-                Gate::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
-            }
-            match pty::write(self.master.fd(), bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.master.writable().await?;
-                }
+            match self.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return written,
             }
+            let mut gate = self.output().gate.subscribe();
+            if *gate.borrow_and_update() == Gate::Shut {
+                // It cannot fail: the sender lives as long as this is borrowed.
+                let _ = gate.wait_for(|gate| *gate != Gate::Shut).await;
+            } else {
+                // It may leave while the pty is full.
+                self.master.writable().await?;
+            }
+        }
+    }
+
+    /// Writes some of it now; `WouldBlock` where [`Attach::write`] would wait.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and as [`Attach::write`].
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let gate = *self.output().gate.borrow();
+        match gate {
+            Gate::Open => pty::write(self.master.fd(), bytes),
+            Gate::Shut => Err(io::ErrorKind::WouldBlock.into()),
+            // The kernel would take the bytes all the same.
+            Gate::Ended => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 

@@ -211,6 +211,24 @@ impl Server {
         }
     }
 
+    /// What this very session is called now; `None` when it is gone.
+    ///
+    /// # Errors
+    /// As [`Server::exists`].
+    pub async fn name_of(&self, id: SessionId, created: u64) -> Result<Option<String>, Error> {
+        let command = ListWindows::new()
+            .target_session(id.to_string())
+            .format("#{session_created} #{session_name}")
+            .build();
+        let said = match self.ask("tell the session's name", command).await {
+            Err(Error::NoSuchSession) => return Ok(None),
+            said => said?,
+        };
+        let first = said.lines().next().and_then(|line| line.split_once(' '));
+        let ours = first.filter(|(made, _)| made.parse() == Ok(created));
+        Ok(ours.map(|(_, name)| name.to_owned()))
+    }
+
     /// One field of one client.
     async fn client_field(&self, client: &str, field: &str) -> Result<Option<String>, Error> {
         let mut command: TmuxCommand<'_> = ListClients::new().build();
@@ -250,6 +268,17 @@ impl Server {
                 rows: rows.parse().ok()?,
             })
         }))
+    }
+
+    /// Has everything drawn anew for a client.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchClient`], and whatever else keeps tmux from doing it.
+    pub async fn redraw_client(&self, client: &str) -> Result<(), Error> {
+        let mut command: TmuxCommand<'_> = RefreshClient::new().build();
+        command.push_option("-t", client);
+        self.ask("draw anew", command).await?;
+        Ok(())
     }
 
     /// Has a client show another session.

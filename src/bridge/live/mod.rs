@@ -204,10 +204,7 @@ impl Live<'_> {
                 self.bridge.typing.wrote(bytes, now);
                 Ok(())
             }
-            Wake::Ordered(order) => {
-                self.ordered(order, now);
-                Ok(())
-            }
+            Wake::Ordered(order) => self.ordered(order, now),
             Wake::Windows(windows) => {
                 self.windows_are(windows);
                 Ok(())

@@ -4,6 +4,7 @@ use super::Live;
 use crate::bridge::handle::{Input, Order};
 use crate::bridge::{Lost, typing};
 use crate::config::limits::DELIVERY;
+use std::io;
 use std::time::Instant;
 use tokio::time::{sleep_until, timeout};
 
@@ -54,12 +55,29 @@ impl Live<'_> {
         Ok(())
     }
 
-    pub(super) fn ordered(&mut self, order: Option<Order>, now: Instant) {
+    pub(super) fn ordered(&mut self, order: Option<Order>, now: Instant) -> Result<(), Lost> {
         match order {
-            Some(Order::Type(input)) => self.input(input),
+            Some(Order::Type(input)) => {
+                self.input(input);
+                return self.write(now);
+            }
             Some(Order::Window { from, act, room }) => self.act(from, act, room, now),
             None => {}
         }
+        Ok(())
+    }
+
+    /// Writes what can be written at once, as almost every key can; the rest is waited with.
+    fn write(&mut self, now: Instant) -> Result<(), Lost> {
+        let Some((bytes, None)) = self.bridge.typing.next(now) else {
+            return Ok(());
+        };
+        match self.attach.try_write(bytes) {
+            Ok(written) => self.bridge.typing.wrote(written, now),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return Err(Lost::Ended),
+        }
+        Ok(())
     }
 
     fn input(&mut self, input: Input) {
