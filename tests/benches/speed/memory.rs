@@ -6,7 +6,7 @@ use crate::clock;
 use crate::figure::{Figure, Goal};
 use crate::generate;
 use crate::stage::{Stage, Way, rest};
-use muxview::terminal::{Generation, Size, Terminal, Widths};
+use muxview::terminal::{Generation, Screen, Size, Terminal, Widths};
 use std::sync::Arc;
 
 /// KiB that each of so many costs.
@@ -44,8 +44,9 @@ fn each_session(way: Way) -> f64 {
     (stage.memory_kib() - before) / SESSIONS as f64
 }
 
-/// KiB that a screen costs that is kept beside those before it, when `step` leads to it.
-fn each_screen(step: impl Fn(u32) -> String) -> f64 {
+/// KiB that a screen costs that is kept beside those before it, when `step` leads to it; and the screens:
+/// what is freed would be used again by those measured next.
+fn each_screen(step: impl Fn(u32) -> String) -> (f64, Vec<Arc<Screen>>) {
     const SCREENS: u32 = 500;
     let size = Size { cols: 80, rows: 24 };
     let mut terminal = Terminal::new(size, Arc::new(Widths::default()), Generation(0));
@@ -63,8 +64,7 @@ fn each_screen(step: impl Fn(u32) -> String) -> f64 {
         }
     }
     let grown = clock::memory_kib(std::process::id()) - before;
-    drop(screens);
-    grown / f64::from(SCREENS)
+    (grown / f64::from(SCREENS), screens)
 }
 
 pub(crate) fn measure() -> Vec<Figure> {
@@ -73,8 +73,8 @@ pub(crate) fn measure() -> Vec<Figure> {
     let frames: Vec<String> = (0..600)
         .map(|number| generate::frame(number, &mut random))
         .collect();
-    let line = each_screen(|number| format!("line {number} of a log that scrolls\r\n"));
-    let full = each_screen(|number| frames[number as usize].clone());
+    let (line, _lines) = each_screen(|number| format!("line {number} of a log that scrolls\r\n"));
+    let (full, _frames) = each_screen(|number| frames[number as usize].clone());
     let floor = each(Way::Bare, 500);
     let few = each(Way::Plain, 500);
     let inflating = each(Way::Deflate, 500);
