@@ -26,7 +26,6 @@ build: tools assets ## The release binary: target/release/muxview
 .PHONY: test
 test: test-tools assets tests/node_modules/.stamp ## All tests: Rust, the pages in a real browser
 	@.ci/rust-tests
-	$(CARGO) build --locked
 	cd tests && npm test --silent
 
 .PHONY: check
