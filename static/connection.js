@@ -15,6 +15,9 @@ import { DEFLATE, parse, say } from './wire.js';
 /** Pings whose answers are still waited for; more are not remembered. */
 const PINGS = 16;
 
+/** What is parsed is told when it is so many bytes, or has waited so long (ms). */
+const ACK = { bytes: 16 * 1024, wait: 200 };
+
 /** @type {typeof import('./connection.js').pageEvents} */
 export function pageEvents(tell) {
   const { document, navigator, addEventListener } = globalThis;
@@ -256,17 +259,20 @@ export class Connection {
   }
 }
 
-/** Counts what the terminal has parsed; one ack for everything parsed in one task. @param {(total: number) => void} send */
+/** Counts what the terminal has parsed, and says so now and then: an ack for every frame is half the work of
+    showing it, and the server lets sixteen times as much be on its way. @param {(total: number) => void} send */
 function acknowledger(send) {
   let total = 0;
-  let waiting = false;
+  let told = 0;
+  let timer = 0;
+  const tell = () => {
+    clearTimeout(timer);
+    timer = 0;
+    send(told = total);
+  };
   return (/** @type {number} */ bytes) => () => {
     total += bytes;
-    if (waiting) return;
-    waiting = true;
-    queueMicrotask(() => {
-      waiting = false;
-      send(total);
-    });
+    if (!told || total - told >= ACK.bytes) tell();
+    else timer ||= /** @type {any} */ (setTimeout(tell, ACK.wait));
   };
 }

@@ -263,13 +263,19 @@ test('a ping that a handoff swallowed is waited for no more', () => {
   assert.deepEqual(w.connection.lag, { roundTrip: null, waiting: 0 });
 });
 
-test('acks give the total of this socket, once for all that was parsed together', async () => {
+test('acks give the total of this socket: the first at once, then for many bytes or after a while', async () => {
   const w = opened();
   w.last.bytes(100);
   w.last.bytes(20);
   for (const { parsed } of w.log.filter((entry) => entry.parsed)) parsed();
-  await null;
-  assert.deepEqual(w.last.sent, ['{"type":"ack","bytes":121}']);
+  assert.deepEqual(w.last.sent, ['{"type":"ack","bytes":1}']);
+  await new Promise((resolve) => { setTimeout(resolve, 250); });
+  assert.deepEqual(w.last.sent.splice(0), ['{"type":"ack","bytes":1}', '{"type":"ack","bytes":121}']);
+  for (const length of [10_000, 10_000]) {
+    w.last.bytes(length);
+    w.log.at(-1).parsed();
+  }
+  assert.deepEqual(w.last.sent, ['{"type":"ack","bytes":20121}']);
 
   w.last.bytes(5);
   const late = w.log.at(-1);
@@ -279,7 +285,6 @@ test('acks give the total of this socket, once for all that was parsed together'
   late.parsed(); // of the old socket
   w.last.bytes(7);
   w.log.find((entry) => entry.length === 7).parsed();
-  await null;
   assert.deepEqual(w.last.sent, ['{"type":"ack","bytes":7}']);
 });
 
