@@ -61,7 +61,7 @@ pub const UNACKED_BYTES: u64 = 256 * 1024;
 /// Generations a viewer may be behind before it gets a repaint and its old screen is dropped.
 pub const GENERATIONS_BEHIND: u64 = 64;
 /// A frame of fewer bytes goes as it is: what deflate would save is less than what a packet costs.
-pub const DEFLATE_FROM_BYTES: u64 = 128;
+pub const DEFLATE_FROM_BYTES: u64 = 64;
 /// How hard deflate tries, 1 to 9, once for all viewers of a session: full frames of words become 0.24
 /// of what they are in 66 us, at level 1 0.38 in 5 us.
 pub const DEFLATE_LEVEL: u32 = 6;

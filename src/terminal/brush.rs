@@ -12,22 +12,47 @@ use std::io::Write as _;
 /// Re-writing up to this many unchanged cells is as short as jumping over them.
 const BRIDGE_CELLS: u16 = 4;
 
+/// Where the viewer's cursor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In this row and column.
+    At(u16, u16),
+    /// In this row, whose last column was written: terminals disagree on the column until the next
+    /// character, but all go back to the first with a carriage return.
+    Edge(u16),
+    /// Unknown, after what terminals disagree on.
+    Lost,
+}
+
+/// How to move the cursor.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// CUP.
+    Absolute,
+    /// Back to the first column and down by as many rows, then to the right. No line feed without the
+    /// carriage return: a terminal that is not quite raw makes one of it.
+    Line(u16),
+    /// Up or down in the column, then along the row.
+    Steps(u16, u16),
+    /// CHA.
+    Column,
+}
+
 /// Where the bytes go, and where they leave the terminal.
 #[derive(Debug)]
 pub(super) struct Brush {
     out: Vec<u8>,
-    /// (row, column) of the viewer's cursor; unknown after what terminals disagree on.
-    at: Option<(u16, u16)>,
+    at: Place,
     pen: Pen,
     cols: u16,
 }
 
 impl Brush {
     /// A brush for a terminal `cols` wide whose cursor is at `at` and whose pen is the default.
-    pub(super) fn new(cols: u16, at: Option<(u16, u16)>) -> Self {
+    pub(super) fn new(cols: u16, at: (u16, u16)) -> Self {
         Self {
             out: Vec::new(),
-            at,
+            at: Place::At(at.0, at.1),
             pen: Pen::default(),
             cols,
         }
@@ -44,26 +69,72 @@ impl Brush {
         let _ = self.out.write_fmt(sequence);
     }
 
-    /// Moves the cursor.
+    /// Moves the cursor the shortest way.
     pub(super) fn go(&mut self, row: u16, col: u16) {
+        let absolute = 4 + digits(row + 1) + digits(col + 1);
+        let absolute = match (row, col) {
+            (0, 0) => 3,
+            (_, 0) => absolute - 2,
+            _ => absolute,
+        };
+        let right = |by: u16| if by == 0 { 0 } else { sequence(by) };
+        let line = |from: u16| {
+            let down = row.checked_sub(from).filter(|down| *down <= 4)?;
+            Some((1 + down + right(col), Way::Line(down)))
+        };
+        let mut ways = [Some((absolute, Way::Absolute)), None, None, None];
         match self.at {
-            Some(at) if at == (row, col) => return,
-            Some((at_row, _)) if at_row == row && col == 0 => self.out.push(b'\r'),
-            Some((at_row, _)) if at_row + 1 == row && col == 0 => self.out.extend(b"\r\n"),
-            Some((at_row, at_col)) if at_row == row && at_col + 1 == col => {
-                self.out.extend(b"\x1b[C");
+            Place::At(at_row, at_col) if (at_row, at_col) == (row, col) => return,
+            Place::At(at_row, at_col) => {
+                let (rows, cols) = (at_row.abs_diff(row), at_col.abs_diff(col));
+                let along = if col < at_col {
+                    cols.min(sequence(cols))
+                } else {
+                    right(cols)
+                };
+                let steps = if rows == 0 { 0 } else { sequence(rows) } + along;
+                ways[1] = line(at_row);
+                ways[2] = Some((steps, Way::Steps(at_row, at_col)));
+                ways[3] = (rows == 0).then(|| (sequence(col + 1), Way::Column));
             }
-            Some((at_row, at_col)) if at_row == row && at_col < col => {
-                self.write(format_args!("\x1b[{}C", col - at_col));
-            }
-            Some((at_row, at_col)) if at_row == row && at_col == col + 1 => self.out.push(0x08),
-            _ => match (row, col) {
+            Place::Edge(at_row) => ways[1] = line(at_row),
+            Place::Lost => {}
+        }
+        let best = ways.into_iter().flatten().min_by_key(|(bytes, _)| *bytes);
+        match best.map_or(Way::Absolute, |(_, way)| way) {
+            Way::Absolute => match (row, col) {
                 (0, 0) => self.out.extend(b"\x1b[H"),
                 (_, 0) => self.write(format_args!("\x1b[{}H", row + 1)),
                 _ => self.write(format_args!("\x1b[{};{}H", row + 1, col + 1)),
             },
+            Way::Line(down) => {
+                self.out.push(b'\r');
+                self.out.extend(std::iter::repeat_n(b'\n', down.into()));
+                self.steps(col, 'C');
+            }
+            Way::Steps(at_row, at_col) => {
+                self.steps(row.saturating_sub(at_row), 'B');
+                self.steps(at_row.saturating_sub(row), 'A');
+                self.steps(col.saturating_sub(at_col), 'C');
+                let back = at_col.saturating_sub(col);
+                if back <= sequence(back) {
+                    self.out.extend(std::iter::repeat_n(0x08, back.into()));
+                } else {
+                    self.steps(back, 'D');
+                }
+            }
+            Way::Column => self.steps(col + 1, 'G'),
         }
-        self.at = Some((row, col));
+        self.at = Place::At(row, col);
+    }
+
+    /// A control sequence that moves by `by`; none for nothing.
+    fn steps(&mut self, by: u16, last: char) {
+        match by {
+            0 => {}
+            1 => self.write(format_args!("\x1b[{last}")),
+            _ => self.write(format_args!("\x1b[{by}{last}")),
+        }
     }
 
     /// Changes the pen.
@@ -89,7 +160,7 @@ impl Brush {
         if part {
             // DECSTBM sends the cursor home.
             self.out.extend(b"\x1b[r");
-            self.at = Some((0, 0));
+            self.at = Place::At(0, 0);
         }
     }
 
@@ -133,7 +204,7 @@ impl Brush {
 
     /// Goes to (`row`, `col`), writing a few unchanged cells on the way where that is shorter.
     fn approach(&mut self, row: u16, col: u16, after: &Row) {
-        if let Some((at_row, at_col)) = self.at
+        if let Place::At(at_row, at_col) = self.at
             && at_row == row
             && (1..=BRIDGE_CELLS).contains(&col.saturating_sub(at_col))
         {
@@ -182,8 +253,11 @@ impl Brush {
             self.out.extend(mark.encode_utf8(&mut utf8).as_bytes());
         }
         let next = col + u16::from(cell.columns);
-        // In the last column terminals disagree where the cursor is until the next character.
-        self.at = (agreed && next < self.cols).then_some((row, next));
+        self.at = match agreed {
+            true if next < self.cols => Place::At(row, next),
+            true => Place::Edge(row),
+            false => Place::Lost,
+        };
     }
 
     /// The bytes, leaving the pen default and the cursor at (`row`, `col`).
@@ -202,4 +276,16 @@ fn erased_tail(row: &Row, cols: u16) -> u16 {
     }
     let tail = row.cells().rev().take_while(|cell| *cell == last).count();
     cols - tail as u16
+}
+
+/// Decimal digits.
+fn digits(number: u16) -> u16 {
+    number
+        .checked_ilog10()
+        .map_or(1, |digits| digits as u16 + 1)
+}
+
+/// Bytes of a control sequence that moves by `by`.
+fn sequence(by: u16) -> u16 {
+    if by == 1 { 3 } else { 3 + digits(by) }
 }

@@ -27,7 +27,7 @@ pub fn repaint(previous: Option<&Screen>, current: &Screen) -> Vec<u8> {
 
 fn full(current: &Screen) -> Vec<u8> {
     let blank = Screen::blank(current.size, current.generation);
-    let mut brush = Brush::new(current.size.cols, Some((0, 0)));
+    let mut brush = Brush::new(current.size.cols, (0, 0));
     // The reset closes a synchronised update, so it comes first. It ends an open link in xterm.js,
     // but not everywhere, and keeps the title, the cursor's colour and its visibility.
     brush.write(format_args!("\x1bc\x1b[?2026h\x1b]8;;\x1b\\"));
@@ -47,7 +47,7 @@ fn full(current: &Screen) -> Vec<u8> {
 
 fn delta(previous: &Screen, current: &Screen) -> Vec<u8> {
     let from = (previous.cursor.row, previous.cursor.col);
-    let mut brush = Brush::new(current.size.cols, Some(from));
+    let mut brush = Brush::new(current.size.cols, from);
     if previous.title != current.title {
         write_title(&mut brush, current);
     }
@@ -273,6 +273,46 @@ mod tests {
         let previous = feed(&mut source, b"$ l");
         let current = feed(&mut source, b"s");
         assert_eq!(repaint(Some(&previous), &current), b"s");
+    }
+
+    #[test]
+    fn the_cursor_moves_the_shortest_way() {
+        let size = Size { cols: 80, rows: 24 };
+        let mut source = terminal(size);
+        for (from, to, bytes) in [
+            ((5, 9), (5, 10), "\x1b[C"),
+            ((5, 9), (5, 6), "\x08\x08\x08"),
+            ((5, 70), (5, 60), "\x1b[10D"),
+            ((5, 70), (5, 7), "\x1b[8G"),
+            ((5, 9), (5, 0), "\r"),
+            ((5, 9), (6, 0), "\r\n"),
+            ((5, 9), (7, 0), "\r\n\n"),
+            ((5, 9), (6, 9), "\x1b[B"),
+            ((5, 9), (4, 9), "\x1b[A"),
+            ((5, 9), (6, 8), "\x1b[B\x08"),
+            ((20, 40), (21, 3), "\r\n\x1b[3C"),
+            ((5, 40), (22, 61), "\x1b[23;62H"),
+            ((20, 40), (0, 0), "\x1b[H"),
+            ((20, 40), (4, 0), "\x1b[5H"),
+        ] {
+            let place = |(row, col): (i32, i32)| format!("\x1b[{};{}H", row + 1, col + 1);
+            let previous = feed(&mut source, place(from).as_bytes());
+            let current = feed(&mut source, place(to).as_bytes());
+            let frame = repaint(Some(&previous), &current);
+            assert_eq!(
+                frame.escape_ascii().to_string(),
+                bytes.as_bytes().escape_ascii().to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn full_rows_follow_each_other_without_a_place() {
+        let mut source = terminal(SIZE);
+        let rows = "12345678901234567890".repeat(6);
+        let current = feed(&mut source, rows.as_bytes());
+        let frame = repaint(None, &current).escape_ascii().to_string();
+        assert!(frame.contains(r"67890\r\n12345"), "{frame}");
     }
 
     #[test]
