@@ -14,6 +14,9 @@ use std::time::Duration;
 /// do on machines of their own.
 const LOOKING: usize = 10;
 
+/// How often it is looked who has to ack.
+const LOOK: Duration = Duration::from_millis(50);
+
 #[derive(Serialize, Deserialize)]
 enum Order {
     /// So many viewers, at most `at_once` of them under way.
@@ -144,12 +147,13 @@ pub(crate) fn run() {
         members: Vec::new(),
         polling: Polling::new(),
         reset: clock::now(),
+        looked: 0,
     };
     let stdin = std::io::stdin();
     crowd.polling.add(&stdin, Polling::ORDERS);
     let mut line = String::new();
     loop {
-        if !crowd.turn(None) {
+        if !crowd.turn(LOOK) {
             continue;
         }
         line.clear();
@@ -201,11 +205,18 @@ struct Crowd {
     members: Vec<Member>,
     polling: Polling,
     reset: u64,
+    /// When it was looked who has to ack.
+    looked: u64,
 }
 
 impl Crowd {
     /// Waits for something and takes it in; whether an order waits.
-    fn turn(&mut self, patience: Option<Duration>) -> bool {
+    fn turn(&mut self, patience: Duration) -> bool {
+        let now = clock::now();
+        if now - self.looked >= LOOK.as_nanos() as u64 {
+            self.looked = now;
+            self.members.iter_mut().for_each(|member| member.tick(now));
+        }
         let mut ordered = false;
         for place in self.polling.wait(patience) {
             match self.members.get_mut(place) {
@@ -238,10 +249,10 @@ impl Crowd {
                 self.members.push(member);
                 // A crowd of clients takes long to start: the first ones are heard meanwhile.
                 if at_once == count {
-                    self.turn(Some(Duration::ZERO));
+                    self.turn(Duration::ZERO);
                 }
             }
-            self.turn(Some(Duration::from_secs(1)));
+            self.turn(LOOK);
         }
         let members = &self.members[first..];
         let last = members

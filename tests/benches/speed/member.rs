@@ -14,6 +14,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::time::Duration;
 
+/// When a page acks: the first frame, so many bytes, or what has waited so long, in nanoseconds
+/// (`static/connection.js`).
+const ACK_BYTES: u64 = 16 * 1024;
+const ACK_WAIT: u64 = 200_000_000;
+
 /// Who is waited for, by place.
 pub(crate) struct Polling {
     epoll: OwnedFd,
@@ -54,13 +59,13 @@ impl Polling {
         epoll::modify(&self.epoll, fd, data, epoll::EventFlags::IN).unwrap();
     }
 
-    pub(crate) fn wait(&mut self, patience: Option<Duration>) -> Vec<usize> {
-        let patience = patience.map(|patience| patience.try_into().unwrap());
+    pub(crate) fn wait(&mut self, patience: Duration) -> Vec<usize> {
+        let patience = patience.try_into().unwrap();
         self.events.clear();
         let waited = epoll::wait(
             &self.epoll,
             rustix::buffer::spare_capacity(&mut self.events),
-            patience.as_ref(),
+            Some(&patience),
         );
         match waited {
             Ok(_) | Err(Errno::INTR) => {}
@@ -95,8 +100,11 @@ pub(crate) struct Member {
     /// What a bare client has drawn before it was whole.
     drawing: Vec<u8>,
     bytes: u64,
-    /// Binary bytes, which is what is acked.
+    /// Terminal bytes, which is what is acked.
     parsed: u64,
+    acked: u64,
+    /// Since when there is something to ack.
+    owes_since: Option<u64>,
     /// For one who offered to inflate: how it reads messages.
     inflated: Option<Inflated>,
     /// The end of what was looked through for stamps.
@@ -116,6 +124,8 @@ impl Member {
             drawing: Vec::new(),
             bytes: 0,
             parsed: 0,
+            acked: 0,
+            owes_since: None,
             inflated: None,
             tail: [0; 2],
             last_stamp: 0,
@@ -257,6 +267,19 @@ impl Member {
         }
     }
 
+    fn ack(&mut self) {
+        self.acked = self.parsed;
+        self.owes_since = None;
+        self.send(&frames::ack(self.parsed));
+    }
+
+    /// Acks what has waited long enough for it.
+    pub(crate) fn tick(&mut self, now: u64) {
+        if self.owes_since.is_some_and(|since| now - since >= ACK_WAIT) {
+            self.ack();
+        }
+    }
+
     fn drawn(&mut self, bytes: &[u8]) {
         if self.whole_at.is_none() {
             self.drawing.extend_from_slice(bytes);
@@ -301,8 +324,12 @@ impl Member {
             _ => {}
         });
         if shown {
-            self.whole_at.get_or_insert_with(clock::now);
-            self.send(&frames::ack(self.parsed));
+            let now = clock::now();
+            self.whole_at.get_or_insert(now);
+            self.owes_since.get_or_insert(now);
+            if self.acked == 0 || self.parsed - self.acked >= ACK_BYTES {
+                self.ack();
+            }
         }
         if pinged {
             self.send(&frames::message(frames::PONG, b""));
