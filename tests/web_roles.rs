@@ -7,6 +7,7 @@ mod tmux;
 
 use http::{Answer, Outcome, Site, Upgrade, ask_unix};
 use muxview::config::{self, Auth, Config, Listen};
+use std::os::unix::fs::PermissionsExt as _;
 use tmux::Tmux;
 use tokio::net::UnixStream;
 
@@ -23,6 +24,8 @@ impl Proxied {
         let path = dir.path().join("socket");
         let secret = dir.path().join("secret");
         std::fs::write(&secret, format!("{SECRET}\n")).expect("ours");
+        let private = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(&secret, private).expect("ours");
         let listen = format!("unix:{}", path.display());
         let site = Site::open_with(Auth::Proxy, |config| {
             config.tmux = config::Tmux::Name(tmux.name.clone());

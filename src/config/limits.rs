@@ -193,6 +193,8 @@ pub const THROTTLE_WINDOW: Duration = Duration::from_secs(60);
 pub const THROTTLED_SOURCES: usize = 1024;
 /// Bytes of a proxy's secret, at least and at most.
 pub const PROXY_SECRET_BYTES: (usize, usize) = (16, 512);
+/// Bytes read of the file it is in; what follows its first line is nothing.
+pub const PROXY_SECRET_FILE_BYTES: u64 = 4096;
 /// Bytes of a user's name, as a proxy says it.
 pub const USER_BYTES: usize = 128;
 /// Bytes read of a file in the state directory: all that [`ENDED_CREDENTIALS`] and [`SHARES`] fill.

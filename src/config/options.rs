@@ -166,7 +166,8 @@ pub struct Options {
     /// although whoever types into one can reach all of them through tmux itself [default: no]
     #[arg(long, global = true, value_name = "YES")]
     narrow_drive: Option<String>,
-    /// With `--auth proxy`: the file whose first line the proxy sends as X-Muxview-Proxy-Secret
+    /// With `--auth proxy`: the file whose first line the proxy sends as X-Muxview-Proxy-Secret:
+    /// root's or our own, with mode 0600 or 0640
     #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     proxy_secret_file: Option<String>,
     /// With `--auth proxy`: the user the proxy runs as, by name or number. Repeatable

@@ -3,11 +3,11 @@
 
 use super::limits::Audit;
 use super::server::{Server, Up};
-use super::socket::{Door, Node, Proxy};
+use super::socket::{Door, Node, Proxy, Secret};
 use super::unit::{Cgroup, Running};
 use crate::audit;
 use crate::config::limits::TMUX_TIMEOUT;
-use crate::config::{Auditing, Config, Listen};
+use crate::config::{Auditing, Auth, Config, Listen};
 use crate::tmux::{self, Socket};
 use std::collections::BTreeSet;
 use std::fs;
@@ -330,10 +330,25 @@ pub(super) fn audit(config: &Config) -> Option<Audit> {
     })
 }
 
-/// The file with the secret, if there is one.
-pub(super) fn secret(config: &Config) -> Option<(String, Option<Node>)> {
-    let path = config.state_dir.as_ref()?.join("secret");
-    Some((path.to_string_lossy().into_owned(), node(&path)))
+/// The files that nobody else may read, those that are there.
+pub(super) fn secrets(config: &Config) -> Vec<Secret> {
+    let found = |path: PathBuf, shared| {
+        Some(Secret {
+            file: node(&path)?,
+            path: path.to_string_lossy().into_owned(),
+            shared,
+        })
+    };
+    let kept = config.state_dir.iter();
+    let kept = kept.flat_map(|dir| ["keys", "ledger"].map(|name| dir.join(name)));
+    let ours = kept.map(|path| (path, false));
+    let proxys = config
+        .proxy_secret_file
+        .clone()
+        .filter(|_| config.auth == Auth::Proxy);
+    ours.chain(proxys.map(|path| (path, true)))
+        .filter_map(|(path, shared)| found(path, shared))
+        .collect()
 }
 
 #[cfg(test)]

@@ -65,9 +65,7 @@ pub async fn examine(config: &Config, url: Option<&str>) -> Result<Vec<Finding>,
     for door in gather::doors(config).await {
         found.extend(socket::door(&door, &proxies));
     }
-    if let Some((path, file)) = gather::secret(config) {
-        found.extend(socket::secret(&path, file));
-    }
+    found.extend(gather::secrets(config).iter().filter_map(socket::secret));
     found.extend(gather::audit(config).as_ref().map(limits::audit));
     found.push(limits::files(gather::own_open_files(), &running));
     if let Some((used, most)) = gather::ptys() {

@@ -107,15 +107,27 @@ fn parent(path: &str) -> &str {
     }
 }
 
-/// The file with the secret: ours alone. `owner`: as whom muxview runs.
-pub(super) fn secret(path: &str, file: Option<Node>) -> Option<Finding> {
-    let file = file?;
-    (file.mode & 0o077 != 0).then(|| {
-        Finding::fail(
-            "secret",
-            format!("{path} can be read by others, so muxview refuses it"),
-            format!("rm {path} (the next start makes a new one, and a new link)"),
-        )
+/// A file that nobody else may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Secret {
+    pub(super) path: String,
+    pub(super) file: Node,
+    /// It is a proxy's, too, which may read it by its group.
+    pub(super) shared: bool,
+}
+
+pub(super) fn secret(secret: &Secret) -> Option<Finding> {
+    let Secret { path, file, shared } = secret;
+    let (mask, mend) = if *shared {
+        let mend = format!("openssl rand -hex 32 > {path}; chown root {path}; chmod 640 {path}");
+        (0o027, mend)
+    } else {
+        let mend = format!("rm {path} (the next start makes a new one; everyone signs in again)");
+        (0o077, mend)
+    };
+    (file.mode & mask != 0).then(|| {
+        let sentence = format!("{path} can be read by others, so muxview refuses it");
+        Finding::fail("secret", sentence, mend)
     })
 }
 
@@ -198,9 +210,17 @@ mod tests {
 
     #[test]
     fn a_secret_others_can_read_is_told() {
-        assert_eq!(secret("/s", None), None);
-        let file = |mode| Some(Node { mode, ..ROOT });
-        assert_eq!(secret("/s", file(0o100_600)), None);
-        assert!(secret("/s", file(0o100_640)).is_some());
+        for (mode, shared, good) in [
+            (0o100_600, false, true),
+            (0o100_640, false, false),
+            (0o100_640, true, true),
+            (0o100_660, true, false),
+            (0o100_644, true, false),
+        ] {
+            let file = Node { mode, ..ROOT };
+            let path = "/s".to_owned();
+            let found = secret(&Secret { path, file, shared });
+            assert_eq!(found.is_none(), good, "{mode:o} {shared}");
+        }
     }
 }

@@ -2,13 +2,18 @@
 //! vault or proxy is ready. It must not know requests.
 
 use axum::http::HeaderName;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::access::Rule;
 use crate::audit::{Audit, Event};
-use crate::config::limits::{KEY_CHECK, PROXY_SECRET_BYTES, SHARE_CHECK, VIGIL_INTERVAL};
+use crate::config::limits::{
+    KEY_CHECK, PROXY_SECRET_BYTES, PROXY_SECRET_FILE_BYTES, SHARE_CHECK, VIGIL_INTERVAL,
+};
 use crate::config::{Auth, Config};
 use crate::vault::{self, Vault};
 use crate::web::access::SignIn;
@@ -26,8 +31,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        cause: std::io::Error,
+        cause: io::Error,
     },
+    /// The proxy's secret is not one.
+    #[error(
+        "{path} holds the proxy's secret, and may be read by everybody, or written by others than root and \
+         this user: chown root {path}, and chmod 640 {path}", path = .0.display()
+    )]
+    Exposed(PathBuf),
     /// The proxy's secret is none.
     #[error(
         "{} should hold one line of at least {} letters, such as `openssl rand -hex 32` prints",
@@ -98,10 +109,24 @@ fn uid(peer: &str) -> Result<u32, Error> {
 
 fn secret(config: &Config) -> Result<String, Error> {
     let path = config.proxy_secret_file.clone().unwrap_or_default();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    let read = || {
+        let mut file = File::open(&path)?;
+        let found = file.metadata()?;
+        let mut text = String::new();
+        (&mut file)
+            .take(PROXY_SECRET_FILE_BYTES)
+            .read_to_string(&mut text)?;
+        io::Result::Ok((found, text))
+    };
+    let (found, text) = match read() {
+        Ok(read) => read,
         Err(cause) => return Err(Error::Secret { path, cause }),
     };
+    let own = rustix::process::geteuid().as_raw();
+    // Its group may be the proxy's.
+    if ![0, own].contains(&found.uid()) || found.mode() & 0o027 != 0 {
+        return Err(Error::Exposed(path));
+    }
     let line = text.lines().next().unwrap_or_default().trim();
     let (least, most) = PROXY_SECRET_BYTES;
     let plain = line.bytes().all(|byte| byte.is_ascii_graphic());
@@ -156,6 +181,63 @@ pub(super) async fn keep_fresh(vault: Vault) {
         sleep(KEY_CHECK).await;
         if let Err(error) = vault.rotate() {
             tracing::error!("{error}; signing goes on with the old key");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    #[test]
+    fn a_secret_that_is_none_is_refused_wherever_it_is_looked_at() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("secret");
+        let config = Config {
+            auth: Auth::Proxy,
+            proxy_secret_file: Some(path.clone()),
+            ..Config::default()
+        };
+        let refused = || {
+            let (checked, started) = (check(&config), sign_in(&config));
+            assert_eq!(checked.is_err(), started.is_err());
+            checked.err()
+        };
+        assert!(matches!(refused(), Some(Error::Secret { .. })));
+        std::fs::write(&path, "0123456789abcdef\n").expect("ours");
+        for (mode, good) in [
+            (0o600, true),
+            (0o640, true),
+            (0o400, true),
+            (0o440, true),
+            (0o644, false),
+            (0o660, false),
+            (0o602, false),
+        ] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&path, permissions).expect("ours");
+            match refused() {
+                None => assert!(good, "{mode:o}"),
+                Some(error) => {
+                    assert!(
+                        !good && matches!(error, Error::Exposed(_)),
+                        "{mode:o} {error}"
+                    );
+                    assert!(error.to_string().contains("chmod 640"), "{error}");
+                }
+            }
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("ours");
+        // Only root can make it somebody else's.
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(1), None).expect("root may");
+            assert!(matches!(refused(), Some(Error::Exposed(_))));
+            chown(&path, Some(0), None).expect("root may");
+        }
+        for weak in ["", "short\n", "0123456789abcde\u{e4}\n", &"x".repeat(513)] {
+            std::fs::write(&path, weak).expect("ours");
+            assert!(matches!(refused(), Some(Error::Weak(_))), "{weak}");
         }
     }
 }

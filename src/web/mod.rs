@@ -283,10 +283,10 @@ fn changes(head: &axum::http::request::Parts) -> bool {
 
 /// Why somebody was turned away by a route, if that is to be told.
 fn turned_away(who: &Caller, status: StatusCode) -> Option<(&'static str, Option<String>)> {
-    match (&who.rejected, &who.pass) {
+    match &who.rejected {
         // Pages and the service itself are there for everyone; a socket is let in to be told.
-        (Some(why), _) if status != StatusCode::OK => Some(("credential", Some(why.to_string()))),
-        (_, Some(_)) if status == StatusCode::FORBIDDEN => Some(("rights", None)),
+        Some(why) if status != StatusCode::OK => Some(("credential", Some(why.to_string()))),
+        _ if status == StatusCode::FORBIDDEN => Some(("rights", None)),
         _ => None,
     }
 }

@@ -174,6 +174,13 @@ pub(super) fn lose(audit: &Audit, viewer: &Carried, code: u16) {
     if number == 0 {
         return;
     }
+    tracing::info!(
+        peer = viewer.peer,
+        id = viewer.id,
+        session = viewer.name,
+        code,
+        "a viewer was not gone on with",
+    );
     let session = Session {
         session: &viewer.id,
         name: Text(&viewer.name),
