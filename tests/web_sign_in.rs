@@ -190,6 +190,16 @@ async fn a_guest_watches_one_session_and_nothing_else_is_there() {
     assert_eq!(third.status, 401);
     assert_eq!(get(&site, "/api/sessions", &second).await.status, 200);
 
+    // A guest who signs out is out, and nobody else is.
+    let third = share_again(&site, &owner).await;
+    let [one, two] = [sign_in(&site, &third).await, sign_in(&site, &third).await];
+    let out = post(&site, "/api/sign-out", Some(&one), json!({})).await;
+    assert_eq!(out.status, 204);
+    assert_eq!(get(&site, "/api/sessions", &one).await.status, 401);
+    for credential in [&two, &guest, &owner] {
+        assert_eq!(get(&site, "/api/sessions", credential).await.status, 200);
+    }
+
     // Ending the share is the end of both.
     let shares = get(&site, "/api/shares", &owner).await.json();
     assert_eq!(shares[0]["uses"], 0);
@@ -204,6 +214,20 @@ async fn a_guest_watches_one_session_and_nothing_else_is_there() {
     let again = send(&site, "DELETE", &share, Some(&owner), json!({})).await;
     assert_eq!(again.status, 404);
     site.service.stop().await;
+}
+
+/// Another link to `shared`.
+async fn share_again(site: &Site, owner: &str) -> String {
+    let made = post(
+        site,
+        "/api/shares",
+        Some(owner),
+        json!({"session": "shared"}),
+    )
+    .await;
+    let made = made.json();
+    let link = made["link"].as_str().expect("text");
+    link.split_once("#t=").expect("a link").1.to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,6 +71,14 @@ pub struct Credential {
     /// The share it was given for; `None` is the owner.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub share: Option<Id>,
+    /// Which opening of that it was given for.
+    #[serde(rename = "n", default, skip_serializing_if = "is_zero")]
+    pub opening: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Why something is no credential. People are told the same for all of them; the audit log is not.
@@ -99,14 +107,22 @@ impl Credential {
             since: now,
             epoch: ledger.epoch(),
             share: None,
+            opening: 0,
         }
     }
 
-    /// For a page whose link was good. One that a share was opened with ends no later than that.
+    /// For a page whose link was good. One that a share was opened with, for the how manyth time, ends no
+    /// later than that.
     #[must_use]
-    pub fn page(random: [u8; 12], ledger: &Ledger, share: Option<(Id, Time)>, now: Time) -> Self {
+    pub fn page(
+        random: [u8; 12],
+        ledger: &Ledger,
+        share: Option<(Id, Time, u32)>,
+        now: Time,
+    ) -> Self {
         let expires = now + CREDENTIAL_LIFE.as_secs();
-        let (share, until) = share.unzip();
+        let opening = share.as_ref().map_or(0, |(_, _, opening)| *opening);
+        let (share, until) = share.map(|(share, until, _)| (share, until)).unzip();
         Self {
             kind: Kind::Page,
             id: Id::new(random),
@@ -115,6 +131,7 @@ impl Credential {
             since: now,
             epoch: ledger.epoch(),
             share,
+            opening,
         }
     }
 
@@ -175,7 +192,10 @@ impl Credential {
         if future || now >= self.expires {
             return Err(Rejected::Expired);
         }
-        let shared = |share| ledger.share(share).is_some_and(|share| now < share.expires);
+        let shared = |share| {
+            let share = ledger.share(share);
+            share.is_some_and(|share| now < share.expires && !share.has_left(self.opening))
+        };
         let gone = self.epoch != ledger.epoch()
             || ledger.is_ended(&self.id)
             || self.share.as_ref().is_some_and(|share| !shared(share));
@@ -248,14 +268,15 @@ mod tests {
             created: 1,
             name: "work",
         };
-        let (share, _) = Share::new([3; 32], session, "owner", terms);
-        let terms = Some((share.id.clone(), share.expires));
+        let (share, secret) = Share::new([3; 32], session, "owner", terms);
         ledger.add(share, NOW).expect("room");
+        let (share, opening) = ledger.open(&secret, NOW).expect("once");
+        let terms = Some((share.id.clone(), share.expires, opening));
         for terms in [None, terms] {
             let old = Credential::page([4; 12], &ledger, terms, NOW);
             let later = old.expires - 1;
             let renewed = old.renewed(&ledger, later).expect("it is time");
-            ledger.end(old.id.clone(), old.last(&ledger), later);
+            ledger.sign_out(&old, later);
             // Another end makes the ledger forget what is over.
             ledger.end(Id::new([5; 12]), u64::MAX, renewed.expires - 1);
             let gone = renewed.check(&ledger, renewed.expires - 1);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::credential::Id;
-use super::{Share, Time};
+use super::{Credential, Share, Time};
 use crate::config::limits::{CLOCK_SKEW, ENDED_CREDENTIALS, SHARES};
 
 /// What was ended and what is shared.
@@ -69,6 +69,22 @@ impl Ledger {
         true
     }
 
+    /// Signs out the holder of a credential. A guest's is written down with the share, which bounds
+    /// it: guests cannot fill what is remembered of others.
+    pub fn sign_out(&mut self, credential: &Credential, now: Time) {
+        match &credential.share {
+            None => {
+                self.end(credential.id.clone(), credential.last(self), now);
+            }
+            Some(share) => {
+                // One that is over has no guests.
+                if let Some(share) = self.shares.iter_mut().find(|known| known.id == *share) {
+                    share.leave(credential.opening);
+                }
+            }
+        }
+    }
+
     /// All that is shared.
     pub fn shares(&self) -> impl Iterator<Item = &Share> {
         self.shares.iter()
@@ -100,16 +116,13 @@ impl Ledger {
         self.shares.len() < before
     }
 
-    /// Opens the share whose secret this is once more, if it may be.
-    pub fn open(&mut self, secret: &str, now: Time) -> Option<&Share> {
+    /// Opens the share whose secret this is once more, if it may be; gives it and the number of this
+    /// opening.
+    pub fn open(&mut self, secret: &str, now: Time) -> Option<(&Share, u32)> {
         let mut shares = self.shares.iter_mut();
         let share = shares.find(|share| share.is_opened_by(secret))?;
-        if share.uses == 0 || now >= share.expires {
-            return None;
-        }
-        share.uses -= 1;
-        share.opened = Some(now);
-        Some(share)
+        let opening = share.open(now)?;
+        Some((share, opening))
     }
 
     /// Forgets the shares whose time is over, and gives them: each is told once. One whose link was
@@ -126,6 +139,7 @@ mod tests {
     use super::*;
     use crate::access::Target;
     use crate::access::share::Terms;
+    use crate::config::limits::{SHARE_USES, VAULT_BYTES};
     use crate::tmux::SessionId;
 
     fn id(n: u32) -> Id {
@@ -156,6 +170,52 @@ mod tests {
         // The first was forgotten only together with everything that is signed.
         assert!(!ledger.is_ended(&id(0)));
         assert_ne!(ledger.epoch(), epoch);
+    }
+
+    #[test]
+    fn guests_sign_out_nobody_but_themselves_and_fill_nothing() {
+        let mut ledger = Ledger::default();
+        let session = Target {
+            id: SessionId(1),
+            created: 1,
+            name: &"\u{1f4a9}".repeat(64),
+        };
+        let terms = Terms {
+            now: 0,
+            seconds: 1_000_000,
+            uses: SHARE_USES,
+        };
+        let owner = Credential::page([9; 12], &ledger, None, 0);
+        let mut stays = vec![];
+        for number in 0..SHARES {
+            let random = std::array::from_fn(|at| (number >> (8 * (at % 2))) as u8);
+            let (share, _) = Share::new(random, session, "owner", terms);
+            ledger.add(share, 0).expect("room");
+            for opened in 0..SHARE_USES {
+                let share = &mut ledger.shares[number];
+                let opening = share.open(0).expect("one more");
+                let share = (share.id.clone(), share.expires, opening);
+                let guest = Credential::page([3; 12], &ledger, Some(share), 0);
+                if opened % 100 == 50 {
+                    stays.push(guest);
+                } else {
+                    ledger.sign_out(&guest, 1);
+                    assert!(number > 4 || guest.check(&ledger, 1).is_err());
+                }
+            }
+            assert_eq!(ledger.shares[number].open(0), None);
+        }
+        assert!(SHARES * SHARE_USES as usize > ENDED_CREDENTIALS);
+        assert_eq!(owner.check(&ledger, 1), Ok(()));
+        assert_eq!(stays.len(), SHARES * SHARE_USES as usize / 100);
+        assert!(stays.iter().all(|guest| guest.check(&ledger, 1).is_ok()));
+        // And all of it fits, also with as many ends of the owner's.
+        for n in 0..u32::try_from(ENDED_CREDENTIALS).expect("small") {
+            assert!(ledger.end(id(n), u64::from(u32::MAX), 0));
+        }
+        assert_eq!(owner.check(&ledger, 1), Ok(()));
+        let written = serde_json::to_string(&ledger).expect("plain data").len();
+        assert!((written as u64) < VAULT_BYTES, "{written}");
     }
 
     #[test]

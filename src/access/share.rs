@@ -39,6 +39,13 @@ pub struct Share {
     pub uses: u32,
     /// When it was opened last.
     pub opened: Option<Time>,
+    /// How often it was opened, which numbers those who did.
+    #[serde(default)]
+    openings: u32,
+    /// Those who signed out, a bit for each: at most [`SHARE_USES`], so that no guest can fill what is
+    /// remembered.
+    #[serde(default)]
+    left: Vec<u8>,
 }
 
 impl Share {
@@ -67,8 +74,40 @@ impl Share {
             expires: terms.now + terms.seconds,
             uses: terms.uses,
             opened: None,
+            openings: 0,
+            left: vec![],
         };
         (share, secret)
+    }
+
+    /// Opens it once more, if it may be; gives the number of this opening.
+    pub(super) fn open(&mut self, now: Time) -> Option<u32> {
+        if self.uses == 0 || now >= self.expires {
+            return None;
+        }
+        self.uses -= 1;
+        self.openings += 1;
+        self.opened = Some(now);
+        Some(self.openings)
+    }
+
+    /// Signs out who opened it that time.
+    pub(super) fn leave(&mut self, opening: u32) {
+        let (byte, bit) = place(opening);
+        // Another one's number is nobody's.
+        if opening > self.openings {
+            return;
+        }
+        if self.left.len() <= byte {
+            self.left.resize(byte + 1, 0);
+        }
+        self.left[byte] |= bit;
+    }
+
+    /// Whether who opened it that time has signed out.
+    pub(super) fn has_left(&self, opening: u32) -> bool {
+        let (byte, bit) = place(opening);
+        self.left.get(byte).is_some_and(|left| left & bit != 0)
     }
 
     /// Whether this could be the secret of a share.
@@ -115,6 +154,11 @@ impl Terms {
         let good = (1..=longest.as_secs()).contains(&seconds) && (1..=SHARE_USES).contains(&uses);
         good.then_some(Self { now, seconds, uses }).ok_or(BadTerms)
     }
+}
+
+/// Where the bit of an opening is.
+fn place(opening: u32) -> (usize, u8) {
+    ((opening / 8) as usize, 1 << (opening % 8))
 }
 
 fn digest(secret: &str) -> String {

@@ -181,7 +181,8 @@ pub const KEY_CHECK: Duration = Duration::from_secs(24 * 3600);
 pub const CLOCK_SKEW: Duration = Duration::from_secs(120);
 /// Bytes of a credential; ours have about 270.
 pub const CREDENTIAL_BYTES: usize = 512;
-/// Credentials ended before their time that are remembered; past it everyone is signed out.
+/// Owners' credentials ended before their time that are remembered; past it everyone is signed out.
+/// Guests' are bounded by [`SHARES`] and [`SHARE_USES`].
 pub const ENDED_CREDENTIALS: usize = 4096;
 /// How late the end of a credential may close what is open, when the machine slept meanwhile.
 pub const VIGIL_INTERVAL: Duration = Duration::from_secs(60);

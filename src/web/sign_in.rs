@@ -116,8 +116,8 @@ fn exchange(vault: &Vault, secret: &str) -> Result<Exchanged, vault::Error> {
     let (now, random) = (vault::now(), vault::random()?);
     if Share::is_secret(secret) {
         return vault.change(|ledger| {
-            let share = ledger.open(secret, now).ok_or(Rejected::Revoked)?;
-            let (terms, left) = ((share.id.clone(), share.expires), share.uses);
+            let (share, opening) = ledger.open(secret, now).ok_or(Rejected::Revoked)?;
+            let (terms, left) = ((share.id.clone(), share.expires, opening), share.uses);
             let credential = Credential::page(random, ledger, Some(terms), now);
             Ok((credential, Some(left)))
         });
@@ -174,8 +174,7 @@ pub(super) async fn sign_out(
         if everywhere {
             ledger.end_all();
         } else {
-            let last = credential.last(ledger);
-            ledger.end(credential.id, last, vault::now());
+            ledger.sign_out(&credential, vault::now());
         }
     };
     change(vault, move |vault| vault.change(end)).await?;

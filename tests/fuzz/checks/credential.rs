@@ -170,7 +170,8 @@ impl Life {
             None => assert_eq!(opened, Err(Rejected::Forged), "{text:?}"),
         }
         let share = self.shares.iter().position(|share| share.secret == text);
-        let opened = self.ledger.open(text, self.now).cloned();
+        let opened = self.ledger.open(text, self.now);
+        let opened = opened.map(|(share, opening)| (share.clone(), opening));
         let good = share.filter(|at| self.is_open(&self.shares[*at]) && self.shares[*at].uses > 0);
         let forgotten = good.is_some_and(|at| self.may_be_forgotten(at));
         assert!(
@@ -181,14 +182,14 @@ impl Life {
             opened.is_some() || good.is_none() || forgotten,
             "turned away: {text:?}"
         );
-        if let (Some(share), Some(at)) = (opened, good) {
+        if let (Some((share, opening)), Some(at)) = (opened, good) {
             self.shares[at].uses -= 1;
             assert_eq!(
                 (&share.id, share.uses),
                 (&self.shares[at].id, self.shares[at].uses)
             );
             let random = self.random();
-            let terms = Some((share.id, share.expires));
+            let terms = Some((share.id, share.expires, opening));
             let page = Credential::page(random, &self.ledger, terms, self.now);
             assert!(
                 page.expires <= share.expires
@@ -209,15 +210,20 @@ impl Life {
             return;
         }
         let last = credential.last(&self.ledger);
-        let first = self.ledger.end(credential.id.clone(), last, self.now);
-        assert!(first, "it was good");
+        if credential.kind == Kind::Link {
+            let first = self.ledger.end(credential.id.clone(), last, self.now);
+            assert!(first, "it was good");
+        } else {
+            self.ledger.sign_out(&credential, self.now);
+            assert!(credential.check(&self.ledger, self.now).is_err());
+        }
         // All that were renewed from it have its name and end with it.
         for issued in &mut self.issued {
             issued.ended |= issued.credential.id == credential.id;
         }
-        let again = self.ledger.end(credential.id, last, self.now);
-        assert!(!again, "a link is good once");
         if credential.kind == Kind::Link {
+            let again = self.ledger.end(credential.id, last, self.now);
+            assert!(!again, "a link is good once");
             let page = Credential::page(self.random(), &self.ledger, None, self.now);
             self.hand_out(page, None);
         }
