@@ -241,6 +241,8 @@ pub const REFUSALS_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Connections waiting to be accepted: a storm must not meet the default of 128.
 pub const BACKLOG: u32 = 4096;
+/// How long a unix socket's directory, or whoever listens there, is waited for at start.
+pub const HOLD: Duration = Duration::from_secs(1);
 /// Open connections of all kinds.
 pub const CONNECTIONS: usize = 16_384;
 /// How long after a viewer came by a name the end of its session may mean that the list, which lags

@@ -1,16 +1,19 @@
 //! Listeners: TCP, unix, or passed by systemd. In: `--listen`. Out: accepted [`Socket`]s and the
 //! [`Door`] each came through. It must not know HTTP.
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::passed::{self, Passed};
-use crate::config::limits::{BACKLOG, NOTSENT_BYTES};
+use crate::config::limits::{BACKLOG, HOLD, NOTSENT_BYTES};
 use crate::config::{Listen, UnixListen};
 use crate::web::stream::{Door, Socket};
 
@@ -93,7 +96,7 @@ pub(super) async fn check(listen: &Listen) -> Result<bool, Error> {
         Listen::Tcp { host, port } => bind_tcp(host, *port, |_| Ok(()))
             .await
             .map_err(|cause| failed(listen, cause)),
-        Listen::Unix(unix) => check_unix(listen, unix),
+        Listen::Unix(unix) => check_unix(listen, unix).await,
     };
     match checked {
         Ok(()) => Ok(true),
@@ -102,11 +105,11 @@ pub(super) async fn check(listen: &Listen) -> Result<bool, Error> {
     }
 }
 
-fn check_unix(listen: &Listen, unix: &UnixListen) -> Result<(), Error> {
+async fn check_unix(listen: &Listen, unix: &UnixListen) -> Result<(), Error> {
     use rustix::fs::{Access, access};
     group(listen, unix)?;
-    hold(&unix.path)?;
-    find(listen, &unix.path)?;
+    let _held = hold(&unix.path).await?;
+    find(listen, &unix.path).await?;
     access(directory(&unix.path), Access::WRITE_OK | Access::EXEC_OK)
         .map_err(|cause| failed(listen, cause.into()))
 }
@@ -179,7 +182,7 @@ impl Listener {
     /// Listens where the configuration says.
     pub(super) async fn bind(listen: &Listen) -> Result<Self, Error> {
         let bound = match listen {
-            Listen::Unix(unix) => return bind_unix(listen, unix),
+            Listen::Unix(unix) => return bind_unix(listen, unix).await,
             Listen::Tcp { host, port } => {
                 bind_tcp(host, *port, |socket| socket.listen(BACKLOG)).await
             }
@@ -271,11 +274,11 @@ async fn bind_tcp<T>(
     Err(last)
 }
 
-fn bind_unix(listen: &Listen, unix: &UnixListen) -> Result<Listener, Error> {
+async fn bind_unix(listen: &Listen, unix: &UnixListen) -> Result<Listener, Error> {
     let path = unix.path.as_path();
     let group = group(listen, unix)?;
-    let _held = hold(path)?;
-    clear(listen, path)?;
+    let _held = hold(path).await?;
+    clear(listen, path).await?;
     let other = |cause| failed(listen, cause);
     let socket = UnixSocket::new_stream().map_err(other)?;
     socket.bind(path).map_err(other)?;
@@ -324,8 +327,9 @@ fn directory(path: &Path) -> &Path {
 }
 
 /// Keeps others of us from the directory while a socket in it is looked at and replaced: two that
-/// start together would each take the other's new one for a stale one.
-fn hold(path: &Path) -> Result<Option<OwnedFd>, Error> {
+/// start together would each take the other's new one for a stale one. In a directory of everybody's
+/// somebody else may hold it for ever, so it is not waited for long: without it, only such a race is lost.
+async fn hold(path: &Path) -> Result<Option<OwnedFd>, Error> {
     let parent = directory(path);
     if !parent.is_dir() {
         return Err(Error::NoDirectory(parent.to_owned()));
@@ -334,20 +338,30 @@ fn hold(path: &Path) -> Result<Option<OwnedFd>, Error> {
         // A directory one may enter but not read; then it goes without.
         return Ok(None);
     };
-    let held = rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive);
-    Ok(held.is_ok().then(|| directory.into()))
+    let deadline = Instant::now() + HOLD;
+    loop {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(directory.into())),
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => sleep(HOLD / 100).await,
+            Err(error) => {
+                let directory = parent.display();
+                tracing::warn!(%error, %directory, "somebody else holds the socket's directory; going on without");
+                return Ok(None);
+            }
+        }
+    }
 }
 
 /// Removes a socket of ours that nobody answers on; anything else is someone's.
-fn clear(listen: &Listen, path: &Path) -> Result<(), Error> {
-    if find(listen, path)? {
+async fn clear(listen: &Listen, path: &Path) -> Result<(), Error> {
+    if find(listen, path).await? {
         std::fs::remove_file(path).map_err(|cause| failed(listen, cause))?;
     }
     Ok(())
 }
 
 /// Whether a socket lies there that may be replaced.
-fn find(listen: &Listen, path: &Path) -> Result<bool, Error> {
+async fn find(listen: &Listen, path: &Path) -> Result<bool, Error> {
     let Ok(found) = std::fs::symlink_metadata(path) else {
         return Ok(false);
     };
@@ -361,11 +375,14 @@ fn find(listen: &Listen, path: &Path) -> Result<bool, Error> {
             uid,
         });
     }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(cause) => Err(failed(listen, cause)),
-        Ok(_) => Err(Error::InUse(listen.clone())),
+    use io::ErrorKind as K;
+    // Whoever listens there may be stuck, with as many waiting as may.
+    let knocked = timeout(HOLD, UnixStream::connect(path)).await;
+    match knocked.unwrap_or_else(|_| Err(K::WouldBlock.into())) {
+        Err(error) if error.kind() == K::ConnectionRefused => Ok(true),
+        Err(error) if error.kind() == K::NotFound => Ok(false),
+        Err(cause) if cause.kind() != K::WouldBlock => Err(failed(listen, cause)),
+        Ok(_) | Err(_) => Err(Error::InUse(listen.clone())),
     }
 }
 
@@ -536,5 +553,46 @@ mod tests {
             Err(Error::NotASocket(_))
         ));
         assert_eq!(std::fs::read(&path).expect("untouched"), b"mine");
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_somebody_else_holds_holds_up_nobody_for_long() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let listen = Listen::Unix(UnixListen::private(dir.path().join("s")));
+        // As another user can in /tmp.
+        let held = std::fs::File::open(dir.path()).expect("there");
+        flock(&held, FlockOperation::LockExclusive).expect("free");
+        let both = async {
+            assert!(check(&listen).await.expect("it goes on"));
+            Listener::bind(&listen).await.expect("it goes on")
+        };
+        let bound = timeout(10 * HOLD, both).await.expect("in time");
+        assert!(matches!(bound, Listener::Unix { .. }));
+    }
+
+    #[tokio::test]
+    async fn one_that_listens_and_is_stuck_is_found_at_once() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("s");
+        let socket = UnixSocket::new_stream().expect("a socket");
+        socket.bind(&path).expect("free");
+        let _stuck = socket.listen(1).expect("it listens");
+        let mut waiting = vec![];
+        let full = loop {
+            match timeout(HOLD, UnixStream::connect(&path)).await {
+                Ok(Ok(one)) => waiting.push(one),
+                full => break full,
+            }
+            assert!(waiting.len() < 1000, "the queue has an end");
+        };
+        assert!(!matches!(full, Ok(Ok(_))));
+        let listen = Listen::Unix(UnixListen::private(&path));
+        let found = timeout(10 * HOLD, async {
+            (check(&listen).await, Listener::bind(&listen).await)
+        });
+        let (checked, bound) = found.await.expect("in time");
+        assert!(matches!(checked, Ok(false)), "{checked:?}");
+        assert!(matches!(bound, Err(Error::InUse(_))), "{bound:?}");
+        assert!(path.exists());
     }
 }
