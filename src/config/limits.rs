@@ -56,6 +56,11 @@ pub const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long a picture waits for tmux's next whole redraw once tmux has thrown bytes away: it draws
 /// anew every 100 ms then.
 pub const TORN_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long after tmux threw bytes away it is taken to go on: it says so every 100 ms.
+pub const STARVED: Duration = Duration::from_millis(150);
+/// While tmux throws bytes away it is asked to draw anew once in this time. Each costs it what a frame
+/// of 80x24 does, a fraction of a millisecond.
+pub const REDRAW_INTERVAL: Duration = FRAME_INTERVAL;
 /// Bytes sent to a viewer that acks and not yet acked; a single larger frame may go alone.
 pub const UNACKED_BYTES: u64 = 256 * 1024;
 /// Generations a viewer may be behind before it gets a repaint and its old screen is dropped.

@@ -42,6 +42,7 @@ enum Wake {
     Ordered(Option<Order>),
     Windows(Result<Windows, tmux::Error>),
     Acted(Acted),
+    Redrawn(Result<(), tmux::Error>),
     Read(io::Result<usize>),
     Tick,
 }
@@ -57,6 +58,8 @@ struct Live<'a> {
     /// [`Resize::rest`] when that was asked.
     asked_at_rest: Option<u64>,
     sized: Slot<Sized>,
+    /// That everything is drawn anew.
+    redraw: Slot<Result<(), tmux::Error>>,
     /// Whether the session would die without us.
     needed: Slot<bool>,
     /// The session's windows.
@@ -92,6 +95,7 @@ impl Bridge {
             session: Slot::default(),
             asked_at_rest: None,
             sized: Slot::default(),
+            redraw: Slot::default(),
             needed: Slot::default(),
             windows: Slot::default(),
             acted: Slot::default(),
@@ -133,13 +137,15 @@ impl Live<'_> {
         self.canvas.watch(watched, now);
         self.look(now)?;
         self.bridge.behind(self.canvas.behind(now));
-        self.question();
+        self.question(now);
+        self.beg(now);
         let plan = self.size(now)?;
         let empty = self.presence(now)?;
         self.ask_windows(now);
         self.bridge.publish(now);
         let wakes = [
             self.canvas.wake_at(now),
+            self.canvas.redraw_at(now).filter(|_| self.redraw.is_free()),
             self.resize.wake_at(plan, self.sized.is_free()),
             self.bridge.presence.wake_at(),
             self.wonder.wake_at(self.windows.is_free()),
@@ -174,6 +180,7 @@ impl Live<'_> {
             windows = self.windows.done() => Wake::Windows(windows),
             wrote = write(&self.attach, typing), if !idle => Wake::Wrote(wrote),
             acted = self.acted.done() => Wake::Acted(acted),
+            redrawn = self.redraw.done() => Wake::Redrawn(redrawn),
             order = orders.recv(), if next => Wake::Ordered(order),
             read = self.attach.read(&mut self.buffer) => Wake::Read(read),
             () = status(&mut self.bridge.status) => Wake::Status,
@@ -211,6 +218,12 @@ impl Live<'_> {
             }
             Wake::Acted(acted) => {
                 self.has_acted(acted);
+                Ok(())
+            }
+            Wake::Redrawn(done) => {
+                if let Err(error) = done {
+                    tracing::debug!(%error, "tmux does not draw anew");
+                }
                 Ok(())
             }
             Wake::Read(Ok(bytes)) if bytes > 0 => self.read(bytes, now),
@@ -271,8 +284,8 @@ impl Live<'_> {
 
     // ── whose pictures they are ──────────────────────────────────────────────────────────────
 
-    fn question(&mut self) {
-        if self.session.is_free() && self.canvas.question() {
+    fn question(&mut self, now: Instant) {
+        if self.session.is_free() && self.canvas.question(now) {
             self.asked_at_rest = self.resize.rest();
             let server = self.bridge.server.clone();
             let client = self.attach.client().to_owned();
@@ -288,6 +301,16 @@ impl Live<'_> {
                     }
                 }
             });
+        }
+    }
+
+    /// Has tmux draw everything, if the picture waits for that.
+    fn beg(&mut self, now: Instant) {
+        if self.redraw.is_free() && self.canvas.beg(now) {
+            let server = self.bridge.server.clone();
+            let client = self.attach.client().to_owned();
+            self.redraw
+                .ask(async move { server.redraw_client(&client).await });
         }
     }
 
