@@ -119,6 +119,60 @@ async fn who_speaks_nothing_of_ours_sends_text_and_gets_only_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chunks_are_for_those_who_offer_to_take_them_beside_our_protocol() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let line = "to be or not to be ".repeat(4);
+    for (offers, selected, chunks) in [
+        (
+            Some("muxview.v1, muxview.deflate"),
+            Some("muxview.v1"),
+            true,
+        ),
+        (Some("muxview.deflate,muxview.v1"), Some("muxview.v1"), true),
+        (Some("muxview.v1"), Some("muxview.v1"), false),
+        (Some("muxview.deflate"), None, false),
+        (None, None, false),
+    ] {
+        let header = offers.map(|offers| format!("Sec-WebSocket-Protocol: {offers}"));
+        let headers: Vec<&str> = header.as_deref().into_iter().collect();
+        let upgrade = site.upgrade("/s/a/ws?cols=80&rows=24", &headers).await;
+        let Upgrade::Open(answer, mut socket) = upgrade else {
+            panic!("{offers:?} is refused")
+        };
+        let echoed = answer.header("sec-websocket-protocol");
+        assert_eq!(echoed.as_deref(), selected, "{offers:?}");
+        let typed = format!("{line}\r");
+        socket.send(Message::binary(typed)).await.expect("sent");
+        let mut inflate = flate2::Decompress::new(false);
+        let (mut seen, mut inflated) = (String::new(), 0);
+        wait(&mut socket, |message| {
+            let Message::Binary(bytes) = message else {
+                return None;
+            };
+            match &bytes[..] {
+                // Lengths of two bytes at most.
+                [0, rest @ ..] => {
+                    let at = 1 + usize::from(rest[0] >= 0x80);
+                    let mut plain = Vec::with_capacity(1 << 14);
+                    let flush = flate2::FlushDecompress::Sync;
+                    inflate
+                        .decompress_vec(&rest[at..], &mut plain, flush)
+                        .expect("deflate");
+                    seen += &String::from_utf8_lossy(&plain);
+                    inflated += 1;
+                }
+                plain => seen += &String::from_utf8_lossy(plain),
+            }
+            seen.contains(line.trim_end()).then_some(())
+        })
+        .await;
+        assert_eq!(inflated > 0, chunks, "{offers:?}: {seen:?}");
+    }
+    site.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spectator_watches_and_does_nothing() {
     let tmux = Tmux::started();
     let site = site(&tmux).await;
