@@ -5,6 +5,7 @@
 //! as a queue of changes, so a storm of them costs nothing but its last word. It must not know the
 //! attach, the terminal or HTTP.
 
+use super::fanout::{Fanout, Outlet};
 use super::sizing::Sizing;
 use crate::config::SizePolicy;
 use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION, WINDOW_ACTS};
@@ -131,6 +132,8 @@ pub(super) struct Shared {
     roster: Mutex<Roster>,
     /// Tells the task that the roster changed; many changes are one.
     pub(super) changed: Notify,
+    /// Shared with those who carry states to the viewers.
+    pub(super) fanout: Arc<Fanout>,
 }
 
 impl Shared {
@@ -171,6 +174,12 @@ pub(super) struct Ends {
     pub(super) state: watch::Sender<Arc<State>>,
 }
 
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.shared.fanout.end();
+    }
+}
+
 impl Handle {
     /// Both ends of a bridge that watches `session`.
     pub(super) fn open(session: Label, policy: SizePolicy, now: Instant) -> (Self, Ends) {
@@ -189,6 +198,7 @@ impl Handle {
                 stop: false,
             }),
             changed: Notify::new(),
+            fanout: Arc::new(Fanout::new(state.clone())),
         });
         let ends = Ends {
             shared: Arc::clone(&shared),
@@ -298,6 +308,18 @@ impl Seat {
         &mut self.state
     }
 
+    /// What to show now.
+    #[must_use]
+    pub fn newest(&self) -> Arc<State> {
+        Arc::clone(&self.state.borrow())
+    }
+
+    /// From now on what is published is offered to `outlet`, until the seat is dropped. What was
+    /// published before is to be fetched: see [`Seat::newest`].
+    pub fn stand(&self, outlet: Arc<dyn Outlet>) {
+        self.shared.fanout.stand(self.id, outlet);
+    }
+
     /// Where it stands among the drivers.
     #[must_use]
     pub fn standing(&self) -> Standing {
@@ -333,6 +355,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let (id, drives) = (self.id, self.driver.is_some());
+        self.shared.fanout.leave(id);
         let visible = *self.visible.get_mut();
         self.shared.change(|roster| {
             roster.visible -= u32::from(visible);

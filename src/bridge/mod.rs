@@ -1,13 +1,14 @@
 //! JOINT: one session = one attach + one terminal + its viewers, in one task.
 //!
 //! Owns the attached client and its terminal; nobody else writes either. In: the pty's bytes, input
-//! and sizes of drivers, tmux's events. Out: [`State`](handle::State), published to all viewers at
-//! once through a watch, so that a slow viewer costs the task nothing. It must not know HTTP.
+//! and sizes of drivers, tmux's events. Out: [`State`](handle::State), published at once and carried to
+//! the viewers by the [`fanout`], so that a slow one costs the task nothing. It must not know HTTP.
 //!
 //! What to do is decided in pure parts ([`publish`], [`guard`], [`reattach`], [`sizing`]); the task
 //! ([`mod@self`] around one attach after the other, `live` within one) only carries it out.
 
 mod canvas;
+pub mod fanout;
 pub mod guard;
 pub mod handle;
 mod live;

@@ -133,7 +133,11 @@ impl Bridge {
             self.changed = true;
         }
         if std::mem::take(&mut self.changed) {
-            self.ends.state.send_replace(Arc::new(self.state.clone()));
+            self.state.serial += 1;
+            let state = Arc::new(self.state.clone());
+            self.ends.state.send_replace(Arc::clone(&state));
+            let typist = self.ends.shared.roster().sizing.typed_last();
+            self.ends.shared.fanout.publish(&state, typist, now);
         }
     }
 

@@ -84,6 +84,14 @@ pub const REPAINT_INTERVAL: Duration = Duration::from_millis(100);
 pub const BELL_INTERVAL: Duration = Duration::from_secs(1);
 /// Viewers of one session.
 pub const VIEWERS_PER_SESSION: usize = 10_000;
+/// Viewers of a session that the task that read the pty writes to itself: that many writes cost less
+/// than waking another thread.
+pub const INLINE_VIEWERS: usize = 8;
+/// Viewers written to between two looks at everything else, 7 µs each: who types meanwhile waits no
+/// longer.
+pub const CARRY_STEP: usize = 16;
+/// Viewers for whom one more thread is woken to write.
+pub const CARRIER_VIEWERS: usize = 256;
 /// How long a bridge outlives its last viewer, so that a page reload finds it running.
 pub const LINGER: Duration = Duration::from_secs(30);
 /// Chunks of input waiting for the pty, per session; a full queue holds the socket back.

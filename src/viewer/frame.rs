@@ -6,8 +6,42 @@ use super::squeeze::Coding;
 use bytes::Bytes;
 use std::fmt;
 
-/// The first byte of an unfragmented binary message (RFC 6455, 5.2).
-const BINARY: u8 = 0x82;
+/// What a message carries (RFC 6455, 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What is told.
+    Text = 1,
+    /// Terminal bytes.
+    Binary = 2,
+    /// A question for life.
+    Ping = 9,
+}
+
+/// An unmasked, unfragmented message of these parts, and where its payload begins.
+#[must_use]
+pub fn message(kind: Kind, parts: &[&[u8]]) -> (Bytes, u8) {
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    // The longest header has 10 bytes.
+    let mut wire = Vec::with_capacity(10 + len);
+    wire.push(0x80 | kind as u8);
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len @ ..=125), _) => wire.push(len),
+        (_, Ok(len)) => {
+            wire.push(126);
+            wire.extend(len.to_be_bytes());
+        }
+        _ => {
+            wire.push(127);
+            wire.extend((len as u64).to_be_bytes());
+        }
+    }
+    let header = wire.len() as u8;
+    for part in parts {
+        wire.extend_from_slice(part);
+    }
+    wire.shrink_to_fit();
+    (wire.into(), header)
+}
 
 /// One binary message. Cloning it shares its bytes.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -26,7 +60,7 @@ impl Frame {
         if bytes.is_empty() {
             return Self::default();
         }
-        Self::message(&[bytes], bytes.len() as u64, Coding::Plain)
+        Self::binary(&[bytes], bytes.len() as u64, Coding::Plain)
     }
 
     /// `plain` as a chunk: a NUL, with which no terminal bytes of ours begin, how many terminal bytes
@@ -39,33 +73,14 @@ impl Frame {
             left >>= 7;
         }
         head.push(left as u8);
-        Self::message(&[&head, deflated], plain.terminal, coding)
+        Self::binary(&[&head, deflated], plain.terminal, coding)
     }
 
     /// A message of these parts, which gives a terminal `terminal` bytes.
-    fn message(parts: &[&[u8]], terminal: u64, coding: Coding) -> Self {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        // The longest header has 10 bytes.
-        let mut wire = Vec::with_capacity(10 + len);
-        wire.push(BINARY);
-        match (u8::try_from(len), u16::try_from(len)) {
-            (Ok(len @ ..=125), _) => wire.push(len),
-            (_, Ok(len)) => {
-                wire.push(126);
-                wire.extend(len.to_be_bytes());
-            }
-            _ => {
-                wire.push(127);
-                wire.extend((len as u64).to_be_bytes());
-            }
-        }
-        let header = wire.len() as u8;
-        for part in parts {
-            wire.extend_from_slice(part);
-        }
-        wire.shrink_to_fit();
+    fn binary(parts: &[&[u8]], terminal: u64, coding: Coding) -> Self {
+        let (wire, header) = message(Kind::Binary, parts);
         Self {
-            wire: wire.into(),
+            wire,
             header,
             terminal,
             coding,

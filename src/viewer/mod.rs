@@ -16,7 +16,7 @@ mod squeeze;
 mod state;
 
 pub use check::{Checker, Mismatch};
-pub use frame::Frame;
+pub use frame::{Frame, Kind, message};
 pub use pacing::{Seldom, Window};
 pub use picture::Picture;
 pub use squeeze::Squeezer;
@@ -209,6 +209,12 @@ impl Viewer {
     /// The viewer asks for a repaint: given at most once in [`REPAINT_INTERVAL`], never forgotten.
     pub fn resync(&mut self, _now: Instant) {
         self.repaint.want();
+    }
+
+    /// Whether the state is of the session this viewer was told of last, by name too.
+    #[must_use]
+    pub fn knows(&self, session: &Label) -> bool {
+        self.told.session.as_ref() == Some(session)
     }
 
     /// The bytes sent and acked so far.

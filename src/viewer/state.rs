@@ -55,6 +55,8 @@ impl fmt::Display for End {
 /// All a viewer needs to know. Written by the bridge only.
 #[derive(Debug, Clone)]
 pub struct State {
+    /// Grows with each one that is published, so that who has seen one is not shown an older one.
+    pub serial: u64,
     /// The session; follows renames.
     pub session: Label,
     /// The picture to show; none before the first complete one.
@@ -86,6 +88,7 @@ impl State {
     #[must_use]
     pub const fn new(session: Label) -> Self {
         Self {
+            serial: 0,
             session,
             picture: None,
             behind: false,

@@ -1,30 +1,31 @@
-//! [`Connection`]: one WebSocket, read and written at once. In: messages to send, a close. Out:
-//! what happened at the socket, one [`Turn`] at a time. It must not know what messages mean.
+//! [`Connection`]: one WebSocket, as its viewer's task sees it. In: a close. Out: what happened at the
+//! socket, one [`Turn`] at a time. What is to be sent goes to its [`Outlet`]; what that could not
+//! write at once is written here, while we read. It must not know what messages mean.
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Sink, Stream as _};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::stream::Stream;
-use super::tap::{Held, Kind, Tap};
+use super::outlet::Outlet;
+use super::tap::{Held, Tap};
 use super::wire::Close;
 use crate::config::limits::{ANSWER_BYTES, FAREWELL, MESSAGE_BYTES, READ_BUFFER_BYTES};
-use crate::viewer::Frame;
 
 /// A WebSocket.
 #[derive(Debug)]
-pub(super) struct Connection<S = Stream> {
-    ws: WebSocketStream<Tap<S>>,
+pub(super) struct Connection {
+    ws: WebSocketStream<Tap>,
     /// tungstenite reads no more: the peer broke the protocol.
     broken: bool,
 }
@@ -52,11 +53,11 @@ pub(super) enum Gone {
     Broken(Close),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(super) async fn new(tap: Tap<S>) -> Self {
+impl Connection {
+    pub(super) async fn new(tap: Tap) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            // What tungstenite writes goes to the tap, which has the queue.
+            // What tungstenite writes goes to the outlet, which has the queue.
             .write_buffer_size(0)
             .max_write_buffer_size(ANSWER_BYTES)
             .max_message_size(Some(MESSAGE_BYTES))
@@ -65,19 +66,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self { ws, broken: false }
     }
 
-    /// Puts a message behind those not yet written. Nothing bounds this but the caller, who pushes
-    /// only when [`Connection::is_drained`].
-    pub(super) fn push(&mut self, kind: Kind, payload: Bytes) {
-        self.ws.get_mut().push(kind, payload);
+    /// Where everything goes out.
+    pub(super) fn outlet(&self) -> &Arc<Outlet> {
+        self.ws.get_ref().outlet()
     }
 
-    /// As [`Connection::push`], for a frame that is shared with other viewers.
-    pub(super) fn push_frame(&mut self, frame: &Frame) {
-        self.ws.get_mut().push_wire(frame.wire().clone());
-    }
-
-    pub(super) fn is_drained(&self) -> bool {
-        self.ws.get_ref().is_drained()
+    fn is_drained(&self) -> bool {
+        self.outlet().is_drained()
     }
 
     /// When the peer was last heard.
@@ -112,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Takes a frozen connection apart.
-    pub(super) fn into_held(self) -> Held<S> {
+    pub(super) fn into_held(self) -> Option<Held> {
         self.ws.into_inner().into_held()
     }
 
@@ -120,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut lost = false;
         let unsent = !self.is_drained();
         if unsent {
-            match self.ws.get_mut().poll_drain(cx) {
+            match self.outlet().poll_drain(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Turn::Drained),
                 // One who takes no more may have said something before.
                 Poll::Ready(Err(_)) => lost = true,
@@ -152,9 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Poll::Pending => return Poll::Pending,
         })
     }
-}
 
-impl Connection {
     /// Ends the socket from our side: what was pushed, the close, and a while for the peer to
     /// answer. Messages that were on their way meanwhile go to `late`.
     pub(super) async fn close(&mut self, close: &Close, mut late: impl FnMut(Turn)) {
@@ -181,7 +174,7 @@ impl Connection {
         };
         let in_time = timeout(FAREWELL, goodbye).await.is_ok();
         if !in_time && (!self.is_drained() || close.code == Close::SILENT.code) {
-            self.ws.get_mut().stream().forget_unsent();
+            self.outlet().forget_unsent();
         }
     }
 
@@ -202,7 +195,7 @@ impl Connection {
         let mut waste = vec![0; READ_BUFFER_BYTES];
         let read = |cx: &mut Context<'_>| -> Poll<io::Result<usize>> {
             let mut buf = ReadBuf::new(&mut waste);
-            ready!(Pin::new(tap.stream()).poll_read(cx, &mut buf))?;
+            ready!(Pin::new(tap.incoming()).poll_read(cx, &mut buf))?;
             Poll::Ready(Ok(buf.filled().len()))
         };
         let mut read = read;
@@ -223,60 +216,17 @@ fn gone(error: &Error) -> Gone {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Takes nothing at some writes; gives what it has to read.
-    struct Moody {
-        refusals: u32,
-        given: &'static [u8],
-    }
-
-    impl AsyncRead for Moody {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            if self.given.is_empty() {
-                return Poll::Pending;
-            }
-            buf.put_slice(std::mem::take(&mut self.given));
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    impl AsyncWrite for Moody {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            if self.refusals == 0 {
-                return Poll::Ready(Ok(buf.len()));
-            }
-            self.refusals -= 1;
-            Poll::Pending
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
+    use crate::viewer::Frame;
+    use crate::web::tap::tests::moody;
 
     #[tokio::test]
     async fn what_a_pong_takes_along_is_told_as_written() {
         // The pong of the ping that is heard first is written between two looks at the queue.
-        let moody = Moody {
-            refusals: 2,
-            given: b"\x89\x80\0\0\0\0",
-        };
-        let mut connection = Connection::new(Tap::new(moody, Bytes::new())).await;
-        connection.push(Kind::Text, Bytes::from_static(b"frame"));
-        let heard = connection.turn(true).now_or_never();
-        assert!(matches!(heard, Some(Turn::Alive)), "{heard:?}");
+        let (tap, mut theirs) = moody(2, Frame::plain(b"frame").wire().clone());
+        theirs.write_all(b"\x89\x80\0\0\0\0").await.expect("a ping");
+        let mut connection = Connection::new(tap).await;
+        let heard = connection.turn(true).await;
+        assert!(matches!(heard, Turn::Alive), "{heard:?}");
         assert!(!connection.is_drained());
         let written = connection.turn(true).now_or_never();
         assert!(matches!(written, Some(Turn::Drained)), "{written:?}");

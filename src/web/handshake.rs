@@ -88,10 +88,8 @@ pub(super) async fn open(
         let Ok(raw) = upgraded.downcast::<TokioIo<Stream>>() else {
             return tracing::error!("an upgraded connection is not one of our listeners'");
         };
-        let mut stream = raw.io.into_inner();
-        // A viewer that takes nothing for a while only lags.
-        stream.allow_stalls();
-        socket::run(parts, caller, wish, Tap::new(stream, raw.read_buf)).await;
+        let tap = Tap::new(raw.io.into_inner(), raw.read_buf);
+        socket::run(parts, caller, wish, tap).await;
         drop(present);
     });
     switched(&accept, speech)

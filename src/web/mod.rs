@@ -12,15 +12,19 @@ pub mod carried;
 mod chatter;
 mod connection;
 mod events;
+mod farewell;
 mod gallery;
+mod halves;
 mod handshake;
 mod health;
 pub mod input;
 mod meters;
+mod outlet;
 mod page;
 mod permit;
 pub mod presence;
 pub mod proxy;
+mod queue;
 mod refusals;
 pub mod routes;
 mod seating;
@@ -32,7 +36,9 @@ pub mod stopping;
 pub mod stream;
 mod tap;
 mod tape;
+mod teller;
 mod throttle;
+mod viewing;
 mod vigil;
 mod visit;
 pub mod wire;
@@ -144,8 +150,7 @@ impl App {
         for viewers in sessions.into_values() {
             let parts = Arc::clone(&self.parts);
             seating.spawn(async move {
-                for (mut stream, viewer, present) in viewers {
-                    stream.allow_stalls();
+                for (stream, viewer, present) in viewers {
                     let seated = socket::resume(&parts, stream, viewer).await;
                     tokio::spawn(async move {
                         seated.await;
@@ -161,9 +166,8 @@ impl App {
     pub async fn dismiss(&self, viewers: Vec<(Stream, Option<Carried>)>) {
         let close = Close::restart(stopping::spread(viewers.len()));
         let mut goodbyes = tokio::task::JoinSet::new();
-        for (mut stream, viewer) in viewers {
+        for (stream, viewer) in viewers {
             let close = close.clone();
-            stream.allow_stalls();
             if let Some(viewer) = &viewer {
                 visit::lose(&self.parts.audit, viewer, close.code);
             }

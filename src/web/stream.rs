@@ -21,8 +21,7 @@ pub struct Stream {
     socket: Socket,
     /// Running while the peer takes nothing; `None` when it takes all.
     stall: Option<Pin<Box<Sleep>>>,
-    may_stall: bool,
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 /// The socket itself.
@@ -58,15 +57,8 @@ impl Stream {
         Self {
             socket,
             stall: None,
-            may_stall: false,
-            _place: place,
+            place,
         }
-    }
-
-    /// From now on the peer may take as long as it likes.
-    pub fn allow_stalls(&mut self) {
-        self.may_stall = true;
-        self.stall = None;
     }
 
     /// A peer that asks and does not take the answer would keep its place for ever.
@@ -75,7 +67,7 @@ impl Stream {
         cx: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if self.may_stall || written.is_ready() {
+        if written.is_ready() {
             self.stall = None;
             return written;
         }
@@ -94,13 +86,9 @@ impl Stream {
         })
     }
 
-    /// Makes the coming drop a reset: what the peer has not taken by now, the kernel shall not
-    /// keep for it.
-    pub fn forget_unsent(&self) {
-        if let Socket::Tcp(socket) = &self.socket {
-            // Failing means the connection is already gone, which is what was asked for.
-            let _ = socket.set_zero_linger();
-        }
+    /// The socket and its place, for whoever gives the one back with the other.
+    pub(super) fn into_parts(self) -> (Socket, OwnedSemaphorePermit) {
+        (self.socket, self.place)
     }
 }
 

@@ -1,0 +1,298 @@
+//! [`Viewing`]: the task of one viewer. In: what comes in at its socket, the rules, the end of the
+//! service. Out: input for the session; and at its [`Outlet`] what is nobody else's to send: the first
+//! picture, answers, pings, and what waited for the socket. Reading and writing go on side by side:
+//! who does not read can still be heard, and who floods us with input still gets frames. It must not
+//! know how frames are made or paced.
+
+use bytes::Bytes;
+use metrics::Counter;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+use tokio::time::sleep_until;
+
+use super::chatter::Chatter;
+use super::connection::{Connection, Gone, Turn};
+use super::handshake::Speech;
+use super::input::{Input, Message};
+use super::outlet::{Outlet, Over};
+use super::permit::Permit;
+use super::presence::Joined;
+use super::seating::{ByName, Seated};
+use super::stopping::{Ending, Handover, Stopping};
+use super::teller::Teller;
+use super::visit::Visit;
+use super::wire::{self, Close, ENDED, Heard, Role};
+use crate::bridge::handle::{Driver, Seat};
+use crate::config::limits::{PING_INTERVAL, SILENCE};
+use crate::viewer::{End, Label, State, Viewer};
+
+/// Counted too often to look it up each time.
+static INPUT_BYTES: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter!("muxview_input_bytes_total"));
+
+/// A viewer at its seat.
+pub(super) struct Viewing {
+    pub(super) connection: Connection,
+    pub(super) outlet: Arc<Outlet>,
+    pub(super) speech: Speech,
+    pub(super) seat: Seat,
+    /// Counted with the others until this is dropped.
+    _joined: Joined,
+    pub(super) permit: Permit,
+    /// Dropped when it is of no more use.
+    by_name: Option<ByName>,
+    /// Only a driver has one: a spectator's task holds no handle to the input path.
+    pub(super) driver: Option<Driver>,
+    stopping: Stopping,
+    pub(super) input: Input,
+    chatter: Chatter,
+    pub(super) visit: Visit,
+}
+
+/// How a viewing ended.
+pub(super) enum Exit {
+    Close(Close),
+    Gone(Gone),
+    Handoff(Handover),
+}
+
+impl Viewing {
+    pub(super) fn new(
+        connection: Connection,
+        seated: Seated,
+        viewer: Viewer,
+        speech: Speech,
+        stopping: Stopping,
+    ) -> Self {
+        let Seated {
+            seat,
+            joined,
+            permit,
+            visit,
+            by_name,
+        } = seated;
+        let driver = seat.driver();
+        let outlet = Arc::clone(connection.outlet());
+        outlet.open(Teller::new(viewer, speech, role(driver.as_ref())));
+        Self {
+            connection,
+            outlet,
+            speech,
+            driver,
+            seat,
+            _joined: joined,
+            permit,
+            by_name,
+            stopping,
+            input: Input::default(),
+            chatter: Chatter::new(super::now()),
+            visit,
+        }
+    }
+
+    /// Takes in what another process did not deliver.
+    pub(super) fn take(&mut self, message: Message) {
+        self.input.take(message);
+    }
+
+    /// Until it ends.
+    pub(super) async fn run(mut self) {
+        let mut exit = self.watch().await;
+        if matches!(&exit, Exit::Close(close) if close.code == ENDED) && self.move_on().await {
+            exit = self.watch().await;
+        }
+        self.leave(exit).await;
+    }
+
+    /// Takes the viewer to the session it came for, if it was seated at one that had the name before.
+    async fn move_on(&mut self) -> bool {
+        let Some(by_name) = self.by_name.take().filter(ByName::is_fresh) else {
+            return false;
+        };
+        let told = self.outlet.with(|Teller { viewer, .. }| {
+            (viewer.is_visible(), viewer.window(), viewer.inflates())
+        });
+        let Some((visible, window, inflates)) = told else {
+            return false;
+        };
+        let proof = self.permit.proof();
+        let size = self.seat.standing().size;
+        let seated = tokio::select! {
+            seated = by_name.follow(&proof, size, visible) => seated,
+            _ = self.stopping.over() => None,
+        };
+        let Some(seated) = seated else {
+            return false;
+        };
+        let viewer = Viewer::carried(seated.seat.viewer(), visible, window).inflating(inflates);
+        // What was typed was for the session that is no more.
+        self.input = Input::default();
+        self.sit(seated, viewer);
+        true
+    }
+
+    /// Changes to another seat.
+    fn sit(&mut self, seated: Seated, viewer: Viewer) {
+        let Seated {
+            seat,
+            joined,
+            permit,
+            visit,
+            by_name,
+        } = seated;
+        let sent = viewer.window().sent();
+        std::mem::replace(&mut self.visit, visit).end(ENDED, sent);
+        self.driver = seat.driver();
+        let role = role(self.driver.as_ref());
+        self.outlet.open(Teller::new(viewer, self.speech, role));
+        (self.seat, self._joined) = (seat, joined);
+        (self.permit, self.by_name) = (permit, by_name);
+    }
+
+    /// Until something ends it.
+    async fn watch(&mut self) -> Exit {
+        let mut judged = self.seat.newest().session.clone();
+        self.seat.stand(Arc::clone(&self.outlet) as _);
+        let mut ping_at = super::now() + PING_INTERVAL;
+        let mut resumed = super::now();
+        let mut alarm = pin!(sleep_until(ping_at.into()));
+        loop {
+            let now = super::now();
+            let told = self.tell(&mut judged, now);
+            let again = match told {
+                Ok(again) => again,
+                Err(close) => return Exit::Close(close),
+            };
+            // While input waits or too much is said we do not read, and who is not read cannot be silent.
+            let paused = self.chatter.pause(now);
+            let reading = self.input.has_room() && paused.is_none();
+            let silent_at = self.connection.heard().max(resumed) + SILENCE;
+            let wakes = [Some(ping_at), paused, reading.then_some(silent_at), again];
+            let wake = wakes.into_iter().flatten().min().unwrap_or(ping_at);
+            // Rung too early it does no harm, and setting it costs more than looking.
+            if wake < alarm.deadline().into_std() || alarm.is_elapsed() {
+                alarm.as_mut().reset(wake.into());
+            }
+
+            tokio::select! {
+                turn = self.connection.turn(reading) => match turn {
+                    Turn::Drained => {}
+                    Turn::Gone(gone) => return Exit::Gone(gone),
+                    turn => {
+                        if !self.is_input(&turn) {
+                            self.chatter.said(now);
+                        }
+                        self.hear(turn);
+                    }
+                },
+                () = self.outlet.attention() => {}
+                () = self.input.fed(self.driver.as_ref()) => {
+                    if !reading {
+                        resumed = super::now();
+                    }
+                }
+                () = &mut alarm => {
+                    let now = super::now();
+                    if reading && now >= silent_at {
+                        return Exit::Close(Close::SILENT);
+                    }
+                    if now >= ping_at {
+                        self.outlet.with(Teller::ping);
+                        ping_at = now + PING_INTERVAL;
+                    }
+                }
+                changed = self.permit.changed() => {
+                    if let Err(close) = changed.and_then(|()| self.judge(&judged)) {
+                        return Exit::Close(close);
+                    }
+                }
+                ending = self.stopping.over() => return match ending {
+                    Ending::Restart(spread) => Exit::Close(Close::restart(spread)),
+                    Ending::Handoff(handover) => Exit::Handoff(handover),
+                },
+            }
+        }
+    }
+
+    /// Tells what the session is like now, if the viewer still may see it. Gives the time to do so
+    /// again.
+    fn tell(&self, judged: &mut Label, now: Instant) -> Result<Option<Instant>, Close> {
+        let state: Arc<State> = self.seat.newest();
+        // Rights may go by a session's name.
+        if state.session != *judged {
+            judged.clone_from(&state.session);
+            self.judge(judged)?;
+        }
+        self.outlet.tell(&state, now).map_err(|over| match over {
+            Over::End(End::ShuttingDown) => Close::restart(self.stopping.spread()),
+            Over::End(end) => Close::ended(&end.to_string()),
+            Over::Failed => Close::INTERNAL,
+        })
+    }
+
+    fn judge(&self, session: &Label) -> Result<(), Close> {
+        self.permit.judge(session, self.driver.is_some())
+    }
+
+    /// Deals with what came in.
+    pub(super) fn hear(&mut self, turn: Turn) {
+        match turn {
+            Turn::Binary(bytes) => self.type_in(bytes),
+            Turn::Text(text) if self.speech == Speech::Ours => match wire::hear(&text) {
+                Some(Heard::Resize(size)) => {
+                    if let Some(driver) = &self.driver {
+                        driver.resize(size);
+                    }
+                }
+                Some(Heard::Ack(total)) => {
+                    self.outlet.with(|teller| teller.viewer.acked(total));
+                }
+                Some(Heard::Visible(visible)) => {
+                    self.outlet
+                        .with(|teller| teller.viewer.set_visible(visible));
+                    self.seat.set_visible(visible);
+                }
+                Some(Heard::Repaint) => {
+                    self.outlet
+                        .with(|teller| teller.viewer.resync(super::now()));
+                }
+                Some(Heard::Ping(id)) => {
+                    self.outlet.with(|teller| teller.pinged(id));
+                }
+                Some(Heard::Window(act)) if self.driver.is_some() => self.input.act(act),
+                // A spectator's is ignored.
+                Some(Heard::Window(_)) | None => {}
+            },
+            Turn::Text(text) => self.type_in(text.into()),
+            Turn::Alive | Turn::Drained | Turn::Gone(_) => {}
+        }
+    }
+
+    /// Whether it goes to the session, which then says how fast.
+    fn is_input(&self, turn: &Turn) -> bool {
+        let bytes = match turn {
+            Turn::Binary(bytes) => !bytes.is_empty(),
+            Turn::Text(text) => self.speech == Speech::Raw && !text.is_empty(),
+            Turn::Alive | Turn::Drained | Turn::Gone(_) => false,
+        };
+        bytes && self.driver.is_some()
+    }
+
+    /// Input of a driver; a spectator's is ignored.
+    fn type_in(&mut self, bytes: Bytes) {
+        if self.driver.is_some() && !bytes.is_empty() {
+            INPUT_BYTES.increment(bytes.len() as u64);
+            self.visit.typed(bytes.len());
+            self.input.push(bytes);
+        }
+    }
+}
+
+const fn role(driver: Option<&Driver>) -> Role {
+    if driver.is_some() {
+        Role::Drive
+    } else {
+        Role::View
+    }
+}
