@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "src/bridge/reattach.rs",
     "src/bridge/sizing.rs",
     "src/bridge/windows.rs",
+    "src/bridge/written.rs",
     "src/doctor/finding.rs",
     "src/doctor/limits.rs",
     "src/doctor/proxy.rs",
@@ -26,6 +27,7 @@ const PURE: &[&str] = &[
     "src/service/handoff/state.rs",
     "src/tmux/name.rs",
     "src/web/carried.rs",
+    "src/web/chatter.rs",
     "src/web/tape.rs",
 ];
 

@@ -21,6 +21,7 @@ pub mod sizing;
 mod slot;
 mod typing;
 mod windows;
+mod written;
 
 use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};

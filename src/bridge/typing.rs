@@ -1,21 +1,26 @@
 //! Input on its way to the pty: one message after the other, each written whole and by itself.
 //!
-//! Owns the message being written and the distance to the one before. It must not know where the
-//! bytes go to. Pure: time comes in as an argument.
+//! Owns the message being written, the distance to the one before, and what a tmux client that ended
+//! had not read, which the next one is given first. It must not know where the bytes go to. Pure: time
+//! comes in as an argument.
 
 use super::handle::Input;
+use super::written::Written;
 use crate::config::limits::{ESCAPE_TIME, INPUT_SPACING};
 use crate::viewer::ViewerId;
-use bytes::Buf;
+use bytes::Bytes;
+use std::collections::VecDeque;
 use std::time::Instant;
 
 /// The message being written, and when the last one was.
 #[derive(Debug, Default)]
 pub(super) struct Typing {
+    /// Nobody has read these; they come before the current one.
+    again: VecDeque<Bytes>,
     current: Option<Input>,
+    /// Some of the message written last is written, and not all of it.
     begun: bool,
-    /// The current message may be a key tmux is bound to.
-    binding: bool,
+    last: Written,
     /// When the last message was written, and whether it may have been such a key.
     written: Option<(Instant, bool)>,
     /// When an escape was written that nothing has followed.
@@ -24,27 +29,50 @@ pub(super) struct Typing {
 
 impl Typing {
     /// Whether the next message may be given.
-    pub(super) const fn idle(&self) -> bool {
-        self.current.is_none()
+    pub(super) fn idle(&self) -> bool {
+        self.current.is_none() && self.again.is_empty()
     }
 
     /// Takes the next message.
     pub(super) fn take(&mut self, input: Input) {
-        self.binding = may_be_bound(&input.bytes);
         self.current = Some(input);
         self.begun = false;
+    }
+
+    /// The message to write next, or its rest.
+    fn message(&self) -> Option<&Bytes> {
+        let current = self.current.as_ref().map(|input| &input.bytes);
+        self.again.front().or(current)
     }
 
     /// The bytes to write next, and until when to wait first: none if that is over, since even a
     /// timer that is due takes a millisecond.
     pub(super) fn next(&self, now: Instant) -> Option<(&[u8], Option<Instant>)> {
-        let input = self.current.as_ref()?;
+        let message = self.message()?;
+        let apart = |bound: bool| bound || may_be_bound(message);
         let wait = self
             .written
-            .filter(|(_, bound)| !self.begun && !is_mouse(&input.bytes) && (*bound || self.binding))
+            .filter(|(_, bound)| !self.begun && !is_mouse(message) && apart(*bound))
             .map(|(at, _)| at + INPUT_SPACING)
             .filter(|at| *at > now);
-        Some((&input.bytes, wait))
+        Some((message, wait))
+    }
+
+    /// Another client is written to; what the one before was written is settled.
+    pub(super) fn attached(&mut self) {
+        self.last = Written::default();
+    }
+
+    /// The client has ended and has left this unread: the next one is given it.
+    pub(super) fn left(&mut self, unread: &[u8]) {
+        for message in std::mem::take(&mut self.last)
+            .left(unread)
+            .into_iter()
+            .rev()
+        {
+            self.again.push_front(message);
+        }
+        self.begun = false;
     }
 
     /// Until when tmux may hold back the last byte: an escape may be the beginning of a key.
@@ -54,17 +82,21 @@ impl Typing {
 
     /// So many of them were written.
     pub(super) fn wrote(&mut self, bytes: usize, now: Instant) {
-        let Some(input) = &mut self.current else {
+        let current = self.current.as_mut().map(|input| &mut input.bytes);
+        let Some(message) = self.again.front_mut().or(current) else {
             return;
         };
-        self.begun = true;
-        let bytes = bytes.min(input.bytes.len());
-        let last = bytes.checked_sub(1).map(|at| input.bytes[at]);
-        self.escape = (last == Some(0x1b)).then_some(now);
-        input.bytes.advance(bytes);
-        if input.bytes.is_empty() {
-            self.current = None;
-            self.written = Some((now, self.binding));
+        let bound = !self.begun && may_be_bound(message);
+        let piece = message.split_to(bytes.min(message.len()));
+        let over = message.is_empty();
+        self.last.push(&piece, !self.begun);
+        self.escape = (piece.last() == Some(&0x1b)).then_some(now);
+        self.begun = !over;
+        if over {
+            if self.again.pop_front().is_none() {
+                self.current = None;
+            }
+            self.written = Some((now, bound));
         }
     }
 }

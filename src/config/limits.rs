@@ -99,6 +99,12 @@ pub const INPUT_QUEUE: usize = 256;
 
 /// Bytes of input waiting for the pty, per session: a few of the largest messages.
 pub const INPUT_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of input remembered that were written to a tmux client and that it may not have read: should
+/// it end, the next one is given them. A pty holds up to 68 KiB; what is not remembered of a long paste
+/// is lost with the client.
+pub const UNREAD_BYTES: usize = 16 * 1024;
+/// Messages remembered so.
+pub const UNREAD_MESSAGES: usize = 1024;
 /// Distance between a key tmux may be bound to and its neighbours: closer together tmux takes keys for pasted text
 /// (`assume-paste-time`, 1 ms) and passes its prefix on to the program. Measured: 2 ms fails at times.
 pub const INPUT_SPACING: Duration = Duration::from_millis(3);

@@ -16,8 +16,6 @@ use super::pty::{self, Line, failed};
 use super::terminfo;
 use crate::config::limits::{REAP_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 use std::ffi::OsString;
 use std::fmt;
@@ -243,15 +241,19 @@ impl Attach {
     /// other end: this one does not know.
     #[must_use]
     pub fn has_unread(&self) -> bool {
-        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         // It cannot be opened once the client has ended.
-        let Ok(other_end) = rustix::fs::open(self.tty.as_str(), flags, Mode::empty()) else {
-            return false;
-        };
-        let mut readable = [PollFd::new(&other_end, PollFlags::IN)];
-        // Looking also has the kernel bring along what is still on its way through the pty.
-        let looked = poll(&mut readable, Some(&Timespec::default()));
-        looked.is_ok() && readable[0].revents().contains(PollFlags::IN)
+        pty::other_end(&self.tty).is_ok_and(|other_end| pty::is_readable(&other_end))
+    }
+
+    /// What tmux had not read when the client ended; to be called when [`Attach::read`] gave 0. Until
+    /// then it is tmux's to read.
+    #[must_use]
+    pub fn unread(&self) -> Vec<u8> {
+        if !self.output().closed {
+            return Vec::new();
+        }
+        // Where it cannot be told, nothing is known to be unread.
+        pty::unread(self.master.fd(), &self.tty).unwrap_or_default()
     }
 
     /// Sets the pty's size; tmux redraws everything.

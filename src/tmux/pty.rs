@@ -12,6 +12,8 @@ use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode as Permissions;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
@@ -20,6 +22,9 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+/// More than a pty holds: what its line discipline keeps, and what is on its way there.
+const HELD_BYTES: usize = 128 * 1024;
 
 /// What its terminal does with bytes until the client sets it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,9 +75,7 @@ fn open(size: Size, mode: Mode) -> rustix::io::Result<(OwnedFd, CString)> {
     let tty = ptsname(&master, Vec::new())?;
     resize(&master, size)?;
     if mode == Mode::Raw {
-        let mut settings = tcgetattr(&master)?;
-        settings.make_raw();
-        tcsetattr(&master, OptionalActions::Now, &settings)?;
+        make_raw(&master)?;
     }
     ioctl_fionbio(&master, true)?;
     Ok((master, tty))
@@ -114,6 +117,41 @@ fn start(program: &Program, line: Line, tty: &CStr) -> nix::Result<i32> {
     files.add_dup2(0, 2)?;
     let pid = posix_spawnp(&path, &files, &attributes, &arguments, &environment)?;
     Ok(pid.as_raw())
+}
+
+fn make_raw(master: &OwnedFd) -> rustix::io::Result<()> {
+    let mut settings = tcgetattr(master)?;
+    settings.make_raw();
+    tcsetattr(master, OptionalActions::Now, &settings)
+}
+
+/// Opens the end that a client has, to look at it.
+pub(super) fn other_end(tty: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(tty, flags, rustix::fs::Mode::empty())
+}
+
+/// Whether something waits there. Looking also has the kernel bring along what is still on its way
+/// through the pty.
+pub(super) fn is_readable(other_end: &OwnedFd) -> bool {
+    let mut readable = [PollFd::new(other_end, PollFlags::IN)];
+    let looked = poll(&mut readable, Some(&Timespec::default()));
+    looked.is_ok() && readable[0].revents().contains(PollFlags::IN)
+}
+
+/// Takes what nobody has read of what was written to this pty. Nobody may have its other end open.
+pub(super) fn unread(master: &OwnedFd, tty: &str) -> io::Result<Vec<u8>> {
+    // tmux leaves a terminal that keeps a line until it ends.
+    make_raw(master)?;
+    let other_end = other_end(tty)?;
+    let (mut all, mut some) = (Vec::new(), [0; 4096]);
+    while is_readable(&other_end) && all.len() < HELD_BYTES {
+        match read(&other_end, &mut some) {
+            Ok(bytes @ 1..) => all.extend_from_slice(&some[..bytes]),
+            Ok(0) | Err(_) => break,
+        }
+    }
+    Ok(all)
 }
 
 /// Sets the size of a pty.
@@ -159,5 +197,24 @@ pub(super) fn failed(error: &dyn fmt::Display) -> Error {
     Error::Failed {
         what: "be attached",
         message: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_has_read_is_there_after_the_end() {
+        let size = Size { cols: 80, rows: 24 };
+        let (master, tty) = open(size, Mode::Cooked).expect("a pty");
+        let tty = tty.into_string().expect("a path");
+        let client = other_end(&tty).expect("it opens");
+        write(&master, b"left").expect("written");
+        drop(client);
+        // The kernel takes this, too.
+        write(&master, b"late").expect("written");
+        assert_eq!(unread(&master, &tty).expect("told"), b"leftlate");
+        assert_eq!(unread(&master, &tty).expect("told"), b"");
     }
 }

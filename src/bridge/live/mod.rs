@@ -87,6 +87,7 @@ impl Bridge {
             self.generation(),
             self.framed,
         );
+        self.typing.attached();
         let live = Live {
             bridge: self,
             attach,
@@ -367,6 +368,7 @@ impl Live<'_> {
     /// Parts with the attach. How it ended decides nothing: tmux is asked.
     async fn over(self, lost: Lost) -> Lost {
         if matches!(lost, Lost::Ended) {
+            self.bridge.typing.left(&self.attach.unread());
             let ended = timeout(DELIVERY, self.attach.ended()).await;
             let ended = ended.unwrap_or_else(|_| Ended::Other("not in time".to_owned()));
             tracing::info!(session = %self.bridge.state.session.name, "{ended}");
