@@ -93,6 +93,7 @@ test('moved by tmux, the page follows and can go back', async () => {
   on.tmux.start('here');
   on.tmux.start('there');
   const page = await watch('here');
+  await see(page, PROMPT);
   await page.keyboard.press('Control+b');
   await page.keyboard.type(':switch-client -t =there\n');
   await page.waitForURL('**/s/there?test');
