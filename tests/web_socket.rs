@@ -108,7 +108,7 @@ async fn who_speaks_nothing_of_ours_sends_text_and_gets_only_bytes() {
         .await
         .expect("sent");
     // As echoed and as `cat` gives it: what is typed before that may stand in between.
-    shows(&tmux, "{\"type\":\"repaint\"}\n{\"type\":\"repaint\"}\n").await;
+    shows(&tmux, "{\"type\":\"repaint\"}\n{\"type\":\"repaint\"}").await;
     raw.send(Message::binary(&b"bytes\r"[..]))
         .await
         .expect("sent");
