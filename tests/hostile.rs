@@ -3,8 +3,18 @@
 
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
+#[path = "hostile/host.rs"]
+mod host;
 #[path = "support/http.rs"]
 mod http;
 #[path = "hostile/names.rs"]
 mod names;
+#[path = "hostile/output.rs"]
+mod output;
+#[path = "hostile/requests.rs"]
+mod requests;
+#[path = "hostile/sockets.rs"]
+mod sockets;
 mod support;
+#[path = "support/watcher.rs"]
+mod watcher;
