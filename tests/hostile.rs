@@ -16,5 +16,6 @@ mod requests;
 #[path = "hostile/sockets.rs"]
 mod sockets;
 mod support;
+use support::Tmux;
 #[path = "support/watcher.rs"]
 mod watcher;

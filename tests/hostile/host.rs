@@ -197,89 +197,123 @@ async fn keys_that_are_taken_away_while_it_runs_end_nothing_and_begin_nothing() 
     one.site.service.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_is_full_or_not_to_be_written_refuses_what_it_cannot_keep() {
-    let tmux = Tmux::start(80, 24);
-    let state = tmux.dir().join("small");
-    fs::create_dir(&state).unwrap();
-    // A disk of its own, in a file system of its own that nobody else sees.
-    let real = env!("CARGO_BIN_EXE_muxview");
-    let program = tmux.file(
-        "muxview.sh",
-        format!(
-            "#!/bin/sh\nexec unshare --mount --map-root-user sh -c 'mount -t tmpfs -o size=64k,mode=700 small \"$0\" && exec \"$@\"' {} {real} {}\n",
-            state.display(),
-            format_args!(
-                "--auth token --state-dir {} --listen 127.0.0.1:0 --tmux-socket-path {}",
-                state.display(),
-                tmux.socket().display()
+/// A service whose state directory is a small disk of its own, which nobody else sees.
+struct SmallDisk {
+    tmux: Tmux,
+    service: Service,
+    credential: String,
+}
+
+impl SmallDisk {
+    async fn open(audit: &str) -> Self {
+        let tmux = Tmux::start(80, 24);
+        let state = tmux.dir().join("small");
+        fs::create_dir(&state).unwrap();
+        let (state, socket) = (state.display(), tmux.socket());
+        let real = env!("CARGO_BIN_EXE_muxview");
+        let program = tmux.file(
+            "muxview.sh",
+            format!(
+                "#!/bin/sh\nexec unshare --mount --map-root-user \\\n\
+                 sh -c 'mount -t tmpfs -o size=64k,mode=700 small \"$0\" && exec \"$@\"' {state} \\\n\
+                 {real} --auth token --audit {audit} --listen 127.0.0.1:0 --state-dir {state} --tmux-socket-path {}\n",
+                socket.display()
             ),
-        ),
-    );
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    let service = Service::start_at(&tmux, Path::new(&program), &[]);
-    let inside = PathBuf::from(format!("/proc/{}/root{}", service.pid(), state.display()));
-    let link = Vault::open(Some(&inside)).unwrap();
-    let post = async |path: &str, bearer: &str, body: Value| {
-        let stream = TcpStream::connect(("127.0.0.1", service.port))
+        );
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        let service = Service::start_at(&tmux, Path::new(&program), &[]);
+        let mut disk = Self {
+            tmux,
+            service,
+            credential: String::new(),
+        };
+        let link = Vault::open(Some(&disk.inside())).unwrap().link().unwrap();
+        let made = disk.post("/api/sign-in", json!({ "t": link })).await.json();
+        disk.credential = made["credential"].as_str().unwrap().to_owned();
+        until("the session to be known", async || {
+            let shared = disk.share().await;
+            if shared.status == 201 {
+                Ok(())
+            } else {
+                Err(format!("{shared:?}"))
+            }
+        })
+        .await;
+        disk
+    }
+
+    /// The disk, as it is seen from here.
+    fn inside(&self) -> PathBuf {
+        let small = self.tmux.dir().join("small");
+        PathBuf::from(format!(
+            "/proc/{}/root{}",
+            self.service.pid(),
+            small.display()
+        ))
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        let stream = TcpStream::connect(("127.0.0.1", self.service.port))
             .await
             .unwrap();
         let body = body.to_string();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.credential,
             body.len()
         );
         Answer::to(stream, &request).await
-    };
-    let made = post("/api/sign-in", "", json!({"t": link.link().unwrap()}))
-        .await
-        .json();
-    let credential = made["credential"].as_str().unwrap().to_owned();
-    let share = async || post("/api/shares", &credential, json!({"session": "main"})).await;
-    until("the session to be known", async || {
-        let answer = share().await;
-        if answer.status == 201 {
-            Ok(())
-        } else {
-            Err(format!("{answer:?}"))
+    }
+
+    async fn share(&self) -> Answer {
+        self.post("/api/shares", json!({"session": "main"})).await
+    }
+
+    /// Nothing is promised that could not be kept, and the reason is said.
+    async fn refuses(&self, reason: &str) {
+        for (path, body) in [
+            ("/api/shares", json!({"session": "main"})),
+            ("/api/sign-out", json!({})),
+        ] {
+            let answer = self.post(path, body).await;
+            assert!(
+                answer.status >= 500 && answer.body.contains(reason),
+                "{answer:?}"
+            );
         }
-    })
-    .await;
+    }
+}
 
-    let fill = inside.join("fill");
-    let full = || {
-        let mut file = fs::File::create(&fill).unwrap();
-        while std::io::Write::write(&mut file, &[b'x'; 512]).is_ok_and(|written| written > 0) {}
-    };
-    full();
-    let answer = share().await;
-    assert!(
-        answer.status >= 500 && answer.body.contains("No space left"),
-        "{answer:?}"
-    );
-    let out = post("/api/sign-out", &credential, json!({})).await;
-    assert!(out.status >= 500, "{out:?}");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_refuses_what_it_cannot_keep() {
+    let disk = SmallDisk::open("on").await;
+    let fill = disk.inside().join("fill");
+    let mut file = fs::File::create(&fill).unwrap();
+    while std::io::Write::write(&mut file, &[b'x'; 512]).is_ok_and(|written| written > 0) {}
+    disk.refuses("No space left").await;
     fs::remove_file(&fill).unwrap();
-    assert_eq!(share().await.status, 201);
+    drop(file);
+    assert_eq!(disk.share().await.status, 201);
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_may_not_be_written_refuses_what_it_cannot_keep() {
+    // The audit log is open for writing as long as there is one, and such a disk cannot become so.
+    let disk = SmallDisk::open("off").await;
     let remount = |how: &str| {
         let status = std::process::Command::new("nsenter")
             .args(["--user", "--mount", "--preserve-credentials", "-t"])
-            .arg(service.pid().to_string())
+            .arg(disk.service.pid().to_string())
             .args(["mount", "-o", &format!("remount,{how}")])
-            .arg(&state)
+            .arg(disk.tmux.dir().join("small"))
             .status();
         assert!(status.unwrap().success());
     };
     remount("ro");
-    let answer = share().await;
-    assert!(
-        answer.status >= 500 && answer.body.contains("Read-only"),
-        "{answer:?}"
-    );
+    disk.refuses("Read-only").await;
     remount("rw");
-    assert_eq!(share().await.status, 201);
+    assert_eq!(disk.share().await.status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -318,9 +352,14 @@ async fn a_viewer_that_stalls_does_not_keep_a_tmux_server_from_ending() {
         },
     )
     .await;
-    stalled
-        .wait("a picture", |_| (stalled.received().0 > 0).then_some(()))
-        .await;
+    until("a picture", async || {
+        if stalled.received().0 > 0 {
+            Ok(())
+        } else {
+            Err(stalled.story())
+        }
+    })
+    .await;
     stalled.pause();
     scene.tmux.enter("main:", "yes 'over and over and over'");
     scene
@@ -371,7 +410,7 @@ async fn a_tmux_socket_that_may_not_be_used_is_named_and_never_no_sessions() {
     let named = Service::start_at(&tmux, Path::new(&program), &[]);
     until("the fault to be told", async || {
         let list = ask(named.port, "GET /api/sessions", None).await;
-        let told = list.status == 503
+        let told = list.status >= 500
             && list.body.contains("unsafe permissions")
             && list.body.contains(own.to_str().unwrap());
         if told {

@@ -57,7 +57,7 @@ async fn floods_of_every_kind_end_with_the_picture_and_are_bounded() {
     ] {
         let file = scene
             .tmux
-            .file("flood", format!("{line}\nprintf '\\033c\\033[!p'\n"));
+            .file("flood", format!("{line}\nprintf '\\030\\033\\\\\\033c'\n"));
         scene
             .run(&format!("sh {file}; clear; echo after {what}"))
             .await;
