@@ -40,6 +40,8 @@ async fn strange_messages_are_ignored() {
     viewer.opened().await;
     let deep = "[".repeat(2000) + &"]".repeat(2000);
     let deeper = r#"{"type":"ping","id":"#.to_owned() + &"[".repeat(1900) + &"]".repeat(1900) + "}";
+    let bottomless = "[".repeat(10_000);
+    let flat = format!("{{\"type\":\"{}\"}}", "x".repeat(1024 * 1024));
     let texts = [
         "",
         "{",
@@ -71,6 +73,18 @@ async fn strange_messages_are_ignored() {
         "{\"type\":\"hello\"}",
         "{\"type\":\"size\",\"cols\":1,\"rows\":1}",
         "not json at all",
+        "\u{feff}{\"type\":\"repaint\"}",
+        "{\"type\":\"nothing\",\"type\":\"ping\"}",
+        "{\"type\":\"ack\",\"bytes\":NaN}",
+        "{\"type\":\"ack\",\"bytes\":-Infinity}",
+        "{\"type\":\"ack\",\"bytes\":9007199254740993}",
+        "{\"type\":\"resize\",\"cols\":\"80\",\"rows\":\"24\"}",
+        "{\"type\":[\"ping\"]}",
+        "[{\"type\":\"ping\"}]",
+        "{\"type\":\"ping\",\"id\":\"\\ud800\"}",
+        "{\"__proto__\":{\"type\":\"resize\"}}",
+        &flat,
+        &bottomless,
     ];
     for (number, text) in texts.iter().enumerate() {
         viewer.send(Message::text(*text));

@@ -1,8 +1,11 @@
 //! The promise: whatever is sent, named or taken away, nobody gets in, nothing runs, and who does
-//! nothing wrong notices nothing.
+//! nothing wrong notices nothing. `tests/hostile/forty.rs` says what is answered to each, and where that
+//! is tested.
 
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
+#[path = "hostile/forty.rs"]
+mod forty;
 #[path = "hostile/host.rs"]
 mod host;
 #[path = "support/http.rs"]

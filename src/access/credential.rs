@@ -197,6 +197,7 @@ impl Credential {
             share.is_some_and(|share| now < share.expires && !share.has_left(self.opening))
         };
         let gone = self.epoch != ledger.epoch()
+            || ledger.is_doubtful(now)
             || ledger.is_ended(&self.id)
             || self.share.as_ref().is_some_and(|share| !shared(share));
         if gone {

@@ -16,6 +16,9 @@ pub struct Ledger {
     /// Credentials signed out and links opened, with until when one of that name could be good.
     ended: BTreeMap<Id, Time>,
     shares: Vec<Share>,
+    /// Up to when what was ended may have been forgotten.
+    #[serde(default)]
+    forgotten: Time,
 }
 
 /// Why nothing more is shared.
@@ -46,6 +49,21 @@ impl Ledger {
         self.ended.clear();
     }
 
+    /// Whether the clock was put back to before ends were forgotten: what was ended might be good again
+    /// by it, and nobody knows what that was. Nothing is good until [`Ledger::mend`].
+    #[must_use]
+    pub const fn is_doubtful(&self, now: Time) -> bool {
+        now < self.forgotten
+    }
+
+    /// Begins anew where it is doubtful: everyone signs in again.
+    pub fn mend(&mut self, now: Time) {
+        if self.is_doubtful(now) {
+            self.end_all();
+            self.forgotten = now;
+        }
+    }
+
     /// Whether this credential was ended before its time.
     #[must_use]
     pub fn is_ended(&self, id: &Id) -> bool {
@@ -57,7 +75,11 @@ impl Ledger {
     pub fn end(&mut self, id: Id, last: Time, now: Time) -> bool {
         // A clock that is set back must find it.
         let late = now.saturating_sub(CLOCK_SKEW.as_secs());
+        let known = self.ended.len();
         self.ended.retain(|_, last| late < *last);
+        if self.ended.len() < known {
+            self.forgotten = self.forgotten.max(late);
+        }
         if self.is_ended(&id) {
             return false;
         }
@@ -138,6 +160,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::access::Target;
+    use crate::access::credential::Rejected;
     use crate::access::share::Terms;
     use crate::config::limits::{SHARE_USES, VAULT_BYTES};
     use crate::tmux::SessionId;
@@ -158,6 +181,42 @@ mod tests {
         assert!(!ledger.end(id(1), 100, 99 + skew));
         assert!(ledger.end(id(2), 200 + skew, 100 + skew));
         assert!(!ledger.is_ended(&id(1)) && ledger.is_ended(&id(2)));
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_brings_nothing_back() {
+        const NOW: Time = 1_000_000_000;
+        const YEAR: Time = 365 * 86_400;
+        let mut ledger = Ledger::default();
+        let page = |n, ledger: &Ledger, now| Credential::page([n; 12], ledger, None, now);
+        let [ended, other] = [1, 2].map(|n| page(n, &ledger, NOW));
+        ledger.end(ended.id.clone(), ended.expires, NOW);
+        // A year later by a clock that is wrong, somebody signs out and the end is forgotten.
+        let late = page(3, &ledger, NOW + YEAR);
+        ledger.end(late.id, late.expires, NOW + YEAR);
+        assert!(!ledger.is_ended(&ended.id));
+        for back in [0, 1, 86_400] {
+            assert!(ledger.is_doubtful(NOW + back));
+            for page in [&ended, &other] {
+                assert_eq!(page.check(&ledger, NOW + back), Err(Rejected::Revoked));
+            }
+        }
+        ledger.mend(NOW + 1);
+        let new = page(4, &ledger, NOW + 1);
+        assert_eq!(new.check(&ledger, NOW + 1), Ok(()));
+        assert_eq!(ended.check(&ledger, NOW + 1), Err(Rejected::Revoked));
+
+        // A little back is nothing, and a year on nothing is good that was.
+        ledger.end(new.id.clone(), new.expires, NOW + 1);
+        let skew = CLOCK_SKEW.as_secs();
+        let later = page(5, &ledger, new.expires + skew + 1);
+        ledger.end(page(6, &ledger, NOW).id, NOW + YEAR, later.made);
+        assert!(!ledger.is_ended(&new.id));
+        assert_eq!(later.check(&ledger, later.made - skew), Ok(()));
+        assert_eq!(
+            later.check(&ledger, later.made + YEAR),
+            Err(Rejected::Expired)
+        );
     }
 
     #[test]

@@ -127,8 +127,11 @@ impl Vault {
     /// The secret of a new link that signs its owner in, once.
     ///
     /// # Errors
-    /// When the system has no randomness.
+    /// When the system has no randomness; when the clock was put back and that cannot be written down.
     pub fn link(&self) -> Result<String, Error> {
+        if self.state().ledger.is_doubtful(now()) {
+            self.change(|ledger| ledger.mend(now()))?;
+        }
         let state = self.state();
         Ok(Credential::link(random()?, &state.ledger, now()).sealed(&state.keys))
     }

@@ -149,10 +149,10 @@ async fn keys_that_are_taken_away_while_it_runs_end_nothing_and_begin_nothing() 
             ("deleted", &|| fs::remove_file(&path).unwrap()),
             ("emptied", &|| fs::write(&path, "").unwrap()),
             ("cut", &|| {
-                fs::write(&path, &whole[..whole.len() / 2]).unwrap()
+                fs::write(&path, &whole[..whole.len() / 2]).unwrap();
             }),
             ("open to others", &|| {
-                fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap()
+                fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
             }),
             ("another kind of thing", &|| {
                 fs::remove_file(&path).unwrap();
