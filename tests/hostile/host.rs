@@ -428,7 +428,7 @@ async fn a_tmux_of_another_version_than_its_server_is_named_with_what_to_do() {
     let tmux = Tmux::start(80, 24);
     let program = tmux.file(
         "tmux.sh",
-        "#!/bin/sh\ncase \"$*\" in *-V*) echo tmux 3.9 ;; *) echo 'protocol version mismatch (client 9, server 8)' >&2; exit 1 ;; esac\n",
+        "#!/bin/sh\n[ \"$1\" = -V ] && { echo tmux 3.9; exit; }\necho 'protocol version mismatch (client 9, server 8)' >&2\nexit 1\n",
     );
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let server = Server::with_program(program.into(), Socket::Path(tmux.socket()));

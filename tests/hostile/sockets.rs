@@ -127,7 +127,7 @@ async fn a_million_parts_of_one_byte_cost_no_more_than_the_message() {
     place.unharmed().await;
 }
 
-/// Better than closing them: nothing of it is kept, so it costs the flooder as much as us.
+/// Better than closing them: they are listened to more slowly, and nothing of it is kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_pings_and_pongs_are_borne() {
     let mut place = Place::open().await;
@@ -135,15 +135,15 @@ async fn floods_of_pings_and_pongs_are_borne() {
     raw.opened(1).await;
     let before = process::rss_kib(place.service.pid());
     for first in [0x89, 0x8a] {
-        let flood: Vec<u8> = std::iter::repeat_n(frame(first, b"again"), 10_000)
+        let flood: Vec<u8> = std::iter::repeat_n(frame(first, b"again"), 1_500)
             .flatten()
             .collect();
         raw.write(&flood).await;
         place.unharmed().await;
     }
-    let asks: Vec<u8> = (0..10_000).flat_map(raw::ping).collect();
+    let asks: Vec<u8> = (0..200).flat_map(raw::ping).collect();
     raw.write(&asks).await;
-    raw.ponged(9_999).await;
+    raw.ponged(199).await;
     place.unharmed().await;
     let after = process::rss_kib(place.service.pid());
     assert!(after < before + GROWTH, "from {before} to {after} KiB");
