@@ -3,10 +3,10 @@
 //! The map, in the order data flows:
 //!
 //! ```text
-//! data      tmux server ─pty─▶ tmux::attach ─bytes─▶ terminal ─screen─▶ frame ─▶ viewer ─▶ web::socket ─▶ browser
+//! data      tmux server ─pty─▶ tmux::attach ─bytes─▶ terminal ─screen─▶ frame ─▶ viewer ─▶ web::outlet ─▶ browser
 //!           (one attach per session)          (pens, widths, vt100)  (repaint|delta) (pacing)  (one per viewer)
 //! requests  browser ─▶ web ─▶ directory (what exists) ─▶ hub (what runs) ─▶ bridge (one task per watched session)
-//! input     browser ─▶ web::socket ─▶ bridge ─▶ tmux::attach
+//! input     browser ─▶ web::viewing ─▶ bridge ─▶ tmux::attach
 //! ```
 //!
 //! | module | owns | must not know |

@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "src/tmux/name.rs",
     "src/web/carried.rs",
     "src/web/chatter.rs",
+    "src/web/queue.rs",
     "src/web/tape.rs",
 ];
 

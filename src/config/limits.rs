@@ -286,8 +286,9 @@ pub const BODY_BYTES: usize = 64 * 1024;
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a JSON text message; a longer one is ignored.
 pub const CONTROL_BYTES: usize = 4 * 1024;
-/// tungstenite's read buffer per connection, in bytes; its default is 128 KiB.
-pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// tungstenite's read buffer per connection, in bytes; its default is 128 KiB. Keys and acks have under
+/// 100; a paste is read in more pieces, which costs less than the room for ten thousand viewers.
+pub const READ_BUFFER_BYTES: usize = 1024;
 /// Bytes of our own pongs and closes waiting for a viewer that does not read.
 pub const ANSWER_BYTES: usize = 16 * 1024;
 /// Bytes of input a socket takes in while the session takes none; then it stops reading, and the

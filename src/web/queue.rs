@@ -1,4 +1,4 @@
-//! [`Queue`]: what is still to be written to one viewer, in order. In: frames of ours, which share
+//! [`Queue`]: what is still to be written to one viewer, in order. PURE. In: frames of ours, which share
 //! their bytes with every other viewer, and what tungstenite answers by itself. Out: slices for one
 //! write after the other. It must not know sockets, nor what a frame means.
 

@@ -50,11 +50,12 @@ pub struct Frozen {
 pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap) {
     let mut connection = Connection::new(tap).await;
     let stopping = parts.stopping.clone();
-    let seated = match seating::first(&parts, &caller, &wish).await {
+    // Boxed, like all that is over soon or comes at the end: the task keeps room for what is not.
+    let seated = match Box::pin(seating::first(&parts, &caller, &wish)).await {
         Ok(seated) => seated,
         Err(close) => {
             visit::refuse(&parts.refusals, &caller, &wish, &close);
-            return turn_away(&mut connection, &close).await;
+            return Box::pin(turn_away(&mut connection, &close)).await;
         }
     };
     // What outlives the joining is only what a viewer needs.

@@ -99,10 +99,13 @@ impl Viewing {
     /// Until it ends.
     pub(super) async fn run(mut self) {
         let mut exit = self.watch().await;
-        if matches!(&exit, Exit::Close(close) if close.code == ENDED) && self.move_on().await {
-            exit = self.watch().await;
+        // Boxed: the task of one who watches keeps no room for what comes at the end.
+        if matches!(&exit, Exit::Close(close) if close.code == ENDED)
+            && Box::pin(self.move_on()).await
+        {
+            exit = Box::pin(self.watch()).await;
         }
-        self.leave(exit).await;
+        Box::pin(self.leave(exit)).await;
     }
 
     /// Takes the viewer to the session it came for, if it was seated at one that had the name before.
