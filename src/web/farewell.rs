@@ -70,6 +70,7 @@ impl Viewing {
         self.outlet.answer();
         self.input.deliver(self.driver.as_ref()).await;
         let weight = self.connection.weight();
+        let weight = weight.map(|bytes| bytes + self.input.weight());
         let fits = weight.is_some_and(|bytes| bytes <= SEAT_BYTES && handover.reserve(bytes));
         if fits {
             Ok(())

@@ -52,6 +52,21 @@ pub(super) struct Input {
 }
 
 impl Input {
+    /// What another process had not given the session. Who may type no more has none: it would wait for
+    /// ever, and hold up reading and leaving.
+    pub(super) fn carried(messages: Vec<Message>, drives: bool) -> Self {
+        let mut input = Self::default();
+        for message in messages.into_iter().filter(|_| drives) {
+            input.take(message);
+        }
+        input
+    }
+
+    /// Bytes that would have to be carried.
+    pub(super) const fn weight(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes in what was typed.
     pub(super) fn push(&mut self, bytes: Bytes) {
         self.take(Message::Typed(bytes));
@@ -63,7 +78,7 @@ impl Input {
     }
 
     /// Takes in a message.
-    pub(super) fn take(&mut self, message: Message) {
+    fn take(&mut self, message: Message) {
         self.bytes += message.len();
         self.waiting.push_back(message);
     }
@@ -106,5 +121,23 @@ impl Input {
         // Dropped before it was taken, a message on its way has not been.
         let first = self.feeding.map(|(message, _)| message);
         first.into_iter().chain(self.waiting).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn who_comes_back_and_may_type_no_more_holds_nothing() {
+        let typed = || vec![Message::Typed(Bytes::from(vec![b'x'; INPUT_AHEAD_BYTES]))];
+        let driver = Input::carried(typed(), true);
+        assert!(!driver.has_room() && driver.weight() == INPUT_AHEAD_BYTES);
+        assert_eq!(driver.into_rest(), typed());
+        let mut spectator = Input::carried(typed(), false);
+        assert!(spectator.has_room() && spectator.weight() == 0);
+        assert_eq!(spectator.deliver(None).now_or_never(), Some(()));
+        assert_eq!(spectator.into_rest(), []);
     }
 }

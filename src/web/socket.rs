@@ -97,9 +97,7 @@ pub(super) async fn resume(
     };
     let stopping = parts.stopping.clone();
     let mut viewing = Viewing::new(connection, seated, viewer, speech, stopping);
-    for message in carried.input {
-        viewing.take(message);
-    }
+    viewing.take(carried.input);
     Box::pin(async move {
         viewing.run().await;
     })

@@ -92,8 +92,8 @@ impl Viewing {
     }
 
     /// Takes in what another process did not deliver.
-    pub(super) fn take(&mut self, message: Message) {
-        self.input.take(message);
+    pub(super) fn take(&mut self, messages: Vec<Message>) {
+        self.input = Input::carried(messages, self.driver.is_some());
     }
 
     /// Until it ends.
