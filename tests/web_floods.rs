@@ -11,7 +11,9 @@ mod tmux;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::PATIENCE;
-use muxview::config::limits::{CHATTER_AHEAD, CHATTER_INTERVAL, HEAD_TIMEOUT, STRANGERS};
+use muxview::config::limits::{
+    CHATTER_AHEAD, CHATTER_INTERVAL, CHATTER_LASTING, HEAD_TIMEOUT, STRANGERS,
+};
 use serde_json::{Value, json};
 use signed::{get, hello, link, sign_in, site, watch};
 use std::time::{Duration, Instant};
@@ -137,7 +139,7 @@ async fn a_head_has_its_time_however_it_is_spent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_says_too_much_is_listened_to_more_slowly_and_never_closed() {
+async fn who_says_too_much_is_listened_to_more_slowly_and_who_does_not_stop_is_closed() {
     const PINGS: u32 = 3000;
     let tmux = Tmux::started();
     let site = site(&tmux).await;
@@ -159,5 +161,34 @@ async fn who_says_too_much_is_listened_to_more_slowly_and_never_closed() {
     answers(&mut socket, 2).await;
     let least = CHATTER_INTERVAL * PINGS - CHATTER_AHEAD;
     assert!(began.elapsed() >= least, "{:?}", began.elapsed());
+
+    // Without an end it is no mishap any more.
+    let flood = tokio::spawn(async move {
+        let (mut write, mut read) = socket.split();
+        let reading = async {
+            loop {
+                match read.next().await {
+                    Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                    Some(Ok(_)) => {}
+                    _ => return None,
+                }
+            }
+        };
+        let writing = async {
+            while write.send(Message::Ping(Default::default())).await.is_ok() {}
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            closed = reading => closed,
+            () = writing => None,
+        }
+    });
+    let closed: Option<u16> = timeout(2 * PATIENCE, flood)
+        .await
+        .expect("it is closed")
+        .unwrap();
+    assert_eq!(closed, Some(1008));
+    assert!(began.elapsed() >= CHATTER_LASTING);
+    answers(&mut bystander, 3).await;
     site.service.stop().await;
 }

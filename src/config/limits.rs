@@ -302,6 +302,9 @@ pub const TAPE_BYTES: usize = MESSAGE_BYTES + 256 * 1024;
 pub const CHATTER_INTERVAL: Duration = Duration::from_millis(1);
 /// How far ahead of that it may be, as after a stall of the network.
 pub const CHATTER_AHEAD: Duration = Duration::from_secs(1);
+/// How long it may go on being more than that before the socket is closed: what has piled up in its
+/// connection would keep it for minutes.
+pub const CHATTER_LASTING: Duration = Duration::from_secs(10);
 /// Answers to `ping` waiting for a viewer that does not read; older ones are dropped.
 pub const PONGS: usize = 16;
 /// How long a closed socket may take to say goodbye.

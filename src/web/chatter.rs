@@ -1,26 +1,44 @@
 //! [`Chatter`]: how much a viewer says that is no input. In: each such message, and the time. Out: until
-//! when it is not listened to. A flood of them then waits in the viewer's own connection, and costs the
-//! others nothing. It must not know what was said. Pure: time comes in as an argument.
+//! when it is not listened to, and whether it is to go. What is too much waits in the viewer's own
+//! connection, and costs the others nothing; but who never stops is never silent either, so a flood that
+//! lasts ends it. It must not know what was said. Pure: time comes in as an argument.
 
 use std::time::Instant;
 
-use crate::config::limits::{CHATTER_AHEAD, CHATTER_INTERVAL};
+use crate::config::limits::{CHATTER_AHEAD, CHATTER_INTERVAL, CHATTER_LASTING};
 
 /// What was said so far.
 #[derive(Debug)]
 pub(super) struct Chatter {
     /// When all of it is made up for.
     even_at: Instant,
+    /// Since when it is too much.
+    flood: Option<Instant>,
 }
 
 impl Chatter {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { even_at: now }
+        Self {
+            even_at: now,
+            flood: None,
+        }
     }
 
     /// One more message.
     pub(super) fn said(&mut self, now: Instant) {
+        if self.even_at <= now {
+            self.flood = None;
+        }
         self.even_at = self.even_at.max(now) + CHATTER_INTERVAL;
+        if self.pause(now).is_some() {
+            self.flood.get_or_insert(now);
+        }
+    }
+
+    /// Whether it has been too much for so long that nobody means well by it.
+    pub(super) fn is_flood(&self, now: Instant) -> bool {
+        self.flood
+            .is_some_and(|since| since + CHATTER_LASTING <= now)
     }
 
     /// Until when nothing is to be read, if it was too much.
@@ -37,11 +55,11 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_flood_is_listened_to_as_fast_as_it_may_be_and_no_faster() {
+    fn a_flood_is_listened_to_as_fast_as_it_may_be_and_not_for_ever() {
         let start = Instant::now();
         let mut chatter = Chatter::new(start);
         let (mut now, mut heard) = (start, 0);
-        while now < start + Duration::from_secs(10) {
+        while !chatter.is_flood(now) {
             match chatter.pause(now) {
                 Some(until) => now = until,
                 None => {
@@ -50,9 +68,7 @@ mod tests {
                 }
             }
         }
-        let per_second = Duration::from_secs(1).div_duration_f64(CHATTER_INTERVAL);
-        let ahead = CHATTER_AHEAD.div_duration_f64(CHATTER_INTERVAL);
-        let most = 10.0 * per_second + ahead;
+        let most = (CHATTER_LASTING + CHATTER_AHEAD).div_duration_f64(CHATTER_INTERVAL);
         assert!((f64::from(heard) - most).abs() <= 2.0, "{heard} of {most}");
     }
 
@@ -64,6 +80,7 @@ mod tests {
             let now = start + frame * Duration::from_millis(16);
             chatter.said(now);
             assert_eq!(chatter.pause(now), None);
+            assert!(!chatter.is_flood(now));
         }
         // And so is one whose acks a network held back for ten seconds.
         let now = start + Duration::from_secs(10_000);
@@ -71,5 +88,18 @@ mod tests {
             chatter.said(now);
         }
         assert_eq!(chatter.pause(now), None);
+    }
+
+    #[test]
+    fn who_stops_in_time_is_forgiven() {
+        let mut now = Instant::now();
+        let mut chatter = Chatter::new(now);
+        for _ in 0..10 {
+            for _ in 0..3000 {
+                chatter.said(now);
+            }
+            assert!(chatter.pause(now).is_some() && !chatter.is_flood(now));
+            now += Duration::from_secs(5);
+        }
     }
 }

@@ -144,6 +144,7 @@ mod tests {
             Close::SILENT,
             Close::TOO_MANY,
             Close::BROKEN,
+            Close::FLOOD,
         ] {
             assert_eq!(counted_as(code), code.to_string());
         }

@@ -167,6 +167,9 @@ impl Viewing {
                 Ok(again) => again,
                 Err(close) => return Exit::Close(close),
             };
+            if self.chatter.is_flood(now) {
+                return Exit::Close(Close::FLOOD);
+            }
             // While input waits or too much is said we do not read, and who is not read cannot be silent.
             let paused = self.chatter.pause(now);
             let reading = self.input.has_room() && paused.is_none();

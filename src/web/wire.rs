@@ -314,6 +314,8 @@ impl Close {
     pub const NOT_UTF8: Self = Self::fixed(1007, "text that is not UTF-8");
     /// A message over the limit.
     pub const TOO_BIG: Self = Self::fixed(1009, "message too big");
+    /// A flood of messages that are no input.
+    pub const FLOOD: Self = Self::fixed(1008, "too many messages");
     /// Ours.
     pub const INTERNAL: Self = Self::fixed(1011, "internal error");
     /// No credential, or none that is good any more.
