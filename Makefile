@@ -41,6 +41,10 @@ audit: tools static/node_modules/.stamp ## Licences, sources and known vulnerabi
 bench: tools assets ## How fast it is, beside a bare tmux client. Some rows, more often: make bench ROWS="echo full" RUNS=3
 	$(CARGO) bench --locked --bench speed -- $(ROWS) $(if $(RUNS),--runs $(RUNS))
 
+.PHONY: bench-floods
+bench-floods: tools assets ## What a viewer feels while others flood the service
+	$(CARGO) bench --locked --bench floods
+
 .PHONY: bench-parts
 bench-parts: tools assets ## Costs of the pure parts: parsing, screens, repaints
 	$(CARGO) bench --locked --bench terminal
