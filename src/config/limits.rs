@@ -350,6 +350,8 @@ pub const SPREAD: (Duration, Duration, Duration) = (
 );
 /// Protocol ping and `tick`.
 pub const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// By how much that may be early, so that it is one moment for many.
+pub const PING_TOGETHER: Duration = Duration::from_secs(1);
 /// A viewer without a byte, pong or ack for this long is closed with 4508.
 pub const SILENCE: Duration = Duration::from_secs(45);
 /// Unsent bytes the kernel may hold for a viewer (`TCP_NOTSENT_LOWAT`).

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use metrics::Counter;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 use super::chatter::Chatter;
@@ -24,7 +24,7 @@ use super::teller::Teller;
 use super::visit::Visit;
 use super::wire::{self, Close, ENDED, Heard, Role};
 use crate::bridge::handle::{Driver, Seat};
-use crate::config::limits::{PING_INTERVAL, SILENCE};
+use crate::config::limits::{PING_INTERVAL, PING_TOGETHER, SILENCE};
 use crate::viewer::{End, Label, State, Viewer};
 
 /// Counted too often to look it up each time.
@@ -157,7 +157,7 @@ impl Viewing {
     async fn watch(&mut self) -> Exit {
         let mut judged = self.seat.newest().session.clone();
         self.seat.stand(Arc::clone(&self.outlet) as _);
-        let mut ping_at = super::now() + PING_INTERVAL;
+        let mut ping_at = next_ping(super::now());
         let mut resumed = super::now();
         let mut alarm = pin!(sleep_until(ping_at.into()));
         loop {
@@ -205,7 +205,7 @@ impl Viewing {
                     }
                     if now >= ping_at {
                         self.outlet.with(Teller::ping);
-                        ping_at = now + PING_INTERVAL;
+                        ping_at = next_ping(now);
                     }
                 }
                 changed = self.permit.changed() => {
@@ -300,5 +300,32 @@ const fn role(driver: Option<&Driver>) -> Role {
         Role::Drive
     } else {
         Role::View
+    }
+}
+
+/// When to ping again: not later than told, and together with others, so that a thousand idle viewers
+/// do not wake the process a thousand times.
+fn next_ping(now: Instant) -> Instant {
+    static FIRST: LazyLock<Instant> = LazyLock::new(super::now);
+    let due = now + PING_INTERVAL;
+    let since = due.saturating_duration_since(*FIRST).as_nanos();
+    let early = since % PING_TOGETHER.as_nanos();
+    due - Duration::from_nanos(early as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn viewers_are_pinged_in_time_and_together() {
+        let now = super::super::now();
+        let begun = next_ping(now);
+        for late in (0..3000).step_by(7).map(Duration::from_millis) {
+            let ping = next_ping(now + late);
+            let wait = ping - (now + late);
+            assert!(wait <= PING_INTERVAL && wait > PING_INTERVAL - PING_TOGETHER);
+            assert_eq!((ping - begun).as_nanos() % PING_TOGETHER.as_nanos(), 0);
+        }
     }
 }
