@@ -124,7 +124,7 @@ impl Load {
     }
 
     pub(crate) fn reset(&mut self) {
-        self.ask(&Order::Reset)
+        self.ask::<()>(&Order::Reset);
     }
 
     pub(crate) fn report(&mut self, times: &Path) -> Shown {

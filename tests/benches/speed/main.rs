@@ -68,7 +68,7 @@ fn measure(arguments: &[String]) {
                 runs = rest
                     .next()
                     .and_then(|runs| runs.parse().ok())
-                    .expect("--runs NUMBER")
+                    .expect("--runs NUMBER");
             }
             name => names.push(name.to_owned()),
         }

@@ -66,7 +66,7 @@ pub(crate) fn measure() -> Vec<Figure> {
     rest(300);
     let letter = |step: usize| &LETTERS.as_bytes()[step..=step];
     steps.measure("a key", LETTERS.len(), 30, |viewer, _, step| {
-        viewer.press(letter(step))
+        viewer.press(letter(step));
     });
     steps.viewer.press(b"\x15"); // what was typed so far is no command
     steps.stage.tmux.enter("main:", "clear; sh log.sh");
@@ -85,10 +85,10 @@ pub(crate) fn measure() -> Vec<Figure> {
         .enter("main:", ":syntax on | set number ruler laststatus=2");
     rest(200);
     steps.measure("a page in vim", 20, 60, |_, stage, _| {
-        stage.tmux.keys("main:", &["C-f"])
+        stage.tmux.keys("main:", &["C-f"]);
     });
     steps.measure("a line in vim", 20, 60, |_, stage, _| {
-        stage.tmux.keys("main:", &["C-e"])
+        stage.tmux.keys("main:", &["C-e"]);
     });
     steps.stage.tmux.enter("main:", ":qa!");
     steps.stage.tmux.enter("main:", "top -d 0.5");
