@@ -2,11 +2,13 @@
 //! `unsafe` of this crate is here, each with what makes it sound; what is around it is safe to call. In:
 //! numbers. Out: owners. It must not know what they are for.
 //!
-//! There is no safe way yet to own a descriptor that was inherited, to have tokio watch one, to learn who sent a signal, or to ignore a signal.
+//! There is no safe way yet to own a descriptor that was inherited, to copy that of a pty, to have tokio
+//! watch one, to learn who sent a signal, or to ignore a signal.
 #![allow(unsafe_code)]
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use rustix::io::{FdFlags, fcntl_setfd};
+use portable_pty::MasterPty;
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
@@ -30,6 +32,16 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is open, as marking it went well; whoever started us left it to this process, and
     // `OWNED` makes this its only owner.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// A second descriptor of a pty's master, closed on exec.
+pub(crate) fn of_master(master: &dyn MasterPty) -> io::Result<OwnedFd> {
+    let number = master.as_raw_fd();
+    let number = number.ok_or_else(|| io::Error::other("the pty has no descriptor"))?;
+    // SAFETY: `master` owns the descriptor and outlives `borrowed`, so the number is open and cannot be
+    // another's meanwhile.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    Ok(fcntl_dupfd_cloexec(borrowed, 3)?)
 }
 
 /// Has tokio watch a descriptor for what is of interest. Needs a tokio runtime.

@@ -324,6 +324,11 @@ impl Proxied {
         ]);
         let path = |name: &str| tmux.dir.path().join(name);
         std::fs::write(path("secret"), SECRET).unwrap();
+        std::fs::set_permissions(
+            path("secret"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o600),
+        )
+        .unwrap();
         Self::allow(&tmux, rules);
         let child = {
             let _guard = support::process::SPAWN

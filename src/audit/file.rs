@@ -110,36 +110,42 @@ fn open(path: &Path) -> Result<File, Error> {
         .custom_flags(flags.bits() as i32)
         .open(path)
         .map_err(failed)?;
-    judge(path, &file.metadata().map_err(failed)?)?;
+    let own = rustix::process::geteuid().as_raw();
+    judge(path, &file.metadata().map_err(failed)?, own)?;
     Ok(file)
 }
 
 /// Whether others can have written it, or everybody reads it.
-fn judge(path: &Path, found: &Metadata) -> Result<(), Error> {
-    let own = rustix::process::geteuid().as_raw();
-    if !found.is_file() || found.uid() != own || found.mode() & 0o027 != 0 {
+fn judge(path: &Path, found: &Metadata, owner: u32) -> Result<(), Error> {
+    if !found.is_file() || found.uid() != owner || found.mode() & 0o027 != 0 {
         return Err(Error::Exposed(path.to_owned()));
     }
     Ok(())
 }
 
-/// Whether lines could be added to the file at `path`, changing nothing.
+/// Whether lines could be added to the file at `path`, changing nothing. Root also looks after services
+/// of others: there it is to be of whoever has its directory.
 pub(super) fn check(path: &Path) -> Result<(), Error> {
     use rustix::fs::{Access, access};
     let failed = |cause| Error::Io {
         path: path.to_owned(),
         cause,
     };
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new("."));
     let may = |path: &Path, what| access(path, what).map_err(|cause| failed(cause.into()));
     match fs::symlink_metadata(path) {
         Ok(found) => {
-            judge(path, &found)?;
+            let own = rustix::process::geteuid();
+            let owner = match fs::metadata(dir) {
+                Ok(dir) if own.is_root() => dir.uid(),
+                _ => own.as_raw(),
+            };
+            judge(path, &found, owner)?;
             may(path, Access::WRITE_OK)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-            let there = parent.unwrap_or(Path::new("."));
-            may(there, Access::WRITE_OK | Access::EXEC_OK)
+            may(dir, Access::WRITE_OK | Access::EXEC_OK)
         }
         Err(cause) => Err(failed(cause)),
     }

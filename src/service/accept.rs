@@ -13,7 +13,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::listen::Listener;
-use super::strangers::Strangers;
+use super::strangers::{Stranger, Strangers};
 use crate::config::limits::{
     ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, FIRST_REQUEST,
     HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
@@ -172,7 +172,16 @@ async fn accept_all(listener: &Listener, entry: &Entry, beat: &mut Beat) {
                     );
                 }
                 let stream = Stream::new(socket, place.permit);
-                tokio::spawn(serve(stream, Arc::new(door), place.standing, entry.clone()));
+                // In the order they came, whichever task runs first.
+                let stranger = entry.strangers.enter();
+                let served = serve(
+                    stream,
+                    Arc::new(door),
+                    place.standing,
+                    stranger,
+                    entry.clone(),
+                );
+                tokio::spawn(served);
             }
             // It went away between the handshake and us.
             Err(error) if gone(&error) => {}
@@ -214,14 +223,11 @@ fn gone(error: &io::Error) -> bool {
 }
 
 /// One connection: requests until it is closed, falls silent or becomes a WebSocket.
-async fn serve(stream: Stream, door: Arc<Door>, full: bool, entry: Entry) {
+async fn serve(stream: Stream, door: Arc<Door>, full: bool, stranger: Stranger, entry: Entry) {
     let Entry {
-        app,
-        strangers,
-        mut stopping,
-        ..
+        app, mut stopping, ..
     } = entry;
-    let stranger = Arc::new(strangers.enter());
+    let stranger = Arc::new(stranger);
     let asking = Arc::clone(&stranger);
     let asked = Arc::new(Notify::new());
     let asks = Arc::clone(&asked);

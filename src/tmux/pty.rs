@@ -7,15 +7,16 @@
 use super::client::Client;
 use super::error::Error;
 use super::program::{Program, exclusively};
+use crate::os;
 use crate::terminal::Size;
 use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode as Permissions;
+use portable_pty::{PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
-use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
@@ -67,18 +68,24 @@ pub(super) fn spawn(
     })
 }
 
-fn open(size: Size, mode: Mode) -> rustix::io::Result<(OwnedFd, CString)> {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    fcntl_setfd(&master, FdFlags::CLOEXEC)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let tty = ptsname(&master, Vec::new())?;
-    resize(&master, size)?;
+/// The end that a client gets is closed here again: else its hang-up would never be seen.
+fn open(size: Size, mode: Mode) -> io::Result<(OwnedFd, CString)> {
+    let size = PtySize {
+        cols: size.cols,
+        rows: size.rows,
+        ..PtySize::default()
+    };
+    let pair = native_pty_system()
+        .openpty(size)
+        .map_err(io::Error::other)?;
+    let tty = pair.master.tty_name().map(OsString::from);
+    let tty = tty.ok_or_else(|| io::Error::other("the pty has no name"))?;
+    let master = os::of_master(&*pair.master)?;
     if mode == Mode::Raw {
         make_raw(&master)?;
     }
     ioctl_fionbio(&master, true)?;
-    Ok((master, tty))
+    Ok((master, CString::new(tty.into_vec())?))
 }
 
 fn start(program: &Program, line: Line, tty: &CStr) -> nix::Result<i32> {

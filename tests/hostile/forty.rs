@@ -22,7 +22,7 @@ const FORTY: &str = r"
 13 | frames RFC 6455 does not know | 1002 | web_socket.rs::who_breaks_the_protocol_is_told_so_and_nobody_else_notices
 14 | text that is not UTF-8; a character in two parts | 1007; taken | web_socket.rs::who_breaks_the_protocol_is_told_so_and_nobody_else_notices
 15 | permessage-deflate, offered or just sent | not agreed to; 1002 | hostile/sockets.rs::compression_is_not_spoken_and_other_paths_are_no_sockets
-16 | 10,000 pings, 10,000 pongs | listened to a thousand a second and never closed: nothing of them is kept | hostile/sockets.rs::floods_of_pings_and_pongs_are_borne, web_floods.rs::who_says_too_much_is_listened_to_more_slowly_and_never_closed, src/web/tap.rs::a_peer_that_pings_and_never_reads_holds_up_only_its_pongs
+16 | 10,000 pings, 10,000 pongs | listened to a thousand a second, nothing of them is kept, and who does not stop is closed with 1008 | hostile/sockets.rs::floods_of_pings_and_pongs_are_borne, web_floods.rs::who_says_too_much_is_listened_to_more_slowly_and_who_does_not_stop_is_closed, src/web/tap.rs::a_peer_that_pings_and_never_reads_holds_up_only_its_pongs
 17 | every way to leave, and data after it | an end without a warning; what comes late is not typed | hostile/sockets.rs::every_way_to_leave_is_an_end_and_no_trouble
 18 | a cable that is pulled | closed after 45 s of silence; whoever comes back gets the whole picture | web_socket.rs::who_is_silent_is_closed, browser/holding.test.mjs::bytes to the page are held
 19 | a viewer that never reads | skipped, never closed for it: at most 256 KiB under way, then one picture | e2e_stall.rs::a_viewer_that_stops_reading, e2e_stall.rs::one_frame_brings_it_up_to_date
