@@ -143,6 +143,24 @@ async fn it_hops_when_its_session_ends_and_comes_back_when_detached() {
     assert_eq!(server.sessions().await.unwrap().len(), 1);
 }
 
+/// tmux 3.3a ends, with all its sessions, when a control client is killed while it says who it is: about
+/// one time in a hundred.
+#[test]
+fn whoever_leaves_while_its_client_starts_leaves_tmux_alone() {
+    let tmux = Tmux::started();
+    for eighths in 0..250 {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let server = Server::new(tmux.socket());
+            // About then its control client is started; it takes some milliseconds.
+            server.sessions().await.unwrap();
+            tokio::time::sleep(Duration::from_micros(eighths % 50 * 125)).await;
+        });
+        drop(runtime);
+        tmux.must(&["has-session", "-t", "a"]);
+    }
+}
+
 #[tokio::test]
 async fn it_keeps_no_server_alive_and_finds_the_next_one() {
     let tmux = Tmux::none();

@@ -373,6 +373,8 @@ fn spawn(
     let line = Line {
         arguments,
         environment,
+        // It would wait for tmux to let it go.
+        ended_by: Signal::KILL,
     };
     pty::spawn(program, line, size, pty::Mode::Cooked)
 }

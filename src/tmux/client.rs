@@ -1,29 +1,31 @@
 //! [`Client`]: the process of one tmux client of ours, from spawn to reaping. Knows its pid only.
 
-use crate::config::limits::LEFT_CLIENTS;
+use crate::config::limits::{LEFT_CLIENTS, REAP_WAIT};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// The tmux clients this process runs: tmux counts them as attached, people should not.
-static OURS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// The tmux clients this process runs, each with how it is ended: tmux counts them as attached, people
+/// should not.
+static OURS: Mutex<BTreeMap<u32, Signal>> = Mutex::new(BTreeMap::new());
 
 /// Marks a process as a tmux client of ours while it lives.
 #[derive(Debug)]
 pub(super) struct Ours(u32);
 
 impl Ours {
-    pub(super) fn new(pid: u32) -> Self {
+    pub(super) fn new(pid: u32, ended_by: Signal) -> Self {
         OURS.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(pid);
+            .insert(pid, ended_by);
         Self(pid)
     }
 
     pub(super) fn contains(pid: u32) -> bool {
         OURS.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .contains(&pid)
+            .contains_key(&pid)
     }
 }
 
@@ -31,10 +33,10 @@ impl Ours {
 /// has them buried.
 pub fn end_clients() {
     let all = OURS.lock().unwrap_or_else(PoisonError::into_inner);
-    for pid in all.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
-        if let Some(pid) = Pid::from_raw(pid) {
+    for (pid, ended_by) in &*all {
+        if let Some(pid) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
             // It fails for one that has ended, and is not yet forgotten.
-            let _ = kill_process(pid, Signal::KILL);
+            let _ = kill_process(pid, *ended_by);
         }
     }
 }
@@ -67,21 +69,24 @@ impl Drop for Ours {
 }
 
 /// A child process that is reaped by us alone, so its pid is its own for as long as this lives.
-/// Dropping it kills it and reaps it in the background.
+/// Dropping it ends it and reaps it in the background.
 #[derive(Debug)]
 pub(super) struct Client {
     pid: Pid,
+    ended_by: Signal,
     reaped: bool,
     _ours: Ours,
 }
 
 impl Client {
-    /// Takes over the child with this pid.
-    pub(super) fn new(pid: i32) -> Option<Self> {
+    /// Takes over the child with this pid. Dropping sends it `ended_by`, and what nothing survives if
+    /// it is still there after [`REAP_WAIT`].
+    pub(super) fn new(pid: i32, ended_by: Signal) -> Option<Self> {
         Some(Self {
             pid: Pid::from_raw(pid)?,
+            ended_by,
             reaped: false,
-            _ours: Ours::new(pid.unsigned_abs()),
+            _ours: Ours::new(pid.unsigned_abs(), ended_by),
         })
     }
 
@@ -127,23 +132,38 @@ impl Drop for Client {
         if self.end().is_some() {
             return;
         }
-        self.signal(Signal::KILL);
+        self.signal(self.ended_by);
         if self.end().is_some() {
             return;
         }
         let pid = self.pid;
-        let reap = move || {
-            // A killed process ends within milliseconds; EINTR is the only failure worth another go.
-            while matches!(
-                waitpid(Some(pid), WaitOptions::empty()),
-                Err(rustix::io::Errno::INTR)
-            ) {}
-        };
+        let reap = move || reap(pid);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(reap)),
             Err(_) => drop(std::thread::spawn(reap)),
         }
     }
+}
+
+/// Waits for a child that was told to end, and kills it if it does not. Blocks.
+fn reap(pid: Pid) {
+    let kill_at = Instant::now() + REAP_WAIT;
+    let mut pause = Duration::from_millis(1);
+    while Instant::now() < kill_at {
+        match waitpid(Some(pid), WaitOptions::NOHANG) {
+            Ok(None) | Err(rustix::io::Errno::INTR) => std::thread::sleep(pause),
+            // Somebody else may have reaped it: it is over all the same.
+            Ok(Some(_)) | Err(_) => return,
+        }
+        pause *= 2;
+    }
+    // It may have ended just now.
+    let _ = kill_process(pid, Signal::KILL);
+    // A killed process ends within milliseconds; EINTR is the only failure worth another go.
+    while matches!(
+        waitpid(Some(pid), WaitOptions::empty()),
+        Err(rustix::io::Errno::INTR)
+    ) {}
 }
 
 /// How a process ended.

@@ -12,6 +12,7 @@ use super::pty::{self, Line, Mode};
 use super::version::Version;
 use crate::config::limits::{TMUX_HEARTBEAT, TMUX_TIMEOUT};
 use crate::terminal::Size;
+use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
@@ -68,7 +69,7 @@ impl<'a> Conversation<'a> {
         events: &'a broadcast::Sender<Event>,
         up: impl FnMut(Version),
     ) -> Result<Over, Error> {
-        // Killed and reaped when it is dropped.
+        // Ended and reaped when it is dropped.
         let (master, _client) = spawn(program, id).await?;
         let mut conversation = Self {
             inbox,
@@ -212,6 +213,10 @@ async fn spawn(program: &Program, id: SessionId) -> Result<(Master, Client), Err
     let line = Line {
         arguments: line.get_args().map(OsString::from).collect(),
         environment: client_environment(),
+        // On it a client says the rest of what it is saying (`proc_exit`). tmux 3.3a dies, with all its
+        // sessions, when a control client is killed before it has said who it is: `server_client_lost`
+        // stops what `MSG_IDENTIFY_DONE` has yet to start.
+        ended_by: Signal::TERM,
     };
     let program = program.clone();
     // It takes a millisecond: not on a thread that serves others.

@@ -41,6 +41,8 @@ pub(super) enum Mode {
 pub(super) struct Line {
     pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(OsString, OsString)>,
+    /// How the client is ended when nobody wants it any more.
+    pub(super) ended_by: rustix::process::Signal,
 }
 
 /// Has the new process lead a session of its own; nix does not name it yet.
@@ -61,9 +63,11 @@ pub(super) fn spawn(
 ) -> Result<(OwnedFd, String, Client), Error> {
     exclusively(|| {
         let (master, tty) = open(size, mode).map_err(|error| failed(&error))?;
+        let ended_by = line.ended_by;
         let pid = start(program, line, &tty)
             .map_err(|errno| Error::from_spawn(&program.path, &errno.into()))?;
-        let client = Client::new(pid).ok_or_else(|| failed(&"the client has no process id"))?;
+        let client =
+            Client::new(pid, ended_by).ok_or_else(|| failed(&"the client has no process id"))?;
         Ok((master, tty.to_string_lossy().into_owned(), client))
     })
 }

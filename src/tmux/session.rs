@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn clients_of_ours_do_not_count_as_attached() {
         let line = "$3\t2\t0\t0 \t\t1\t2\t80\t23\ton\tvim\t\t/\tt\tn";
-        let _ours = Ours::new(4_000_001);
+        let _ours = Ours::new(4_000_001, rustix::process::Signal::KILL);
         let listed = read_list(line, "4000001 $3\n4000002 $3\nx\n");
         assert_eq!(listed[0].attached, 1);
         assert!(listed[0].fleeting && !listed[0].bell);
