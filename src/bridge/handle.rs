@@ -429,6 +429,25 @@ impl Driver {
         sent.map_err(|_| Closed)
     }
 
+    /// [`Driver::input`] for what there is room for now; else gives it back.
+    ///
+    /// # Errors
+    /// The bytes, which go by [`Driver::input`].
+    pub fn try_input(&self, bytes: Bytes) -> Result<(), Bytes> {
+        let share = bytes.len().min(INPUT_BYTES) as u32;
+        let room = Arc::clone(&self.room.input).try_acquire_many_owned(share);
+        let (Ok(room), Ok(place)) = (room, self.orders.try_reserve()) else {
+            return Err(bytes);
+        };
+        let from = self.id;
+        place.send(Order::Type(Input {
+            from,
+            bytes,
+            _room: room,
+        }));
+        Ok(())
+    }
+
     /// Has something done with the session's windows, before what is typed after it. Dropped while
     /// too much of that waits.
     ///

@@ -72,6 +72,18 @@ impl Input {
         self.take(Message::Typed(bytes));
     }
 
+    /// Gives the session what was typed, at once unless something has to wait.
+    pub(super) fn give(&mut self, bytes: Bytes, driver: &Driver) {
+        let refused = if self.bytes == 0 {
+            driver.try_input(bytes).err()
+        } else {
+            Some(bytes)
+        };
+        if let Some(bytes) = refused {
+            self.push(bytes);
+        }
+    }
+
     /// Takes in what is to be done with a window.
     pub(super) fn act(&mut self, act: WindowAct) {
         self.take(Message::Act(act));

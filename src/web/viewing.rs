@@ -287,10 +287,10 @@ impl Viewing {
 
     /// Input of a driver; a spectator's is ignored.
     fn type_in(&mut self, bytes: Bytes) {
-        if self.driver.is_some() && !bytes.is_empty() {
+        if let Some(driver) = self.driver.as_ref().filter(|_| !bytes.is_empty()) {
             INPUT_BYTES.increment(bytes.len() as u64);
             self.visit.typed(bytes.len());
-            self.input.push(bytes);
+            self.input.give(bytes, driver);
         }
     }
 }

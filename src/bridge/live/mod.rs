@@ -28,6 +28,10 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
 const READ_BYTES: usize = 16 * 1024;
+/// A read of less has emptied the pty, as one that holds more fills it further: it need not be asked for
+/// more before what was read is on its way.
+const FULL_READ_BYTES: usize = 1024;
+
 /// What ended a wait.
 #[derive(Debug)]
 enum Wake {
@@ -227,7 +231,13 @@ impl Live<'_> {
                 }
                 Ok(())
             }
-            Wake::Read(Ok(bytes)) if bytes > 0 => self.read(bytes, now),
+            Wake::Read(Ok(bytes)) if bytes > 0 => {
+                self.read(bytes, now)?;
+                // Before all else a turn does: somebody may be waiting for the echo of a key.
+                self.look(now)?;
+                self.bridge.publish(now);
+                Ok(())
+            }
             Wake::Wrote(Err(_)) | Wake::Read(_) => Err(Lost::Ended),
         }
     }
@@ -241,6 +251,10 @@ impl Live<'_> {
             self.feed(bytes, now)?;
             total += bytes;
             if total >= TURN_BYTES {
+                return Ok(());
+            }
+            if (1..FULL_READ_BYTES).contains(&bytes) {
+                self.canvas.drained();
                 return Ok(());
             }
             match self.attach.try_read(&mut self.buffer) {

@@ -1,10 +1,11 @@
-//! From a key to its echo: alone, and with a hundred others who see it too. The floor is a bare client of
-//! another session of the same tmux, asked in turn, beside a hundred bare clients.
+//! From a key to its echo: alone, and with a hundred others who see it too. The floor is a bare client,
+//! asked in turn, beside a hundred bare clients; of another tmux, as every turn of tmux's loop goes over all
+//! its clients. Between the two stands what copies bytes from a socket to a client and nothing else.
 
 use crate::bare::Bare;
 use crate::figure::{Figure, Goal, quantile};
 use crate::first::timed;
-use crate::load::Load;
+use crate::relay::Relay;
 use crate::socket::{Eyes, Socket};
 use crate::stage::{Stage, Way, rest};
 
@@ -12,44 +13,57 @@ const KEYS: usize = 200;
 const OTHERS: usize = 100;
 
 pub(crate) fn measure() -> Vec<Figure> {
-    let mut stage = Stage::set(Way::Plain);
-    stage.tmux.session("bare", 80, 24);
-    for session in ["main:", "bare:"] {
+    let (mut theirs, mut ours) = (Stage::set(Way::Bare), Stage::set(Way::Plain));
+    theirs.tmux.session("relayed", 80, 24);
+    for (stage, session) in [(&theirs, "main:"), (&theirs, "relayed:"), (&ours, "main:")] {
         stage
             .tmux
             .enter(session, "stty raw -echo; tmux wait-for -S raw; exec cat");
         stage.tmux.cmd(&["wait-for", "raw"]);
     }
-    let mut socket = Socket::open(stage.port(), "main", "cols=80&rows=24");
+    let mut socket = Socket::open(ours.port(), "main", "cols=80&rows=24");
     socket.frame();
-    let mut bare = Bare::attach(&stage.tmux.socket(), "bare");
+    let mut bare = Bare::attach(&theirs.tmux.socket(), "main");
     bare.whole();
-    let (mut viewer, mut client) = (Eyes::Socket(socket), Eyes::Bare(bare));
+    let relay = Relay::attach(&theirs.tmux.socket(), "relayed");
+    let mut all = [Eyes::Bare(bare), Eyes::Relay(relay), Eyes::Socket(socket)];
 
-    let mut figures = Vec::new();
-    let alone = keys(&mut client, &mut viewer);
-    figures.extend(lines("alone", &alone, Goal::Floors(1.4)));
+    let alone = keys(&mut all);
+    let [bare, relay, socket] = all;
+    drop(relay);
+    let mut both = [bare, socket];
+    theirs.gather("main", OTHERS, OTHERS);
+    ours.gather("main", OTHERS, OTHERS);
+    let beside = keys(&mut both);
 
-    stage.gather("main", OTHERS, OTHERS);
-    let mut crowd = Load::start();
-    crowd.attach(&stage.tmux.socket(), "bare", OTHERS);
-    let beside = keys(&mut client, &mut viewer);
-    let (_, ours) = &alone;
+    let [floor, relay, viewer] = &alone;
+    let mut figures = lines("alone", floor, viewer, Goal::Floors(1.4));
+    figures.extend(lines(
+        "alone, through what only copies",
+        floor,
+        relay,
+        Goal::None,
+    ));
+    let [floor, viewer_beside] = &beside;
     // The same as alone, within what one run differs from the next.
-    let same = quantile(ours, 0.5) * 1.15;
-    figures.extend(lines("beside 100", &beside, Goal::AtMost(same)));
+    let same = quantile(viewer, 0.5) * 1.15;
+    figures.extend(lines(
+        "beside 100",
+        floor,
+        viewer_beside,
+        Goal::AtMost(same),
+    ));
     figures
 }
 
-/// Milliseconds from key to echo: of the bare client, and of the viewer.
-fn keys(client: &mut Eyes, viewer: &mut Eyes) -> (Vec<f64>, Vec<f64>) {
-    let (mut floor, mut ours) = (Vec::new(), Vec::new());
+/// Milliseconds from key to echo, of each.
+fn keys<const N: usize>(all: &mut [Eyes; N]) -> [Vec<f64>; N] {
+    let mut times = [const { Vec::new() }; N];
     rest(300);
-    client.forget();
-    viewer.forget();
+    all.iter_mut().for_each(|eyes| _ = eyes.forget());
     for round in 0..KEYS {
         let key = [b'a' + (round % 26) as u8];
-        for (eyes, times) in [(&mut *client, &mut floor), (&mut *viewer, &mut ours)] {
+        for (eyes, times) in all.iter_mut().zip(&mut times) {
             let (time, ()) = timed(|| {
                 eyes.press(&key);
                 eyes.see();
@@ -61,10 +75,10 @@ fn keys(client: &mut Eyes, viewer: &mut Eyes) -> (Vec<f64>, Vec<f64>) {
             eyes.forget();
         }
     }
-    (floor, ours)
+    times
 }
 
-fn lines(name: &str, (floor, ours): &(Vec<f64>, Vec<f64>), goal: Goal) -> Vec<Figure> {
+fn lines(name: &str, floor: &[f64], ours: &[f64], goal: Goal) -> Vec<Figure> {
     let figure = |part, label: &str, goal| {
         let name = format!("key to echo, {name}, {label}");
         Figure::new(

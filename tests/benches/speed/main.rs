@@ -24,6 +24,7 @@ mod load;
 mod member;
 mod memory;
 mod plot;
+mod relay;
 mod socket;
 mod stage;
 mod steps;
@@ -51,6 +52,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("load") => load::run(),
+        Some("relay") => relay::run(&arguments[1..]),
         Some("generate") => generate::run(&arguments[1..]),
         // `cargo test --benches` and `cargo bench -- --test` only want to know that it builds.
         _ if arguments.iter().any(|argument| argument == "--test") => {}

@@ -3,6 +3,7 @@
 
 use crate::bare::Bare;
 use crate::frames::{self, BINARY, Frames};
+use crate::relay::Relay;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -110,6 +111,7 @@ impl Socket {
 /// Whoever sits before a screen.
 pub(crate) enum Eyes {
     Bare(Bare),
+    Relay(Relay),
     Socket(Socket),
 }
 
@@ -118,6 +120,7 @@ impl Eyes {
     pub(crate) fn see(&mut self) -> Vec<u8> {
         match self {
             Self::Bare(bare) => bare.read(),
+            Self::Relay(relay) => relay.read(),
             Self::Socket(socket) => socket.frame(),
         }
     }
@@ -133,6 +136,7 @@ impl Eyes {
     pub(crate) fn forget(&mut self) -> usize {
         match self {
             Self::Bare(bare) => bare.forget(),
+            Self::Relay(relay) => relay.forget(),
             Self::Socket(socket) => socket.forget(),
         }
     }
@@ -140,6 +144,7 @@ impl Eyes {
     pub(crate) fn press(&mut self, bytes: &[u8]) {
         match self {
             Self::Bare(bare) => bare.write(bytes),
+            Self::Relay(relay) => relay.write(bytes),
             Self::Socket(socket) => socket.input(bytes),
         }
     }
