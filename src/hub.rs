@@ -143,7 +143,7 @@ impl Hub {
         }
         let label = Label {
             id: session.id,
-            name: session.name.clone(),
+            name: session.name.as_str().into(),
         };
         let inner = &self.inner;
         let (handle, bridge) = bridge::open(

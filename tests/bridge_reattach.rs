@@ -192,6 +192,6 @@ async fn a_rename_before_the_bridge_listens_is_told() {
     let mut watcher = bench.enter(&listed, SPECTATOR).await;
     let name = |watcher: &mut Watcher| watcher.state().session.name.clone();
     watcher
-        .follow("its name", |watcher| name(watcher) == "second")
+        .follow("its name", |watcher| *name(watcher) == *"second")
         .await;
 }

@@ -117,7 +117,7 @@ async fn a_rename_is_told_and_nothing_breaks() {
     watcher
         .follow("the new name", |watcher| {
             let renamed =
-                |output: &Output| matches!(output, Output::Session(label) if label.name == "other");
+                |output: &Output| matches!(output, Output::Session(label) if &*label.name == "other");
             watcher.outputs.iter().any(renamed)
         })
         .await;

@@ -39,8 +39,11 @@ impl Bridge {
     }
 
     pub(super) fn renamed(&mut self, name: impl Into<Option<String>>) {
-        if let Some(name) = name.into().filter(|name| *name != self.state.session.name) {
-            self.state.session.name = name;
+        if let Some(name) = name
+            .into()
+            .filter(|name| **name != *self.state.session.name)
+        {
+            self.state.session.name = name.into();
             self.changed = true;
         }
     }
@@ -158,7 +161,7 @@ impl Bridge {
             .map_or(1, |moved| moved.serial + 1);
         let value = Label {
             id: strayed,
-            name: session.name,
+            name: session.name.into(),
         };
         self.state.moved = Some(Addressed { to, serial, value });
         self.changed = true;

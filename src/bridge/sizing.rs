@@ -10,6 +10,7 @@ use super::handle::Standing;
 use crate::config::SizePolicy;
 use crate::terminal::Size;
 use crate::viewer::ViewerId;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// What our client should be.
@@ -44,6 +45,13 @@ enum Verdict {
     Refused(Size),
 }
 
+/// What the drivers come to together.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    leader: Option<ViewerId>,
+    wish: Option<Size>,
+}
+
 /// Who asks for which size, and what came of it.
 #[derive(Debug)]
 pub struct Sizing {
@@ -51,6 +59,8 @@ pub struct Sizing {
     acts: u64,
     /// Ordered by id, so that the first to come is the first found.
     drivers: BTreeMap<ViewerId, Ask>,
+    /// What they come to. Asked with every key and every picture, and there may be thousands of them.
+    sum: OnceCell<Sum>,
     typed_last: Option<ViewerId>,
     window: Option<Size>,
     applied: Option<Plan>,
@@ -65,6 +75,7 @@ impl Sizing {
             policy,
             acts: 0,
             drivers: BTreeMap::new(),
+            sum: OnceCell::new(),
             typed_last: None,
             window: None,
             applied: None,
@@ -79,7 +90,7 @@ impl Sizing {
             visible,
             acted: 0,
         };
-        self.drivers.insert(id, ask);
+        self.change(|drivers| drivers.insert(id, ask));
         if size.is_some() && visible && !resume {
             self.act(id);
         }
@@ -108,7 +119,7 @@ impl Sizing {
 
     /// A driver left.
     pub fn left(&mut self, id: ViewerId) {
-        self.drivers.remove(&id);
+        self.change(|drivers| drivers.remove(&id));
         if self.typed_last == Some(id) {
             self.typed_last = None;
         }
@@ -116,23 +127,25 @@ impl Sizing {
 
     /// A driver's window has this size now.
     pub fn resized(&mut self, id: ViewerId, size: Size) {
-        if let Some(ask) = self.drivers.get_mut(&id) {
+        let visible = self.change(|drivers| {
+            let ask = drivers.get_mut(&id)?;
             ask.size = Some(size);
-            // A hidden page is told of sizes too (a keyboard that goes away); nobody looks at it.
-            if ask.visible {
-                self.act(id);
-            }
+            Some(ask.visible)
+        });
+        // A hidden page is told of sizes too (a keyboard that goes away); nobody looks at it.
+        if visible == Some(true) {
+            self.act(id);
         }
     }
 
     /// A driver's page was hidden or shown.
     pub fn showed(&mut self, id: ViewerId, visible: bool) {
-        if let Some(ask) = self.drivers.get_mut(&id) {
-            let appeared = visible && !ask.visible;
-            ask.visible = visible;
-            if appeared {
-                self.act(id);
-            }
+        let before = self.change(|drivers| {
+            let ask = drivers.get_mut(&id)?;
+            Some(std::mem::replace(&mut ask.visible, visible))
+        });
+        if visible && before == Some(false) {
+            self.act(id);
         }
     }
 
@@ -154,10 +167,7 @@ impl Sizing {
     /// let anybody.
     #[must_use]
     pub fn leader(&self) -> Option<ViewerId> {
-        self.latest().map(|(id, _)| id).or_else(|| {
-            let visible = self.drivers.iter().filter(|(_, ask)| ask.visible);
-            visible.max_by_key(|(_, ask)| ask.acted).map(|(id, _)| *id)
-        })
+        self.sum().leader
     }
 
     /// tmux says the window needs this pty size, in answer to a question asked after the last
@@ -217,35 +227,62 @@ impl Sizing {
     /// The size drivers ask for together, under the policy.
     #[must_use]
     pub fn wish(&self) -> Option<Size> {
-        let sizes = || self.claimants().map(|(_, size, _)| size);
-        let (cols, rows) = match self.policy {
-            SizePolicy::Observe => return None,
-            SizePolicy::Latest => return self.latest().map(|(_, size)| size),
-            SizePolicy::Largest => (
-                sizes().map(|size| size.cols).max()?,
-                sizes().map(|size| size.rows).max()?,
-            ),
-            SizePolicy::Smallest => (
-                sizes().map(|size| size.cols).min()?,
-                sizes().map(|size| size.rows).min()?,
-            ),
-        };
-        Some(Size::clamped(cols.into(), rows.into()))
+        self.sum().wish
     }
 
     fn act(&mut self, id: ViewerId) {
-        self.acts += 1;
-        if let Some(ask) = self.drivers.get_mut(&id) {
-            ask.acted = self.acts;
+        // Who acts again is who acted last.
+        let again = self.acts > 0
+            && self
+                .drivers
+                .get(&id)
+                .is_some_and(|ask| ask.acted == self.acts);
+        if !again {
+            self.acts += 1;
+            let acts = self.acts;
+            self.change(|drivers| {
+                if let Some(ask) = drivers.get_mut(&id) {
+                    ask.acted = acts;
+                }
+            });
         }
-        let wish = self.wish();
         match self.verdict {
             Verdict::Outvoted => self.verdict = Verdict::Open,
-            Verdict::Refused(size) if wish.is_some_and(|wish| wish != size) => {
+            Verdict::Refused(size) if self.wish().is_some_and(|wish| wish != size) => {
                 self.verdict = Verdict::Open;
             }
             _ => {}
         }
+    }
+
+    /// Changes who asks for what: what they come to is to be found anew.
+    fn change<T>(&mut self, change: impl FnOnce(&mut BTreeMap<ViewerId, Ask>) -> T) -> T {
+        self.sum.take();
+        change(&mut self.drivers)
+    }
+
+    fn sum(&self) -> Sum {
+        *self.sum.get_or_init(|| {
+            let latest = self.latest();
+            let leader = latest.map(|(id, _)| id).or_else(|| {
+                let visible = self.drivers.iter().filter(|(_, ask)| ask.visible);
+                visible.max_by_key(|(_, ask)| ask.acted).map(|(id, _)| *id)
+            });
+            let sizes = || self.claimants().map(|(_, size, _)| size);
+            let both = |cols: Option<u16>, rows: Option<u16>| {
+                let (cols, rows) = cols.zip(rows)?;
+                Some(Size::clamped(cols.into(), rows.into()))
+            };
+            let cols = || sizes().map(|size| size.cols);
+            let rows = || sizes().map(|size| size.rows);
+            let wish = match self.policy {
+                SizePolicy::Observe => None,
+                SizePolicy::Latest => latest.map(|(_, size)| size),
+                SizePolicy::Largest => both(cols().max(), rows().max()),
+                SizePolicy::Smallest => both(cols().min(), rows().min()),
+            };
+            Sum { leader, wish }
+        })
     }
 
     /// Drivers who count for the size: visible, with a size.
@@ -267,190 +304,4 @@ impl Sizing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const A: ViewerId = ViewerId(1);
-    const B: ViewerId = ViewerId(2);
-
-    const fn size(cols: u16, rows: u16) -> Size {
-        Size { cols, rows }
-    }
-
-    fn claim(cols: u16, rows: u16) -> Option<Plan> {
-        Some(Plan {
-            size: size(cols, rows),
-            claim: true,
-        })
-    }
-
-    fn follow(cols: u16, rows: u16) -> Option<Plan> {
-        Some(Plan {
-            size: size(cols, rows),
-            claim: false,
-        })
-    }
-
-    fn two(policy: SizePolicy) -> Sizing {
-        let mut sizing = Sizing::new(policy);
-        sizing.joined(A, Some(size(80, 50)), true, false);
-        sizing.joined(B, Some(size(100, 30)), true, false);
-        sizing
-    }
-
-    /// Applies the plan and lets tmux answer with a window of `window`.
-    fn settle(sizing: &mut Sizing, window: Size) {
-        let plan = sizing.plan().expect("something to apply");
-        sizing.applied(plan);
-        sizing.window(window);
-    }
-
-    #[test]
-    fn the_driver_who_acted_last_decides() {
-        let mut sizing = two(SizePolicy::Latest);
-        assert_eq!(sizing.plan(), claim(100, 30));
-        sizing.typed(A);
-        assert_eq!(sizing.plan(), claim(80, 50));
-        sizing.resized(B, size(90, 20));
-        assert_eq!(sizing.plan(), claim(90, 20));
-        sizing.showed(B, false);
-        assert_eq!(sizing.plan(), claim(80, 50));
-        sizing.showed(B, true);
-        assert_eq!(sizing.plan(), claim(90, 20));
-        sizing.left(B);
-        assert_eq!(sizing.plan(), claim(80, 50));
-        sizing.showed(A, true);
-        assert_eq!(sizing.plan(), claim(80, 50));
-    }
-
-    #[test]
-    fn who_only_came_back_takes_nothing_from_the_typist() {
-        let mut sizing = Sizing::new(SizePolicy::Latest);
-        sizing.joined(A, Some(size(80, 24)), true, true);
-        assert_eq!(sizing.plan(), claim(80, 24), "nobody else claims");
-        sizing.joined(B, Some(size(40, 80)), true, true);
-        assert_eq!(sizing.plan(), claim(80, 24));
-        sizing.typed(B);
-        assert_eq!(sizing.plan(), claim(40, 80));
-    }
-
-    #[test]
-    fn the_other_policies() {
-        assert_eq!(two(SizePolicy::Largest).plan(), claim(100, 50));
-        assert_eq!(two(SizePolicy::Smallest).plan(), claim(80, 30));
-        let mut observer = two(SizePolicy::Observe);
-        assert_eq!(observer.plan(), None);
-        observer.window(size(132, 43));
-        assert_eq!(observer.plan(), follow(132, 43));
-        assert_eq!(observer.leader(), Some(B));
-    }
-
-    #[test]
-    fn without_a_claim_the_window_is_followed() {
-        let mut sizing = Sizing::new(SizePolicy::Latest);
-        assert_eq!(sizing.plan(), None);
-        sizing.joined(A, None, true, false);
-        sizing.joined(B, Some(size(70, 20)), false, false);
-        sizing.window(size(132, 43));
-        assert_eq!(sizing.plan(), follow(132, 43));
-        sizing.window(size(5000, 43));
-        assert_eq!(sizing.plan(), follow(1000, 43));
-    }
-
-    #[test]
-    fn somebody_outside_wins_until_a_driver_acts() {
-        let mut sizing = two(SizePolicy::Latest);
-        settle(&mut sizing, size(100, 30));
-        sizing.window(size(120, 40));
-        assert_eq!(sizing.plan(), follow(120, 40));
-        settle(&mut sizing, size(120, 40));
-        sizing.window(size(121, 40));
-        assert_eq!(sizing.plan(), follow(121, 40));
-        sizing.joined(ViewerId(3), Some(size(5, 5)), true, true);
-        assert_eq!(sizing.plan(), follow(121, 40), "coming back is no act");
-        sizing.typed(A);
-        assert_eq!(sizing.plan(), claim(80, 50));
-    }
-
-    #[test]
-    fn a_hidden_page_takes_nothing_when_its_size_changes() {
-        let mut sizing = two(SizePolicy::Latest);
-        settle(&mut sizing, size(100, 30));
-        sizing.window(size(120, 40));
-        sizing.showed(A, false);
-        sizing.resized(A, size(70, 20));
-        assert_eq!(sizing.plan(), follow(120, 40), "the human keeps it");
-        sizing.showed(A, true);
-        assert_eq!(sizing.plan(), claim(70, 20), "its size was kept");
-    }
-
-    #[test]
-    fn the_window_comes_back_when_the_human_leaves() {
-        let mut sizing = two(SizePolicy::Latest);
-        settle(&mut sizing, size(100, 30));
-        sizing.window(size(120, 40));
-        settle(&mut sizing, size(120, 40));
-        sizing.company_changed(false);
-        assert_eq!(sizing.plan(), follow(120, 40), "another one came");
-        sizing.company_changed(true);
-        assert_eq!(sizing.plan(), claim(100, 30));
-    }
-
-    #[test]
-    fn a_refused_size_is_not_asked_for_at_every_key() {
-        let mut sizing = two(SizePolicy::Latest);
-        settle(&mut sizing, size(60, 20));
-        assert_eq!(sizing.plan(), follow(60, 20));
-        settle(&mut sizing, size(60, 20));
-        sizing.typed(B);
-        assert_eq!(sizing.plan(), follow(60, 20));
-        sizing.typed(A);
-        assert_eq!(sizing.plan(), claim(80, 50), "another size may do");
-        settle(&mut sizing, size(60, 20));
-        sizing.company_changed(true);
-        assert_eq!(sizing.plan(), follow(60, 20));
-        sizing.typed(A);
-        assert_eq!(sizing.plan(), claim(80, 50), "the human may have left");
-    }
-
-    #[test]
-    fn the_leader_is_who_claims() {
-        let mut sizing = two(SizePolicy::Smallest);
-        assert_eq!(sizing.leader(), Some(B));
-        sizing.typed(A);
-        assert_eq!((sizing.leader(), sizing.typed_last()), (Some(A), Some(A)));
-        sizing.left(A);
-        assert_eq!((sizing.leader(), sizing.typed_last()), (Some(B), None));
-    }
-
-    proptest! {
-        /// Whatever happens, a plan that was applied and confirmed stays the plan: sizes never
-        /// swing by themselves.
-        #[test]
-        fn a_settled_size_rests(acts in prop::collection::vec((0u64..4, 0u8..6, 2u16..200, 2u16..100), 0..40), refuse: bool) {
-            let mut sizing = Sizing::new(SizePolicy::Latest);
-            sizing.window(size(80, 24));
-            for (id, act, cols, rows) in acts {
-                let id = ViewerId(id);
-                match act {
-                    0 => sizing.joined(id, Some(size(cols, rows)), cols % 2 == 0, rows % 2 == 0),
-                    1 => sizing.left(id),
-                    2 => sizing.resized(id, size(cols, rows)),
-                    3 => sizing.showed(id, cols % 2 == 0),
-                    4 => sizing.typed(id),
-                    _ => sizing.window(size(cols, rows)),
-                }
-                for _ in 0..3 {
-                    let plan = sizing.plan().expect("the window's size is known");
-                    sizing.applied(plan);
-                    let window = if plan.claim && !refuse { plan.size } else { sizing.window.expect("known") };
-                    sizing.window(window);
-                }
-                let rest = sizing.plan();
-                prop_assert_eq!(rest, sizing.applied);
-                prop_assert!(rest.is_none_or(|plan| !plan.claim || sizing.wish() == Some(plan.size)));
-            }
-        }
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ pub struct Label {
     /// tmux's id: stays.
     pub id: SessionId,
     /// tmux's name: may change.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 /// Something meant for one viewer only.

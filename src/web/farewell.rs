@@ -88,7 +88,7 @@ impl Viewing {
         let window = teller.viewer.window();
         let carried = Carried {
             id: label.id.to_string(),
-            name: label.name,
+            name: label.name.as_ref().to_owned(),
             peer: self.visit.peer().to_owned(),
             proof: self.permit.proof(),
             drive: self.driver.is_some(),

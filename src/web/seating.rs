@@ -101,7 +101,7 @@ fn seated(
 ) -> Seated {
     let label = Label {
         id: session.id,
-        name: session.name.clone(),
+        name: session.name.as_str().into(),
     };
     let who = who(&pass.identity, &pass.grant, from);
     let role = if drive { Role::Drive } else { Role::View };
@@ -132,7 +132,7 @@ pub(super) async fn first(
     let (mut joined, mut drive) = join(parts, pass, &session, wish.join).await?;
     // The listing lags a little: the session may be gone, or called otherwise, which rights go by.
     let outdated = match &mut joined {
-        Ok(seat) => seat.state().borrow().session.name != session.name,
+        Ok(seat) => seat.state().borrow().session.name.as_ref() != session.name,
         Err(error) => *error == JoinError::NoSuchSession,
     };
     if outdated {

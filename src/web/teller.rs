@@ -144,6 +144,6 @@ impl Teller {
 fn session(label: &Label) -> wire::Session {
     wire::Session {
         id: label.id.to_string(),
-        name: label.name.clone(),
+        name: label.name.as_ref().to_owned(),
     }
 }

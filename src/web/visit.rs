@@ -79,7 +79,7 @@ impl Visit {
     ) -> Self {
         let peer = who.from.map_or("", |from| from.0).to_owned();
         tracing::info!(
-            peer, id = %label.id, session = label.name, ?role, "a viewer came",
+            peer, id = %label.id, session = &*label.name, ?role, "a viewer came",
         );
         let known = stay.filter(|stay| stay.number != 0);
         let visit = Self {
@@ -140,7 +140,7 @@ impl Visit {
         let Label { id, name } = &self.label;
         let seconds = now().saturating_sub(self.stay.since) / 1000;
         tracing::info!(
-            peer = self.peer, %id, session = name, code, seconds, "a viewer left",
+            peer = self.peer, %id, session = &**name, code, seconds, "a viewer left",
         );
         let id = id.to_string();
         self.audit.tell(&Event::SocketClose {
