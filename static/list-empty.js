@@ -5,17 +5,18 @@ import { CREATABLE } from './address.js';
 import { sentence } from './sessions.js';
 
 /**
- * `all`: how many sessions there are; `text`: the filter; `tmux`: as the stream tells it. `create(name)`, `look()` and
- * `clear()` do what the choices say. Gives `{ title, why, choices: [{ label, act }] }`, or null.
+ * `all`: how many sessions there are; `text`: the filter; `tmux`: as the stream tells it; `guest`: of a shared link; `creates`:
+ * may make sessions. `create(name)`, `look()` and `clear()` do what the choices say. Gives
+ * `{ title, why, choices: [{ label, act }] }`, or null.
  */
-export function whyEmpty({ all, text, tmux: { state, message }, guest }, { create, look, clear }) {
+export function whyEmpty({ all, text, tmux: { state, message }, guest, creates }, { create, look, clear }) {
   if (all > 0) {
     return {
       title: 'Nothing matches',
       why: `None of the ${all} sessions has “${text}” in its name, command, title or directory.`,
       choices: [
         { label: 'Clear the filter', act: clear },
-        ...(CREATABLE.test(text) && !guest ? [{ label: `Create “${text}”`, act: () => create(text) }] : []),
+        ...(CREATABLE.test(text) && creates ? [{ label: `Create “${text}”`, act: () => create(text) }] : []),
       ],
     };
   }
@@ -28,6 +29,9 @@ export function whyEmpty({ all, text, tmux: { state, message }, guest }, { creat
   }
   if (state !== 'no-server' && state !== 'ready') return null;
   if (guest) return { title: 'Nothing to watch', why: 'The session you may watch has ended.', choices: [] };
+  if (!creates) {
+    return { title: 'No session is running', why: 'None that you may see is: one that is started appears here by itself.', choices: [] };
+  }
   return {
     title: 'No session is running',
     why: state === 'ready'

@@ -53,6 +53,7 @@ const hear = {
   },
   tmux(now) {
     tmux = now;
+    showCreating();
     render();
   },
   miniature(told) {
@@ -153,7 +154,7 @@ function showCount(shown, all) {
 
 /** Why there is no card, and what can be done about it. */
 function showEmpty(shown, all, text) {
-  const state = sessions === null || shown > 0 ? null : whyEmpty({ all, text, tmux, guest: who() === 'guest' },
+  const state = sessions === null || shown > 0 ? null : whyEmpty({ all, text, tmux, guest: who() === 'guest', creates: creates() },
     { create: createSession, look: () => stream.open(), clear: clearFilter });
   empty.hidden = !state;
   // Written once: a button in it keeps the focus.
@@ -253,7 +254,7 @@ function askToEnd({ session }) {
 }
 
 async function createSession(name) {
-  if (who() === 'guest') return;
+  if (!creates()) return;
   try {
     const { askToCreate } = await import('./new-session.js');
     if (document.querySelector('dialog[open]')) return;
@@ -373,14 +374,19 @@ const loss = new Loss(stream);
 function signIn() {
   if (stream.state !== 'closed') stream.close();
   askToSignIn(() => {
-    showManaging();
+    showCreating();
     stream.open();
   });
 }
 
-/** A guest watches, and is offered nothing else. */
-function showManaging() {
-  document.documentElement.toggleAttribute('data-guest', who() === 'guest');
+/** Whether sessions may be made here: a guest watches, and the server knows of everybody else. */
+function creates() {
+  return who() !== 'guest' && tmux.create !== false;
+}
+
+/** Who may not is not offered it. */
+function showCreating() {
+  document.documentElement.toggleAttribute('data-watches', !creates());
 }
 
 addEventListener('online', () => stream.doubt());
@@ -395,12 +401,12 @@ settingsButtons({ say: (sentence) => { caption.textContent = sentence; } });
 addEventListener('hashchange', async () => {
   if (!await signInByAddress()) return;
   hidePanel();
-  showManaging();
+  showCreating();
   stream.open();
 });
 await signInByAddress();
 stayIn();
-showManaging();
+showCreating();
 // With the first list come the miniatures, if they can all be had.
 if (!document.hidden && settings.get('miniatures')) asked = 'recent';
 stream.open();

@@ -128,6 +128,16 @@ impl Grant {
         }
     }
 
+    /// Whether there is a name by which a session may be made.
+    #[must_use]
+    pub fn creates(&self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::User { name, rules } => Rule::manages(rules, name),
+            Self::Share { .. } => false,
+        }
+    }
+
     /// Whether it is the right to the service itself: its figures, its shares.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -179,12 +189,12 @@ mod tests {
         // Another tmux server's $1.
         let later = Target { created: 8, ..WORK };
         assert_eq!(grant.rights(later), Rights::NONE);
-        assert!(!grant.may_create("work") && !grant.is_whole());
+        assert!(!grant.may_create("work") && !grant.creates() && !grant.is_whole());
     }
 
     #[test]
     fn a_user_is_what_the_rules_say() {
-        let rules = ["ann=manage", "bob=view:w*"];
+        let rules = ["ann=manage", "bob=view:w*", "cy=manage:cy-*"];
         let rules = rules.map(|rule| Rule::from(&rule.parse::<Allow>().expect("right")));
         let rules: Arc<[Rule]> = Arc::new(rules);
         let user = |name: &str| Grant::User {
@@ -198,5 +208,7 @@ mod tests {
         assert_eq!(user("bob").rights(renamed), Rights::NONE);
         assert!(!user("bob").is_whole() && !user("bob").may_create("w"));
         assert_eq!(user("eve").rights(WORK), Rights::NONE);
+        let creates = ["ann", "bob", "cy", "eve"].map(|name| user(name).creates());
+        assert_eq!(creates, [true, false, true, false]);
     }
 }

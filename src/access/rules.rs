@@ -47,6 +47,14 @@ impl Rule {
             .any(|rule| whole(rule) && rule.user.matches(user))
     }
 
+    /// Whether there is a session `user` could make, whatever it is called.
+    #[must_use]
+    pub fn manages(rules: &[Self], user: &str) -> bool {
+        rules
+            .iter()
+            .any(|rule| rule.role == Role::Manage && rule.user.matches(user))
+    }
+
     /// What `user` may do in a session called `name`, by all the rules together.
     #[must_use]
     pub fn rights(rules: &[Self], user: &str, name: &str) -> Rights {

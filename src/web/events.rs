@@ -193,7 +193,7 @@ impl Follower {
         let rows = rows(&listing, &self.presence, self.gallery.bells(), &self.grant);
         let now = [
             serde_json::to_string(&rows).ok()?,
-            serde_json::to_string(&Tmux::from(&listing.status)).ok()?,
+            serde_json::to_string(&Tmux::told(&listing.status, &self.grant)).ok()?,
         ];
         // From the end, as they are taken from there: how tmux is comes first.
         for (index, name) in [(0, "sessions"), (1, "tmux")] {

@@ -80,15 +80,16 @@ pub(super) fn rows<'a>(
         .collect()
 }
 
-/// How tmux is, for the page.
+/// How tmux is, and whether a page may make sessions there.
 #[derive(Debug, Serialize)]
 pub(super) struct Tmux {
     state: &'static str,
     message: String,
+    create: bool,
 }
 
-impl From<&Status> for Tmux {
-    fn from(status: &Status) -> Self {
+impl Tmux {
+    pub(super) fn told(status: &Status, grant: &Grant) -> Self {
         let state = match status {
             Status::Starting => "starting",
             Status::Ready { .. } => "ready",
@@ -99,6 +100,7 @@ impl From<&Status> for Tmux {
         Self {
             state,
             message: sentence(status),
+            create: grant.creates(),
         }
     }
 }

@@ -117,9 +117,10 @@ test('what happens is told in sentences', () => {
 test('why there is no card is said with what helps, and a guest is offered nothing that is refused', () => {
   const done = [];
   const acts = { create: (name) => done.push(`create ${name}`), look: () => done.push('look'), clear: () => done.push('clear') };
-  const labels = (told) => whyEmpty({ all: 0, text: '', guest: false, ...told }, acts)?.choices.map(({ label, act }) => (act(), label));
+  const labels = (told) => whyEmpty({ all: 0, text: '', guest: false, creates: !told.guest, ...told }, acts)?.choices.map(({ label, act }) => (act(), label));
   assert.deepEqual(labels({ tmux: { state: 'no-server' } }), ['Create the first session']);
   assert.deepEqual(labels({ tmux: { state: 'ready' }, guest: true }), []);
+  assert.deepEqual(labels({ tmux: { state: 'ready' }, creates: false }), []);
   assert.deepEqual(labels({ tmux: { state: 'missing', message: 'no tmux' } }), ['Look again']);
   assert.deepEqual(labels({ tmux: { state: 'ready' }, all: 2, text: 'x' }), ['Clear the filter', 'Create “x”']);
   assert.deepEqual(labels({ tmux: { state: 'ready' }, all: 2, text: 'x', guest: true }), ['Clear the filter']);
