@@ -63,6 +63,13 @@ pub const STARVED: Duration = Duration::from_millis(150);
 pub const REDRAW_INTERVAL: Duration = FRAME_INTERVAL;
 /// Bytes sent to a viewer that acks and not yet acked; a single larger frame may go alone.
 pub const UNACKED_BYTES: u64 = 256 * 1024;
+/// Bytes under way that go however late an ack is: what typing makes appear waits for nobody.
+pub const HASTY_BYTES: u64 = 1024;
+/// What a viewer may at most have made usual for an ack: a far one that acks rarely needs one second.
+pub const ACK_PATIENCE: Duration = Duration::from_secs(2);
+/// An ack that does not come holds frames back for this long at most, then one more goes: it may have
+/// been learned wrongly how the viewer acks. Less than half of [`SILENCE`].
+pub const ACK_LAPSE: Duration = Duration::from_secs(20);
 /// Generations a viewer may be behind before it gets a repaint and its old screen is dropped.
 pub const GENERATIONS_BEHIND: u64 = 64;
 /// A frame of fewer bytes goes as it is: what deflate would save is less than what a packet costs.

@@ -73,8 +73,8 @@ pub struct Viewer {
     shown: Option<Arc<Screen>>,
     /// Whether messages may flow: the first frame was sent, or it was seen hidden.
     open: bool,
-    /// A frame did not fit the window; nothing changes that but an ack.
-    full: bool,
+    /// A frame did not fit the window; nothing changes that but an ack, or so much time.
+    full: Option<Full>,
     window: Window,
     /// It takes chunks.
     inflates: bool,
@@ -84,6 +84,13 @@ pub struct Viewer {
     repaint: Seldom,
     bell: Seldom,
     told: Told,
+}
+
+/// It is to wait for an ack.
+#[derive(Debug, Clone, Copy)]
+struct Full {
+    /// Or so long.
+    until: Option<Instant>,
 }
 
 /// What it was last told of the state.
@@ -120,7 +127,7 @@ impl Viewer {
             ended: false,
             shown: None,
             open: false,
-            full: false,
+            full: None,
             window,
             inflates: false,
             reader: None,
@@ -182,16 +189,18 @@ impl Viewer {
         if self.ended {
             return None;
         }
-        let repaint = (self.visible && !self.full)
-            .then(|| self.repaint.wake_at())
-            .flatten();
-        [repaint, self.bell.wake_at()].into_iter().flatten().min()
+        let frame = match self.full {
+            _ if !self.visible => None,
+            None => self.repaint.wake_at(),
+            Some(Full { until }) => until,
+        };
+        [frame, self.bell.wake_at()].into_iter().flatten().min()
     }
 
     /// The viewer's terminal has parsed `total` binary bytes since open.
-    pub fn acked(&mut self, total: u64) {
-        self.window.ack(total);
-        self.full = false;
+    pub fn acked(&mut self, total: u64, now: Instant) {
+        self.window.ack(total, now);
+        self.full = None;
     }
 
     /// Hidden viewers get no frames; on return one repaint.
@@ -201,8 +210,9 @@ impl Viewer {
         }
         if !visible {
             self.shown = None;
-            self.full = false;
         }
+        self.full = None;
+        self.window.excuse();
         self.visible = visible;
     }
 
@@ -247,7 +257,10 @@ impl Viewer {
 
     fn next_frame(&mut self, state: &State, now: Instant) -> Option<Output> {
         let picture = state.picture.as_ref()?;
-        if !self.visible || self.full || state.behind {
+        self.full = self
+            .full
+            .filter(|full| full.until.is_none_or(|at| now < at));
+        if !self.visible || self.full.is_some() || state.behind {
             return None;
         }
         // Returning from hidden waits for its turn; a repaint that was asked for does not hold up
@@ -280,8 +293,9 @@ impl Viewer {
             self.shown = Some(current.clone());
             return None;
         }
-        if !self.window.admits(frame.terminal_bytes()) {
-            self.full = true;
+        if !self.window.admits(frame.terminal_bytes(), now) {
+            let until = self.window.lapses_at().filter(|at| *at > now);
+            self.full = Some(Full { until });
             metrics::counter!("muxview_viewer_lags_total").increment(1);
             return None;
         }
@@ -294,7 +308,7 @@ impl Viewer {
         } else if repaint {
             self.repaint.forget();
         }
-        self.window.send(frame.terminal_bytes());
+        self.window.send(frame.terminal_bytes(), now);
         if let Some(reader) = &mut self.reader {
             reader.sent(&frame);
         }

@@ -1,24 +1,30 @@
 //! How much, and how often: the bytes in flight to one viewer, and things that may happen only so
 //! often. Pure: time comes in as an argument.
 
-use crate::config::limits::UNACKED_BYTES;
+use crate::config::limits::{ACK_LAPSE, ACK_PATIENCE, HASTY_BYTES, UNACKED_BYTES};
 use std::time::{Duration, Instant};
 
-/// Bytes sent to one viewer and the bytes its terminal says it has parsed.
+/// Bytes sent to one viewer and the bytes its terminal says it has parsed. Who acks in a millisecond
+/// and then does not is sent no more at once; who acks late is allowed what that needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
     sent: u64,
     /// None until the first ack: such a viewer is paced by its socket alone.
     acked: Option<u64>,
+    habit: Habit,
+    /// A frame whose ack is waited for: where it ends, and when it was sent.
+    timed: Option<(u64, Instant)>,
 }
 
 impl Window {
-    /// A window that goes on where another left off (a handoff between processes).
+    /// A window that goes on where another left off (a handoff between processes). How the viewer acks
+    /// is learned anew.
     #[must_use]
     pub fn carried(sent: u64, acked: Option<u64>) -> Self {
         Self {
             sent,
             acked: acked.map(|total| total.min(sent)),
+            ..Self::default()
         }
     }
 
@@ -36,26 +42,113 @@ impl Window {
 
     /// The viewer has parsed `total` bytes. More than was sent counts as all of it; going back is
     /// ignored.
-    pub fn ack(&mut self, total: u64) {
+    pub fn ack(&mut self, total: u64, now: Instant) {
         let total = total.min(self.sent);
-        self.acked = Some(self.acked.map_or(total, |before| before.max(total)));
+        // Nothing is learned from the first one: a page sends it at once, and those after it late.
+        let before = self.acked.replace(total).unwrap_or(total);
+        if total <= before {
+            self.acked = Some(before);
+            return;
+        }
+        self.habit.told(total - before);
+        if let Some((_, at)) = self.timed.filter(|(end, _)| *end <= total) {
+            self.habit.took(now.saturating_duration_since(at));
+            self.timed = None;
+        }
+    }
+
+    /// Whatever is under way may be acked late: browsers slow down what is hidden.
+    pub const fn excuse(&mut self) {
+        self.timed = None;
     }
 
     /// Whether a frame of `bytes` may go now. One frame may always go when nothing is in flight: a
     /// repaint can be larger than the window.
     #[must_use]
-    pub fn admits(&self, bytes: u64) -> bool {
-        self.in_flight()
-            .is_none_or(|flying| flying == 0 || flying.saturating_add(bytes) <= UNACKED_BYTES)
+    pub fn admits(&self, bytes: u64, now: Instant) -> bool {
+        let Some(flying) = self.in_flight().filter(|flying| *flying > 0) else {
+            return true;
+        };
+        let then = flying.saturating_add(bytes);
+        then <= UNACKED_BYTES
+            && (then <= HASTY_BYTES || flying < self.habit.step() || !self.is_late(now))
+    }
+
+    /// When a frame that is refused as an ack is late may go though none comes.
+    #[must_use]
+    pub fn lapses_at(&self) -> Option<Instant> {
+        self.timed.map(|(_, at)| at + ACK_LAPSE)
     }
 
     /// Counts a frame as sent.
-    pub fn send(&mut self, bytes: u64) {
+    pub fn send(&mut self, bytes: u64, now: Instant) {
         self.sent = self.sent.saturating_add(bytes);
+        if self.acked.is_some() && self.waited(now).is_none() {
+            self.timed = Some((self.sent, now));
+        }
+    }
+
+    /// Whether the ack of what is under way takes longer than its acks do.
+    fn is_late(&self, now: Instant) -> bool {
+        let usual = self.habit.patience();
+        usual
+            .zip(self.waited(now))
+            .is_some_and(|(usual, waited)| waited > usual)
+    }
+
+    /// How long an ack has been waited for, unless it was waited for long enough.
+    fn waited(&self, now: Instant) -> Option<Duration> {
+        self.timed
+            .map(|(_, at)| now.saturating_duration_since(at))
+            .filter(|waited| *waited < ACK_LAPSE)
     }
 
     fn in_flight(&self) -> Option<u64> {
         self.acked.map(|acked| self.sent - acked)
+    }
+}
+
+/// How a viewer acks: what it takes from sending a frame to its ack, the way there and back and what
+/// the viewer waits for included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Habit {
+    /// The mean, and the mean distance from it; none before there was one.
+    took: Option<(Duration, Duration)>,
+    /// The least that one ack told of lately, in bytes; none before there was one.
+    step: Option<u64>,
+}
+
+impl Habit {
+    /// An ack told of so many bytes.
+    fn told(&mut self, bytes: u64) {
+        // Falls at once and grows slowly.
+        self.step = Some(
+            self.step
+                .map_or(bytes, |step| bytes.min(step + step / 8 + 1)),
+        );
+    }
+
+    /// A frame was acked after so long. The weights are those of TCP's timer (RFC 6298).
+    fn took(&mut self, took: Duration) {
+        // Who was away for a minute shall not be waited for so long the next time.
+        let took = took.min(ACK_PATIENCE);
+        self.took = Some(self.took.map_or((took, took / 2), |(mean, spread)| {
+            (
+                (mean * 7 + took) / 8,
+                (spread * 3 + mean.abs_diff(took)) / 4,
+            )
+        }));
+    }
+
+    /// A later ack is late.
+    fn patience(&self) -> Option<Duration> {
+        self.took
+            .map(|(mean, spread)| (mean + (spread * 4).max(mean / 2)).min(ACK_PATIENCE))
+    }
+
+    /// With fewer bytes under way than that no ack is owed: a viewer may wait for so many.
+    fn step(&self) -> u64 {
+        self.step.unwrap_or(u64::MAX)
     }
 }
 
@@ -119,59 +212,4 @@ impl Seldom {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_viewer_that_never_acks_is_not_held_back() {
-        let mut window = Window::default();
-        window.send(10 * UNACKED_BYTES);
-        assert!(window.admits(u64::MAX));
-    }
-
-    #[test]
-    fn one_large_frame_may_go_when_nothing_is_in_flight() {
-        let mut window = Window::default();
-        window.send(10);
-        window.ack(10);
-        assert!(window.admits(2 * UNACKED_BYTES));
-        window.send(2 * UNACKED_BYTES);
-        assert!(!window.admits(1));
-        window.ack(10 + UNACKED_BYTES);
-        assert!(!window.admits(1), "still a whole window in flight");
-        window.ack(10 + 2 * UNACKED_BYTES);
-        assert!(window.admits(1));
-    }
-
-    #[test]
-    fn a_lying_ack_neither_goes_back_nor_ahead() {
-        let mut window = Window::default();
-        window.send(100);
-        window.ack(u64::MAX);
-        assert_eq!(window.acked(), Some(100));
-        window.ack(3);
-        assert_eq!(window.acked(), Some(100));
-    }
-
-    #[test]
-    fn a_handed_over_window_goes_on() {
-        let window = Window::carried(500, Some(400));
-        assert_eq!((window.sent(), window.acked()), (500, Some(400)));
-        assert!(!window.admits(UNACKED_BYTES));
-    }
-
-    #[test]
-    fn too_early_is_remembered() {
-        let now = Instant::now();
-        let mut seldom = Seldom::every(Duration::from_millis(100));
-        assert!(!seldom.due(now));
-        seldom.want();
-        assert!(seldom.due(now));
-        seldom.done(now);
-        seldom.want();
-        let early = now + Duration::from_millis(99);
-        assert!(!seldom.due(early));
-        let at = seldom.wake_at().expect("it is wanted");
-        assert!(seldom.due(at));
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Every rule by itself, then a model that plays both ends.
 
 use super::*;
-use crate::config::limits::UNACKED_BYTES;
+use crate::config::limits::{HASTY_BYTES, UNACKED_BYTES};
 use crate::terminal::{Generation, Terminal, Widths};
 use crate::tmux::{SessionId, StatusLine, Windows};
 use proptest::prelude::*;
@@ -274,7 +274,7 @@ fn resync_is_rate_limited_and_remembered() {
 fn the_window_holds_frames_back_until_an_ack() {
     let now = Instant::now();
     let (mut source, mut viewer) = opened(now);
-    viewer.acked(viewer.window().sent());
+    viewer.acked(viewer.window().sent(), now);
     let mut before = viewer.window().sent();
     for n in 0u64.. {
         source.draw(&format!("\x1b[H{n:0100}"));
@@ -290,7 +290,44 @@ fn the_window_holds_frames_back_until_an_ack() {
         "messages are not held back"
     );
     before = viewer.window().sent();
-    viewer.acked(before);
+    viewer.acked(before, now);
+    assert_eq!(frames(&all(&mut viewer, &source.state, now)), 1);
+}
+
+#[test]
+fn who_is_late_is_sent_no_more_until_an_ack_or_a_long_time() {
+    let mut now = Instant::now();
+    let (mut source, mut viewer) = opened(now);
+    let page = |n: u64| {
+        format!(
+            "\x1b[2J\x1b[H{}",
+            "many words ".repeat(9).replace('w', &n.to_string())
+        )
+    };
+    for n in 0..100 {
+        viewer.acked(viewer.window().sent(), now);
+        source.draw(&page(n));
+        assert_eq!(frames(&all(&mut viewer, &source.state, now)), 1);
+        now += Duration::from_millis(16);
+    }
+    let before = viewer.window().sent();
+    for n in 100..200 {
+        source.draw(&page(n));
+        now += Duration::from_millis(16);
+        all(&mut viewer, &source.state, now);
+    }
+    let more = viewer.window().sent() - before;
+    assert!(more <= HASTY_BYTES, "{more} bytes: only what is small goes");
+    let lapses = viewer.wake_at().expect("it is tried again");
+    assert!(lapses > now);
+    let early = lapses - Duration::from_millis(1);
+    assert_eq!(all(&mut viewer, &source.state, early), []);
+    assert_eq!(frames(&all(&mut viewer, &source.state, lapses)), 1);
+    assert_eq!(viewer.wake_at(), None, "it has the newest picture");
+    source.draw(&page(200));
+    now = lapses + Duration::from_millis(100);
+    assert_eq!(all(&mut viewer, &source.state, now), [], "late again");
+    viewer.acked(viewer.window().sent(), now);
     assert_eq!(frames(&all(&mut viewer, &source.state, now)), 1);
 }
 
@@ -442,7 +479,7 @@ proptest! {
                     source.terminal.resize(Size { cols, rows });
                     source.publish();
                 }
-                Act::Ack(percent) => viewer.acked(viewer.window().sent() * u64::from(percent) / 100),
+                Act::Ack(percent) => viewer.acked(viewer.window().sent() * u64::from(percent) / 100, now),
                 Act::Visible(is) => { visible = is; viewer.set_visible(is); }
                 Act::Resync => viewer.resync(now),
                 Act::Bell => source.state.bells += 1,

@@ -18,7 +18,7 @@ use super::halves::Outgoing;
 use super::queue::{Queue, SLICES};
 use super::teller::Teller;
 use crate::bridge::fanout::{self, Tally};
-use crate::config::limits::ANSWER_BYTES;
+use crate::config::limits::{ANSWER_BYTES, PING_INTERVAL};
 use crate::viewer::{End, State};
 
 /// Shared by the viewer's task and those who carry states to it.
@@ -229,7 +229,10 @@ impl Out {
         if let Some(over) = self.over {
             return Err(over);
         }
-        self.alarm = teller.viewer.wake_at().filter(|at| *at > now);
+        // By then the viewer's task looks by itself, so it need not be woken to be told.
+        let soon = now + PING_INTERVAL;
+        let wake_at = teller.viewer.wake_at();
+        self.alarm = wake_at.filter(|at| *at > now && *at <= soon);
         self.write();
         Ok(self.alarm)
     }

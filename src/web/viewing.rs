@@ -252,7 +252,8 @@ impl Viewing {
                     }
                 }
                 Some(Heard::Ack(total)) => {
-                    self.outlet.with(|teller| teller.viewer.acked(total));
+                    self.outlet
+                        .with(|teller| teller.viewer.acked(total, super::now()));
                 }
                 Some(Heard::Visible(visible)) => {
                     self.outlet

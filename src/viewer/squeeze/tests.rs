@@ -393,7 +393,7 @@ proptest! {
                 Act::TakeAll => looked.extend(0..PAGES),
                 Act::Ack(who) => {
                     let sent = pages[who].viewer.window().sent();
-                    pages[who].viewer.acked(sent);
+                    pages[who].viewer.acked(sent, now);
                 }
                 Act::Visible(who, is) => pages[who].viewer.set_visible(is),
                 Act::Resync(who) => pages[who].viewer.resync(now),
@@ -411,7 +411,7 @@ proptest! {
         now += REPAINT_INTERVAL;
         for page in &mut pages {
             page.viewer.set_visible(true);
-            page.viewer.acked(u64::MAX);
+            page.viewer.acked(u64::MAX, now);
             page.take(&source, now + REPAINT_INTERVAL);
             prop_assert!(page.shows(&source));
             let small = |frame: &&Frame| frame.terminal_bytes() < DEFLATE_FROM_BYTES;
