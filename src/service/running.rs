@@ -29,7 +29,7 @@ use crate::web::access::Access;
 use crate::web::presence::Presence;
 use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
-use crate::web::{App, Parts, Refusals, Throttle};
+use crate::web::{App, Parts, Refusals, Rounds, Throttle};
 
 /// A running service.
 #[derive(Debug)]
@@ -125,6 +125,7 @@ impl Service {
                 throttle: Throttle::default(),
                 refusals: Refusals::new(audit.clone()),
                 audit: audit.clone(),
+                rounds: Rounds::default(),
             },
             config.base_path,
         );

@@ -26,6 +26,7 @@ pub mod presence;
 pub mod proxy;
 mod queue;
 mod refusals;
+mod rounds;
 pub mod routes;
 mod seating;
 mod sessions;
@@ -90,10 +91,13 @@ pub struct Parts {
     pub refusals: Refusals,
     /// What is written down.
     pub audit: Audit,
+    /// When viewers are asked whether they are there.
+    pub rounds: Rounds,
 }
 
 pub(crate) use meters::{record, tidy};
 pub use refusals::Refusals;
+pub use rounds::Rounds;
 pub use throttle::Throttle;
 
 /// The time, by the clock tests can move.

@@ -104,6 +104,26 @@ impl Outlet {
         self.out().teller.as_mut().map(change)
     }
 
+    /// Asks the viewer whether it is there, once all before is written. False if there is none to be
+    /// asked any more.
+    pub(super) fn ping(&self) -> bool {
+        let mut out = self.out();
+        let out = &mut *out;
+        let Some(teller) = &mut out.teller else {
+            return false;
+        };
+        if out.frozen || out.over.is_some() || !teller.has_greeted() || !out.queue.is_empty() {
+            teller.ping();
+            return true;
+        }
+        teller.ask(&mut out.queue);
+        out.write();
+        if !out.queue.is_empty() {
+            self.attention.notify_one();
+        }
+        true
+    }
+
     /// Takes the word from the teller: what follows are only answers and the close.
     pub(super) fn hush(&self) -> Option<Teller> {
         self.out().teller.take()

@@ -58,6 +58,7 @@ pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap)
             return Box::pin(turn_away(&mut connection, &close)).await;
         }
     };
+    parts.rounds.enter(connection.outlet());
     // What outlives the joining is only what a viewer needs.
     drop((parts, caller));
     let viewer = Viewer::new(seated.seat.viewer(), wish.join.visible).inflating(wish.deflate);
@@ -87,6 +88,7 @@ pub(super) async fn resume(
             return Box::pin(async move { turn_away(&mut connection, &close).await });
         }
     };
+    parts.rounds.enter(connection.outlet());
     let window = Window::carried(carried.sent, carried.acked);
     let viewer = Viewer::carried(seated.seat.viewer(), carried.visible, window);
     let viewer = viewer.inflating(carried.deflate);

@@ -1,6 +1,7 @@
 //! [`Teller`]: what one viewer is told, in our protocol's words. In: states, and what its task wants
 //! said. Out: frames in its [`Queue`], and the end if there is one. It must not know the socket.
 
+use bytes::Bytes;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::LazyLock;
@@ -20,6 +21,12 @@ static INSTANCE: LazyLock<String> = LazyLock::new(|| {
         Ok(()) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         Err(_) => std::process::id().to_string(),
     }
+});
+
+/// A tick for the page's code and a ping for the browser, which are the same for everybody.
+static ASKING: LazyLock<Bytes> = LazyLock::new(|| {
+    let tick = message(Kind::Text, &[Say::Tick.to_json().as_bytes()]).0;
+    [tick, message(Kind::Ping, &[]).0].concat().into()
 });
 
 /// What one viewer was told, and is to be told.
@@ -107,8 +114,7 @@ impl Teller {
         }
         self.answer(queue);
         if std::mem::take(&mut self.ping_due) {
-            self.say(&Say::Tick, queue);
-            queue.push(message(Kind::Ping, &[]).0);
+            self.ask(queue);
         }
         None
     }
@@ -120,7 +126,15 @@ impl Teller {
         }
     }
 
-    /// The viewer is to be asked whether it is there.
+    /// Asks the viewer whether it is there.
+    pub(super) fn ask(&self, queue: &mut Queue) {
+        queue.push(match self.speech {
+            Speech::Ours => ASKING.clone(),
+            _ => message(Kind::Ping, &[]).0,
+        });
+    }
+
+    /// The viewer is to be asked whether it is there, when something else is told.
     pub(super) const fn ping(&mut self) {
         self.ping_due = true;
     }

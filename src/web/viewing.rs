@@ -1,6 +1,6 @@
 //! [`Viewing`]: the task of one viewer. In: what comes in at its socket, the rules, the end of the
 //! service. Out: input for the session; and at its [`Outlet`] what is nobody else's to send: the first
-//! picture, answers, pings, and what waited for the socket. Reading and writing go on side by side:
+//! picture, answers, and what waited for the socket. Reading and writing go on side by side:
 //! who does not read can still be heard, and who floods us with input still gets frames. It must not
 //! know how frames are made or paced.
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use metrics::Counter;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::time::sleep_until;
 
 use super::chatter::Chatter;
@@ -24,7 +24,7 @@ use super::teller::Teller;
 use super::visit::Visit;
 use super::wire::{self, Close, ENDED, Heard, Role};
 use crate::bridge::handle::{Driver, Seat};
-use crate::config::limits::{PING_INTERVAL, PING_TOGETHER, SILENCE};
+use crate::config::limits::SILENCE;
 use crate::viewer::{End, Label, State, Viewer};
 
 /// Counted too often to look it up each time.
@@ -157,9 +157,8 @@ impl Viewing {
     async fn watch(&mut self) -> Exit {
         let mut judged = self.seat.newest().session.clone();
         self.seat.stand(Arc::clone(&self.outlet) as _);
-        let mut ping_at = next_ping(super::now());
         let mut resumed = super::now();
-        let mut alarm = pin!(sleep_until(ping_at.into()));
+        let mut alarm = pin!(sleep_until((resumed + SILENCE).into()));
         loop {
             let now = super::now();
             let told = self.tell(&mut judged, now);
@@ -174,8 +173,8 @@ impl Viewing {
             let paused = self.chatter.pause(now);
             let reading = self.input.has_room() && paused.is_none();
             let silent_at = self.connection.heard().max(resumed) + SILENCE;
-            let wakes = [Some(ping_at), paused, reading.then_some(silent_at), again];
-            let wake = wakes.into_iter().flatten().min().unwrap_or(ping_at);
+            let wakes = [paused, reading.then_some(silent_at), again];
+            let wake = wakes.into_iter().flatten().min().unwrap_or(now + SILENCE);
             // Rung too early it does no harm, and setting it costs more than looking.
             if wake < alarm.deadline().into_std() || alarm.is_elapsed() {
                 alarm.as_mut().reset(wake.into());
@@ -199,13 +198,8 @@ impl Viewing {
                     }
                 }
                 () = &mut alarm => {
-                    let now = super::now();
-                    if reading && now >= silent_at {
+                    if reading && super::now() >= silent_at {
                         return Exit::Close(Close::SILENT);
-                    }
-                    if now >= ping_at {
-                        self.outlet.with(Teller::ping);
-                        ping_at = next_ping(now);
                     }
                 }
                 changed = self.permit.changed() => {
@@ -301,32 +295,5 @@ const fn role(driver: Option<&Driver>) -> Role {
         Role::Drive
     } else {
         Role::View
-    }
-}
-
-/// When to ping again: not later than told, and together with others, so that a thousand idle viewers
-/// do not wake the process a thousand times.
-fn next_ping(now: Instant) -> Instant {
-    static FIRST: LazyLock<Instant> = LazyLock::new(super::now);
-    let due = now + PING_INTERVAL;
-    let since = due.saturating_duration_since(*FIRST).as_nanos();
-    let early = since % PING_TOGETHER.as_nanos();
-    due - Duration::from_nanos(early as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn viewers_are_pinged_in_time_and_together() {
-        let now = super::super::now();
-        let begun = next_ping(now);
-        for late in (0..3000).step_by(7).map(Duration::from_millis) {
-            let ping = next_ping(now + late);
-            let wait = ping - (now + late);
-            assert!(wait <= PING_INTERVAL && wait > PING_INTERVAL - PING_TOGETHER);
-            assert_eq!((ping - begun).as_nanos() % PING_TOGETHER.as_nanos(), 0);
-        }
     }
 }
