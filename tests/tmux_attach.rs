@@ -242,6 +242,15 @@ async fn a_switched_client_is_noticed_and_brought_back() {
     .unwrap();
     let shown = || server.client_session(attach.client());
     assert_eq!(shown().await.unwrap(), Some(SessionId(1)));
+    // Whether the session it is looked for at first is its own, another, or none.
+    for home in [0, 1, 77].map(SessionId) {
+        let whereabouts = server.client_whereabouts(attach.client(), home);
+        let whereabouts = whereabouts.await.unwrap().expect("attached");
+        assert_eq!(whereabouts.session, SessionId(1));
+        assert!(whereabouts.switched);
+        let nobody = server.client_whereabouts("/dev/pts/none", home);
+        assert_eq!(nobody.await.unwrap(), None);
+    }
     server
         .switch_client(attach.client(), SessionId(0))
         .await

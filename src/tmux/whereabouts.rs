@@ -47,13 +47,33 @@ const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_h
 
 impl Server {
     /// Which session a client shows now, and whether it was ever switched; `None` when there is no
-    /// such client.
+    /// such client. It is looked for at `home` first: tmux takes its time for each client it tells of,
+    /// and a first picture waits for the answer.
     ///
     /// # Errors
     /// When tmux cannot say.
-    pub async fn client_whereabouts(&self, client: &str) -> Result<Option<Whereabouts>, Error> {
+    pub async fn client_whereabouts(
+        &self,
+        client: &str,
+        home: SessionId,
+    ) -> Result<Option<Whereabouts>, Error> {
+        match self.find_client(client, Some(home)).await {
+            Ok(None) | Err(Error::NoSuchSession) => self.find_client(client, None).await,
+            found => found,
+        }
+    }
+
+    /// Looks for a client among those of one session, or of all.
+    async fn find_client(
+        &self,
+        client: &str,
+        session: Option<SessionId>,
+    ) -> Result<Option<Whereabouts>, Error> {
         let mut command: TmuxCommand<'_> = ListClients::new().build();
         command.push_option("-F", FORMAT);
+        if let Some(session) = session {
+            command.push_option("-t", session.to_string());
+        }
         let clients = match self.ask("list the clients", command).await {
             // No server, no clients.
             Err(Error::NoServer) => return Ok(None),

@@ -304,9 +304,10 @@ impl Live<'_> {
             self.asked_at_rest = self.resize.rest();
             let server = self.bridge.server.clone();
             let client = self.attach.client().to_owned();
+            let home = self.bridge.state.session.id;
             self.session.ask(async move {
                 loop {
-                    match server.client_whereabouts(&client).await {
+                    match server.client_whereabouts(&client, home).await {
                         Ok(session) => return session,
                         // Not knowing, nothing is shown; an end of tmux is seen at the pty.
                         Err(error) => {

@@ -101,15 +101,16 @@ impl Live<'_> {
     /// goes with it. Each answer is one turn of tmux's loop, in which it reads some of every client.
     pub(super) async fn settle_delivery(&mut self) {
         let (server, client) = (&self.bridge.server, self.attach.client());
+        let home = self.bridge.state.session.id;
         let read = async {
             while self.attach.has_unread() {
-                server.client_whereabouts(client).await?;
+                server.client_whereabouts(client, home).await?;
             }
             if let Some(at) = self.bridge.typing.held_until() {
                 sleep_until(at.into()).await;
             }
             // What it read last it has dealt with when it answers again.
-            server.client_whereabouts(client).await
+            server.client_whereabouts(client, home).await
         };
         // Not answering, it does not read either.
         let _ = timeout(DELIVERY, read).await;
