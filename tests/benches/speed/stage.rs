@@ -115,7 +115,8 @@ impl Stage {
 pub(crate) fn serve(tmux: &Tmux) -> Service {
     let built = env!("CARGO_BIN_EXE_muxview");
     let program = std::env::var("MUXVIEW_BIN").unwrap_or_else(|_| built.into());
-    Service::start_at(tmux, Path::new(&program), &[])
+    // As people run it: tests have every frame checked, which costs more than making it.
+    Service::start_at(tmux, Path::new(&program), &["--check-frames", "no"])
 }
 
 /// Lets everything under way arrive.
