@@ -28,10 +28,6 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
 const READ_BYTES: usize = 16 * 1024;
-/// A read of less has emptied the pty, as one that holds more fills it further: it need not be asked for
-/// more before what was read is on its way.
-const FULL_READ_BYTES: usize = 1024;
-
 /// What ended a wait.
 #[derive(Debug)]
 enum Wake {
@@ -251,10 +247,6 @@ impl Live<'_> {
             self.feed(bytes, now)?;
             total += bytes;
             if total >= TURN_BYTES {
-                return Ok(());
-            }
-            if (1..FULL_READ_BYTES).contains(&bytes) {
-                self.canvas.drained();
                 return Ok(());
             }
             match self.attach.try_read(&mut self.buffer) {
