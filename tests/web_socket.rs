@@ -9,6 +9,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Answer, PATIENCE, Site, Upgrade};
 use muxview::config::{self, Auth};
 use serde_json::{Value, json};
+use std::time::Duration;
 use tmux::{Tmux, until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -395,6 +396,34 @@ async fn who_is_silent_is_closed() {
         "{}",
         String::from_utf8_lossy(&read)
     );
+    tokio::time::resume();
+    site.service.stop().await;
+}
+
+#[tokio::test]
+async fn who_sends_a_long_message_slowly_is_not_silent() {
+    let tmux = Tmux::started();
+    let site = site(&tmux).await;
+    let mut slow = socket(&site, "/s/a/ws?cols=80&rows=24", &[V1]).await;
+    while !matches!(next(&mut slow).await, Message::Binary(_)) {}
+    tokio::time::pause();
+    // A message of 20 bytes; pongs would have to wait for its end.
+    let head = b"\x82\x94\0\0\0\0";
+    slow.get_mut().write_all(head).await.expect("sent");
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        slow.get_mut().write_all(b"x").await.expect("sent");
+    }
+    slow.send(Message::text(r#"{"type":"ping","id":"there"}"#))
+        .await
+        .expect("sent");
+    loop {
+        match next(&mut slow).await {
+            Message::Text(text) if text.contains("there") => break,
+            Message::Close(close) => panic!("{close:?}"),
+            _ => {}
+        }
+    }
     tokio::time::resume();
     site.service.stop().await;
 }

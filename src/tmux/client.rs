@@ -145,8 +145,9 @@ impl Drop for Client {
     }
 }
 
-/// Waits for a child that was told to end, and kills it if it does not. Blocks.
-fn reap(pid: Pid) {
+/// Waits for a child of this process that was told to end, and kills it if it does not in
+/// [`REAP_WAIT`]. Blocks.
+pub fn reap(pid: Pid) {
     let kill_at = Instant::now() + REAP_WAIT;
     let mut pause = Duration::from_millis(1);
     while Instant::now() < kill_at {

@@ -33,7 +33,7 @@ mod whereabouts;
 mod windows;
 
 pub use attach::Attach;
-pub use client::{end_clients, is_client};
+pub use client::{end_clients, is_client, reap};
 pub use control::Status;
 pub use ended::Ended;
 pub use error::Error;

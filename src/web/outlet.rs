@@ -117,8 +117,9 @@ impl Outlet {
             return true;
         }
         teller.ask(&mut out.queue);
+        let waits = teller.viewer.wake_at().is_some();
         out.write();
-        if !out.queue.is_empty() {
+        if waits || !out.queue.is_empty() {
             self.attention.notify_one();
         }
         true
@@ -249,7 +250,7 @@ impl Out {
         if let Some(over) = self.over {
             return Err(over);
         }
-        // By then the viewer's task looks by itself, so it need not be woken to be told.
+        // Before that it is asked whether it is there, and the viewer's task looks again.
         let soon = now + PING_INTERVAL;
         let wake_at = teller.viewer.wake_at();
         self.alarm = wake_at.filter(|at| *at > now && *at <= soon);

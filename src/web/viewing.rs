@@ -198,6 +198,8 @@ impl Viewing {
                     }
                 }
                 () = &mut alarm => {
+                    // A long message may have been arriving all the while.
+                    let silent_at = self.connection.heard().max(resumed) + SILENCE;
                     if reading && super::now() >= silent_at {
                         return Exit::Close(Close::SILENT);
                     }

@@ -2,8 +2,8 @@
 //! the next image. Out: nothing, if all goes well. It must not know what they are.
 
 use clap::Parser as _;
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ use crate::config::limits::CHECK;
 use crate::config::{self, Cli};
 use crate::os;
 use crate::service::passed::{self, Passed};
-use crate::tmux::exclusively;
+use crate::tmux::{self, exclusively};
 
 /// The program and its arguments, as it was started.
 #[derive(Debug, Clone)]
@@ -124,11 +124,7 @@ pub(crate) fn bury() {
         .collect();
     if !children.is_empty() {
         // Waits in a thread of its own: they end with their terminals, but in their own time.
-        std::thread::spawn(move || {
-            for child in children {
-                while matches!(waitpid(Some(child), WaitOptions::empty()), Err(Errno::INTR)) {}
-            }
-        });
+        std::thread::spawn(move || children.into_iter().for_each(tmux::reap));
     }
 }
 
