@@ -5,6 +5,8 @@
 //! as a queue of changes, so a storm of them costs nothing but its last word. It must not know the
 //! attach, the terminal or HTTP.
 
+mod driver;
+
 use super::fanout::{Fanout, Outlet};
 use super::sizing::Sizing;
 use crate::config::SizePolicy;
@@ -16,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+pub use driver::Driver;
 
 pub use crate::viewer::{Addressed, End, Label, Picture, State, ViewerId};
 
@@ -395,77 +399,6 @@ impl Drop for Glance {
                 roster.empty_since = Some(super::now());
             }
         });
-    }
-}
-
-/// The way to type, for one viewer. Useless once its seat is dropped.
-#[derive(Debug, Clone)]
-pub struct Driver {
-    id: ViewerId,
-    shared: Arc<Shared>,
-    orders: mpsc::Sender<Order>,
-    room: Room,
-}
-
-impl Driver {
-    /// Hands over one message of input. Waits while the queue is full, which holds the socket back;
-    /// once it returns, the bytes are delivered whole and in order, also if muxview stops.
-    ///
-    /// # Errors
-    /// [`Closed`] when the bridge is over.
-    pub async fn input(&self, bytes: Bytes) -> Result<(), Closed> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        // A message larger than all the room takes all of it.
-        let share = bytes.len().min(INPUT_BYTES) as u32;
-        let room = Arc::clone(&self.room.input).acquire_many_owned(share).await;
-        let input = Input {
-            from: self.id,
-            bytes,
-            _room: room.map_err(|_| Closed)?,
-        };
-        let sent = self.orders.send(Order::Type(input)).await;
-        sent.map_err(|_| Closed)
-    }
-
-    /// [`Driver::input`] for what there is room for now; else gives it back.
-    ///
-    /// # Errors
-    /// The bytes, which go by [`Driver::input`].
-    pub fn try_input(&self, bytes: Bytes) -> Result<(), Bytes> {
-        let share = bytes.len().min(INPUT_BYTES) as u32;
-        let room = Arc::clone(&self.room.input).try_acquire_many_owned(share);
-        let (Ok(room), Ok(place)) = (room, self.orders.try_reserve()) else {
-            return Err(bytes);
-        };
-        let from = self.id;
-        place.send(Order::Type(Input {
-            from,
-            bytes,
-            _room: room,
-        }));
-        Ok(())
-    }
-
-    /// Has something done with the session's windows, before what is typed after it. Dropped while
-    /// too much of that waits.
-    ///
-    /// # Errors
-    /// [`Closed`] when the bridge is over.
-    pub async fn window(&self, act: WindowAct) -> Result<(), Closed> {
-        let Ok(room) = Arc::clone(&self.room.acts).try_acquire_owned() else {
-            return Ok(());
-        };
-        let from = self.id;
-        let sent = self.orders.send(Order::Window { from, act, room }).await;
-        sent.map_err(|_| Closed)
-    }
-
-    /// This viewer's size now.
-    pub fn resize(&self, size: Size) {
-        let id = self.id;
-        self.shared.change(|roster| roster.sizing.resized(id, size));
     }
 }
 

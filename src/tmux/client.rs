@@ -149,6 +149,7 @@ impl Drop for Client {
 /// [`REAP_WAIT`]. Blocks.
 pub fn reap(pid: Pid) {
     let kill_at = Instant::now() + REAP_WAIT;
+    // waitpid(2) has no time-out, and what could wait with one is Linux's alone.
     let mut pause = Duration::from_millis(1);
     while Instant::now() < kill_at {
         match waitpid(Some(pid), WaitOptions::NOHANG) {

@@ -1,0 +1,83 @@
+//! [`Driver`]: the way to type, for one viewer. In: what it types, does with windows, and its size. Out: orders
+//! for the bridge's task, as many as there is room for. It must not know what becomes of them.
+
+use super::{Closed, Input, Order, Room, Shared};
+use crate::config::limits::INPUT_BYTES;
+use crate::terminal::Size;
+use crate::tmux::WindowAct;
+use crate::viewer::ViewerId;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+/// The way to type, for one viewer. Useless once its seat is dropped.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    pub(super) id: ViewerId,
+    pub(super) shared: Arc<Shared>,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) room: Room,
+}
+
+impl Driver {
+    /// Hands over one message of input. Waits while the queue is full, which holds the socket back;
+    /// once it returns, the bytes are delivered whole and in order, also if muxview stops.
+    ///
+    /// # Errors
+    /// [`Closed`] when the bridge is over.
+    pub async fn input(&self, bytes: Bytes) -> Result<(), Closed> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let room = Arc::clone(&self.room.input).acquire_many_owned(share(&bytes));
+        let room = room.await.map_err(|_| Closed)?;
+        let sent = self.orders.send(self.typed(bytes, room)).await;
+        sent.map_err(|_| Closed)
+    }
+
+    /// [`Driver::input`] for what there is room for now; else gives it back.
+    ///
+    /// # Errors
+    /// The bytes, which go by [`Driver::input`].
+    pub fn try_input(&self, bytes: Bytes) -> Result<(), Bytes> {
+        let room = Arc::clone(&self.room.input).try_acquire_many_owned(share(&bytes));
+        let (Ok(room), Ok(place)) = (room, self.orders.try_reserve()) else {
+            return Err(bytes);
+        };
+        place.send(self.typed(bytes, room));
+        Ok(())
+    }
+
+    const fn typed(&self, bytes: Bytes, room: OwnedSemaphorePermit) -> Order {
+        Order::Type(Input {
+            from: self.id,
+            bytes,
+            _room: room,
+        })
+    }
+
+    /// Has something done with the session's windows, before what is typed after it. Dropped while
+    /// too much of that waits.
+    ///
+    /// # Errors
+    /// [`Closed`] when the bridge is over.
+    pub async fn window(&self, act: WindowAct) -> Result<(), Closed> {
+        let Ok(room) = Arc::clone(&self.room.acts).try_acquire_owned() else {
+            return Ok(());
+        };
+        let from = self.id;
+        let sent = self.orders.send(Order::Window { from, act, room }).await;
+        sent.map_err(|_| Closed)
+    }
+
+    /// This viewer's size now.
+    pub fn resize(&self, size: Size) {
+        let id = self.id;
+        self.shared.change(|roster| roster.sizing.resized(id, size));
+    }
+}
+
+/// What a message counts for the room; one that is larger takes all of it.
+fn share(bytes: &Bytes) -> u32 {
+    bytes.len().min(INPUT_BYTES) as u32
+}
