@@ -34,6 +34,7 @@ let session = { id: null, name: address.startsWith('$') ? null : address };
 let role = 'drive';
 let title = '';
 let lived = false; // it was shown since it was joined
+let copying = null; // settles once the browser has taken what tmux copied last, or wants a click
 let unanswered = false; // something was typed and nothing has come since
 
 function showNames() {
@@ -190,7 +191,9 @@ const hear = {
     viewers.textContent = others > 0 ? `${others + 1} here${view ? `, ${view} only watching` : ''}` : '';
     viewers.title = `${drive} may type, ${view} only watching`;
   },
-  clipboard: ({ text }) => toClipboard(text, `tmux copied ${text.length === 1 ? 'a character' : `${text.length} characters`} to your clipboard.`),
+  clipboard({ text }) {
+    copying = toClipboard(text, `tmux copied ${text.length === 1 ? 'a character' : `${text.length} characters`} to your clipboard.`);
+  },
   windows(message) {
     windows.show(message);
     fullScreen = message.windows?.find(({ active }) => active)?.alternate ?? false;
@@ -203,7 +206,14 @@ const hear = {
     void page.offsetWidth; // so that the flash starts again
     page.classList.add('rings');
   },
-  notice: ({ text = '', passing }) => (passing ? caption.mention(text) : caption.notice(text)),
+  notice({ text = '', passing }) {
+    if (!passing) return caption.notice(text);
+    const after = copying;
+    copying = null;
+    // Right after a copy it may be about that copy, whose remark and button stay.
+    if (after) after.then(() => caption.add(text));
+    else caption.mention(text);
+  },
 };
 
 // ── keys ────────────────────────────────────────────────────────────────────────────────────

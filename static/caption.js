@@ -71,6 +71,12 @@ export class Caption {
     this.show();
   }
 
+  /** Says something more in passing: what is shown stays before it, with its button. */
+  add(text) {
+    const { text: before, label, act } = this.#remark ?? {};
+    this.mention(before ? `${before} ${text}` : text, label, act);
+  }
+
   /** What was typed goes nowhere. */
   refuse() {
     this.mention('Not connected: what you type is not sent.');

@@ -169,10 +169,7 @@ impl Canvas {
         let fresh = self.terminal.take_signals();
         let shot = Shot {
             screen: self.terminal.screen(),
-            signals: Signals {
-                bell: kept.bell || fresh.bell,
-                clipboard: fresh.clipboard.or(kept.clipboard),
-            },
+            signals: kept.then(fresh),
         };
         let seen = self.shown.as_ref();
         let news = seen.is_none_or(|seen| !Arc::ptr_eq(seen, &shot.screen));

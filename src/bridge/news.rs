@@ -2,8 +2,10 @@
 
 use super::handle::{Addressed, Label, Picture};
 use super::{Bridge, canvas};
+use crate::config::limits::CLIPBOARD_BYTES;
+use crate::terminal::ClipboardLoss;
 use crate::tmux::{Error, Event, SessionId, SessionState, Status};
-use crate::viewer::Mismatch;
+use crate::viewer::{Mismatch, ViewerId};
 use metrics::Counter;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -104,16 +106,31 @@ impl Bridge {
         if shot.signals.bell {
             self.state.bells += 1;
         }
-        let typist = self.ends.shared.roster().sizing.typed_last();
-        if let (Some(text), Some(to)) = (shot.signals.clipboard, typist) {
-            let serial = self
-                .state
-                .clipboard
-                .as_ref()
-                .map_or(1, |last| last.serial + 1);
+        self.copied(shot.signals.clipboard, shot.signals.clipboard_loss);
+        self.changed = true;
+    }
+
+    /// Gives the driver who typed last what tmux copied, and says what was lost of it.
+    fn copied(&mut self, text: Option<String>, loss: Option<ClipboardLoss>) {
+        let Some(to) = self.ends.shared.roster().sizing.typed_last() else {
+            return;
+        };
+        if let Some(text) = text {
+            let last = self.state.clipboard.as_ref();
+            let serial = last.map_or(1, |last| last.serial + 1);
             let value = text.into();
             self.state.clipboard = Some(Addressed { to, serial, value });
         }
+        if let Some(loss) = loss {
+            self.remark(to, sentence(loss).into());
+        }
+    }
+
+    /// Tells one viewer something in passing.
+    pub(super) fn remark(&mut self, to: ViewerId, value: Arc<str>) {
+        let last = self.state.remark.as_ref();
+        let serial = last.map_or(1, |last| last.serial + 1);
+        self.state.remark = Some(Addressed { to, serial, value });
         self.changed = true;
     }
 
@@ -165,6 +182,18 @@ impl Bridge {
         };
         self.state.moved = Some(Addressed { to, serial, value });
         self.changed = true;
+    }
+}
+
+fn sentence(loss: ClipboardLoss) -> String {
+    match loss {
+        ClipboardLoss::Replaced => {
+            "Some of what tmux copied is not UTF-8: \u{fffd} stands for it.".to_owned()
+        }
+        ClipboardLoss::TooLong => format!(
+            "tmux copied more than {} MiB: too much to pass on, so your clipboard is unchanged.",
+            CLIPBOARD_BYTES / (1024 * 1024)
+        ),
     }
 }
 

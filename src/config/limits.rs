@@ -16,12 +16,14 @@ pub const CELLS: u32 = 100_000;
 
 /// Bytes of one control sequence; tmux writes under 100.
 pub const CSI_BYTES: usize = 256;
-/// Bytes of one string sequence (OSC, DCS): base64 of the largest clipboard and some.
-pub const STRING_BYTES: usize = 96 * 1024;
+/// Bytes of one string sequence (OSC, DCS) that does not set the clipboard: a title or a link.
+pub const STRING_BYTES: usize = 8 * 1024;
 /// Characters of a title shown to people.
 pub const TITLE_CHARS: usize = 256;
 /// Bytes of text tmux may put on a viewer's clipboard.
-pub const CLIPBOARD_BYTES: usize = 64 * 1024;
+pub const CLIPBOARD_BYTES: usize = 1024 * 1024;
+/// Bytes of the sequence that sets the clipboard: base64 of [`CLIPBOARD_BYTES`] and the numbers before it.
+pub const CLIPBOARD_SEQUENCE_BYTES: usize = CLIPBOARD_BYTES.div_ceil(3) * 4 + 64;
 /// Bytes of a hyperlink's URI (tmux's own limit since 2026).
 pub const LINK_BYTES: usize = 1024;
 /// Pens the parser may hold before it is rebuilt from the screen: a true-colour animation makes

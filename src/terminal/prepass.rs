@@ -10,10 +10,10 @@ use super::dirty::Dirty;
 use super::drawn::Drawn;
 use super::pen::{Color, Link, Pen};
 use super::pens::{PenId, Pens};
-use super::scan::{Csi, Token};
+use super::scan::{CLIPBOARD, Csi, Token};
 use super::screen::{Cursor, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
 use super::width::{Stand, Widths};
-use super::{Signals, Size};
+use super::{ClipboardLoss, Signals, Size};
 use crate::config::limits::{CLIPBOARD_BYTES, COLS, LINK_BYTES, TITLE_CHARS};
 use base64::Engine as _;
 use std::io::Write as _;
@@ -128,6 +128,7 @@ impl Prepass {
             Token::Escape { .. } => {}
             Token::Csi(csi) => self.csi(&csi),
             Token::Osc(body) => self.osc(body),
+            Token::LongOsc(body) => self.long_osc(body),
             // tmux before 3.4 marks synchronised updates this way.
             Token::Dcs(b"=1s") => self.synchronize(true),
             Token::Dcs(b"=2s") => self.synchronize(false),
@@ -331,6 +332,16 @@ impl Prepass {
         }
     }
 
+    /// A command cut off at its bound.
+    fn long_osc(&mut self, body: &[u8]) {
+        if body.starts_with(CLIPBOARD) {
+            self.signals.clipboard_loss = Some(ClipboardLoss::TooLong);
+        } else if let [b'0' | b'2', b';', ..] = body {
+            // A title is cut anyway.
+            self.osc(body);
+        }
+    }
+
     fn link(&mut self, rest: &[u8]) {
         let text = str::from_utf8(rest).unwrap_or_default();
         let (params, uri) = text.split_once(';').unwrap_or_default();
@@ -349,11 +360,22 @@ impl Prepass {
         let Some(data) = rest.splitn(2, |b| *b == b';').nth(1) else {
             return;
         };
-        if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(data)
-            && bytes.len() <= CLIPBOARD_BYTES
-            && let Ok(text) = String::from_utf8(bytes)
-        {
+        let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(data) else {
+            return;
+        };
+        let (text, loss) = match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                (text, Some(ClipboardLoss::Replaced))
+            }
+        };
+        // U+FFFD takes three bytes where one may have been.
+        if text.len() > CLIPBOARD_BYTES {
+            self.signals.clipboard_loss = Some(ClipboardLoss::TooLong);
+        } else {
             self.signals.clipboard = Some(text);
+            self.signals.clipboard_loss = loss;
         }
     }
 
@@ -452,4 +474,85 @@ fn color(text: &[u8]) -> Option<Arc<str>> {
     let text = str::from_utf8(text).ok()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '/' | '.');
     (!text.is_empty() && text.len() <= 64 && text.chars().all(plain)).then(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::{Generation, Terminal};
+
+    fn terminal() -> Terminal {
+        let size = Size { cols: 80, rows: 24 };
+        Terminal::new(size, Arc::new(Widths::default()), Generation(0))
+    }
+
+    fn copied(content: &[u8]) -> Signals {
+        let mut terminal = terminal();
+        let data = base64::engine::general_purpose::STANDARD.encode(content);
+        terminal.feed(format!("\x1b]52;c;{data}\x07").as_bytes());
+        terminal.take_signals()
+    }
+
+    #[test]
+    fn a_copy_is_passed_on_up_to_its_bound_and_what_is_lost_is_told() {
+        let longest = "ü".repeat(CLIPBOARD_BYTES / 2);
+        let broken = b"a\xffb\xe2\x82c\xed\xa0\x80";
+        let (replaced, too_long) = (ClipboardLoss::Replaced, ClipboardLoss::TooLong);
+        for (content, text, loss) in [
+            (&b"hello"[..], Some("hello"), None),
+            (longest.as_bytes(), Some(&*longest), None),
+            (format!("{longest}x").as_bytes(), None, Some(too_long)),
+            (&[b'x'; CLIPBOARD_BYTES * 2], None, Some(too_long)),
+            (
+                broken,
+                Some("a\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}\u{fffd}"),
+                Some(replaced),
+            ),
+            // Three times as long once replaced.
+            (&[0xff; CLIPBOARD_BYTES / 2], None, Some(too_long)),
+        ] {
+            let signals = copied(content);
+            assert!(signals.clipboard.as_deref() == text, "{}", content.len());
+            assert_eq!(signals.clipboard_loss, loss, "{}", content.len());
+        }
+    }
+
+    #[test]
+    fn of_several_copies_the_last_counts_and_a_lost_one_takes_nothing_away() {
+        let (good, other) = (copied(b"good"), copied(b"other"));
+        let (broken, long) = (copied(b"\xff"), copied(&[b'x'; CLIPBOARD_BYTES + 1]));
+        for (first, last, text, loss) in [
+            (&good, &other, "other", None),
+            (&broken, &good, "good", None),
+            (&long, &good, "good", None),
+            (&good, &long, "good", Some(ClipboardLoss::TooLong)),
+            (&good, &Signals::default(), "good", None),
+            (
+                &broken,
+                &Signals::default(),
+                "\u{fffd}",
+                Some(ClipboardLoss::Replaced),
+            ),
+        ] {
+            let both = first.clone().then(last.clone());
+            assert_eq!(
+                (both.clipboard.as_deref(), both.clipboard_loss),
+                (Some(text), loss)
+            );
+        }
+    }
+
+    #[test]
+    fn a_question_for_the_clipboard_changes_nothing() {
+        let mut terminal = terminal();
+        terminal.feed(b"\x1b]52;c;?\x07\x1b]52;c;not base64\x07\x1b]52;\x07");
+        assert_eq!(terminal.take_signals(), Signals::default());
+    }
+
+    #[test]
+    fn a_title_of_any_length_is_cut() {
+        let mut terminal = terminal();
+        terminal.feed(format!("\x1b]2;{}\x07", "ü".repeat(100_000)).as_bytes());
+        assert_eq!(**terminal.title(), *"ü".repeat(TITLE_CHARS));
+    }
 }

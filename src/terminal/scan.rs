@@ -5,13 +5,15 @@
 //! keep: 8-bit controls do not exist. Every buffer is bounded; what outgrows its bound is swallowed
 //! up to its proper end, never spilled into the text.
 
-use crate::config::limits::{CSI_BYTES, STRING_BYTES};
+use crate::config::limits::{CLIPBOARD_SEQUENCE_BYTES, CSI_BYTES, STRING_BYTES};
 
 const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
 const DEL: u8 = 0x7f;
+/// How an OSC begins that sets the clipboard.
+pub(super) const CLIPBOARD: &[u8] = b"52;";
 
 /// One thing the terminal is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(super) enum Token<'a> {
     Csi(Csi<'a>),
     /// The payload of an operating system command.
     Osc(&'a [u8]),
+    /// An operating system command longer than its bound: the beginning of its payload.
+    LongOsc(&'a [u8]),
     /// The payload of a device control string.
     Dcs(&'a [u8]),
 }
@@ -192,11 +196,13 @@ impl Scanner {
                 State::String { kind, escaped } => {
                     let (taken, done) = self.string(kind, escaped, &bytes[at..]);
                     at += taken;
-                    if done && self.body.len() <= STRING_BYTES {
+                    if done {
+                        let fits = self.body.len() <= self.string_bound(kind);
                         match kind {
-                            Kind::Osc => return (at, Some(Token::Osc(&self.body))),
-                            Kind::Dcs => return (at, Some(Token::Dcs(&self.body))),
-                            Kind::Other => {}
+                            Kind::Osc if fits => return (at, Some(Token::Osc(&self.body))),
+                            Kind::Osc => return (at, Some(Token::LongOsc(&self.body))),
+                            Kind::Dcs if fits => return (at, Some(Token::Dcs(&self.body))),
+                            Kind::Dcs | Kind::Other => {}
                         }
                     }
                 }
@@ -279,9 +285,7 @@ impl Scanner {
             .position(|b| matches!(*b, ESC | CAN | SUB) || (*b == BEL && kind == Kind::Osc))
             .unwrap_or(bytes.len());
         if kind != Kind::Other {
-            // One byte over the bound marks the string as too long.
-            let room = (STRING_BYTES + 1).saturating_sub(self.body.len());
-            self.body.extend_from_slice(&bytes[..end.min(room)]);
+            self.extend_string(kind, &bytes[..end]);
         }
         match bytes.get(end) {
             None => (end, false),
@@ -296,6 +300,27 @@ impl Scanner {
                 self.state = State::Ground;
                 (end + 1, last == BEL)
             }
+        }
+    }
+}
+
+impl Scanner {
+    /// Appends to the open string, up to one byte over its bound, which marks it as too long.
+    fn extend_string(&mut self, kind: Kind, bytes: &[u8]) {
+        // Only the first bytes of an OSC tell which bound it has.
+        let (start, rest) = bytes.split_at(bytes.len().min(CLIPBOARD.len()));
+        for piece in [start, rest] {
+            let room = (self.string_bound(kind) + 1).saturating_sub(self.body.len());
+            self.body.extend_from_slice(&piece[..piece.len().min(room)]);
+        }
+    }
+
+    /// The most bytes the open string may have.
+    fn string_bound(&self, kind: Kind) -> usize {
+        if kind == Kind::Osc && self.body.starts_with(CLIPBOARD) {
+            CLIPBOARD_SEQUENCE_BYTES
+        } else {
+            STRING_BYTES
         }
     }
 }
@@ -373,10 +398,41 @@ mod tests {
 
     #[test]
     fn a_string_over_its_bound_is_swallowed_to_its_end() {
-        let mut stream = b"a\x1b]52;c;".to_vec();
-        stream.resize(stream.len() + 2 * STRING_BYTES, b'A');
-        stream.extend(b"\x1b\\b");
-        assert_eq!(tokens(&[&stream]), ["text ab"]);
+        for (start, bound) in [("P", STRING_BYTES), ("_", STRING_BYTES)] {
+            let stream = format!("a\x1b{start}{}\x1b\\b", "A".repeat(bound + 1));
+            assert_eq!(tokens(&[stream.as_bytes()]), ["text ab"]);
+        }
+    }
+
+    #[test]
+    fn a_command_has_the_bound_of_its_kind() {
+        for (start, bound) in [
+            ("2;", STRING_BYTES),
+            ("520;", STRING_BYTES),
+            ("52;", CLIPBOARD_SEQUENCE_BYTES),
+        ] {
+            for (length, kind) in [(bound, "Osc"), (bound + 1, "LongOsc")] {
+                let body = format!("{start}{}", "A".repeat(length - start.len()));
+                let stream = format!("a\x1b]{body}\x07b").into_bytes();
+                for chunk in [1, 1000, stream.len()] {
+                    let mut scanner = Scanner::default();
+                    let mut found = Vec::new();
+                    for mut bytes in stream.chunks(chunk) {
+                        while !bytes.is_empty() {
+                            let (taken, token) = scanner.next(bytes);
+                            match token {
+                                Some(Token::Osc(seen)) => found.push(("Osc", seen.len())),
+                                Some(Token::LongOsc(seen)) => found.push(("LongOsc", seen.len())),
+                                _ => {}
+                            }
+                            bytes = &bytes[taken..];
+                        }
+                    }
+                    assert_eq!(found, [(kind, length)], "{start} in pieces of {chunk}");
+                    assert!(scanner.body.capacity() <= 2 * bound + CSI_BYTES);
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 // Copying and the clipboard of tmux: what gets there, who is told, and what never may.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { FarEnd } from './far-end.mjs';
 import { close, open, PROMPT, see, stage, state } from './support.mjs';
@@ -135,6 +137,25 @@ test('a browser that wants a click first gets one, and the keys stay with the te
   await close(page);
 });
 
+test('what is said of a copy stands beside its button', async () => {
+  const { page, far } = await watch(CLIPBOARD, (page) => page.addInitScript(() => {
+    const write = navigator.clipboard.writeText.bind(navigator.clipboard);
+    window.clicked = false;
+    addEventListener('click', () => { window.clicked = true; }, { capture: true });
+    navigator.clipboard.writeText = (text) => (window.clicked ? write(text) : Promise.reject(new Error('no')));
+    document.execCommand = () => false;
+  }));
+  far.say({ type: 'clipboard', text: 'caf\ufffd' });
+  far.say({ type: 'notice', text: 'Some of it is lost.', passing: true });
+  await page.getByText('4 characters for your clipboard: the browser wants a click first. Some of it is lost.').waitFor();
+  await page.getByRole('button', { name: 'Copy' }).click();
+  await page.getByText('tmux copied 4 characters to your clipboard.').waitFor();
+  assert.equal(await clipboard(page), 'caf\ufffd');
+  far.say({ type: 'notice', text: 'There is no such window.', passing: true });
+  await page.getByText(/^There is no such window\.$/).waitFor();
+  await close(page);
+});
+
 test('no frame reads or writes the clipboard', async () => {
   const { page, far } = await watch();
   await page.evaluate(() => navigator.clipboard.writeText('mine'));
@@ -164,11 +185,19 @@ test('what tmux copies reaches the one who typed last, told with its size, and n
   await see(one, /^sent-2$/);
   assert.deepEqual(await two.evaluate(() => window.got), [text]);
   assert.deepEqual(await one.evaluate(() => window.got), []);
-  // More than 64 KiB is not passed on; the next one is.
-  await two.keyboard.type(`clear; printf '\\033]52;c;%s\\007' "$(head -c 70000 /dev/zero | tr '\\0' x | base64 -w0)"; printf '\\033]52;c;%s\\007' "$(printf next | base64)"; echo sent-$((1+2))\n`);
+  // tmux itself takes a sequence of at most 1 MiB from a program; that is passed on whole.
+  await two.keyboard.type(`clear; printf '\\033]52;c;%s\\007' "$(head -c 700000 /dev/zero | tr '\\0' x | base64 -w0)"; echo sent-$((1+2))\n`);
   await see(two, /sent-3$/);
-  await two.getByText('tmux copied 4 characters to your clipboard.').waitFor();
-  assert.deepEqual(await two.evaluate(() => window.got), [text, 'next']);
+  await two.getByText('tmux copied 700000 characters to your clipboard.').waitFor();
+  await two.keyboard.type(`clear; printf '\\033]52;c;%s\\007' "$(printf 'caf\\351' | base64)"; echo sent-$((2+2))\n`);
+  await see(two, /sent-4$/);
+  await two.getByText('tmux copied 4 characters to your clipboard. Some of what tmux copied is not UTF-8: \ufffd stands for it.').waitFor();
+  const long = join(on.tmux.directory, 'long');
+  writeFileSync(long, 'x'.repeat(2 ** 20 + 1));
+  const [client] = on.tmux.run('list-clients', '-F', '#{client_name} #{client_flags}').split('\n').filter((line) => !line.includes('control-mode'));
+  on.tmux.run('load-buffer', '-w', '-t', client.split(' ')[0], long);
+  await two.getByText('tmux copied more than 1 MiB: too much to pass on, so your clipboard is unchanged.').waitFor();
+  assert.deepEqual(await two.evaluate(() => window.got.map((text) => text.slice(0, 4))), ['ü漢ü漢', 'xxxx', 'caf\ufffd']);
   assert.deepEqual(await one.evaluate(() => window.got), []);
   await Promise.all([close(one), close(two)]);
 });

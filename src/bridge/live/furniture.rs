@@ -11,7 +11,7 @@ use crate::bridge::windows::reads_another_way;
 use crate::config::limits::WINDOW_ACT_INTERVAL;
 use crate::terminal::Screen;
 use crate::tmux::{Error, SessionState, WindowAct, Windows};
-use crate::viewer::{Addressed, ViewerId};
+use crate::viewer::ViewerId;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
@@ -94,14 +94,7 @@ impl Live<'_> {
             return;
         };
         tracing::info!(session = %self.bridge.state.session.name, %error, "a window was not changed");
-        let state = &mut self.bridge.state;
-        let serial = state.remark.as_ref().map_or(1, |last| last.serial + 1);
-        state.remark = Some(Addressed {
-            to: from,
-            serial,
-            value: sentence(&error).into(),
-        });
-        self.bridge.changed = true;
+        self.bridge.remark(from, sentence(&error).into());
     }
 }
 
