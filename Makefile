@@ -28,6 +28,10 @@ test: test-tools assets tests/node_modules/.stamp ## All tests: Rust, the pages 
 	@.ci/rust-tests
 	cd tests && npm test --silent
 
+.PHONY: test-matrix
+test-matrix: test-tools assets tests/node_modules/.stamp ## What depends on tmux, on every tmux version there is, and a table. Some: make test-matrix FILTER=lock::
+	@.ci/test-matrix $(FILTER)
+
 .PHONY: check
 check: check-tools assets ## Formatting and lints, as strict as CI
 	$(CARGO) fmt --check

@@ -4,7 +4,12 @@
 use super::{
     BareAttach, Join, LOOK_AGAIN, PATIENCE, Picture, Service, Tmux, Viewer, Xterm, process,
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// How often [`Scene::same`] was asked in this process, and how often the answer was yes.
+pub static COMPARED: AtomicU64 = AtomicU64::new(0);
+pub static SAME: AtomicU64 = AtomicU64::new(0);
 
 pub struct Scene {
     pub live: Viewer,
@@ -64,8 +69,10 @@ impl Scene {
     /// Waits until the live viewer shows what the referee shows, and `arrived` says that this is
     /// the picture meant; then a viewer that joins now must get the same with its first message.
     pub async fn same(&self, what: &str, arrived: impl Fn(&Picture) -> bool) -> Picture {
+        COMPARED.fetch_add(1, Ordering::Relaxed);
         let meant = self.live_same(what, arrived).await;
         self.late_same(what).await;
+        SAME.fetch_add(1, Ordering::Relaxed);
         meant
     }
 

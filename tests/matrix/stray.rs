@@ -1,15 +1,17 @@
 //! No frame of another session is ever published, whatever takes our client there.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
-
-mod support;
-#[path = "support/watcher.rs"]
-mod watcher;
-
+use crate::support;
+use crate::support::Tmux;
+use crate::watcher::{Bench, SPECTATOR, Watcher, driver};
 use muxview::viewer::{End, Output};
 use std::time::Duration;
-use support::Tmux;
-use watcher::{Bench, SPECTATOR, Watcher, driver};
+
+scenarios![
+    a_switched_client_comes_back_without_a_frame_of_where_it_was,
+    there_and_back_shows_nothing_of_there,
+    a_killed_session_ends_though_tmux_shows_another,
+    a_switch_while_the_control_client_is_away_shows_nothing_either,
+];
 
 /// Sessions `main` and `secret`; the latter has the word on its screen, in its status and its title.
 async fn two_sessions() -> (Tmux, Bench) {
@@ -46,7 +48,6 @@ fn forbid(watcher: &mut Watcher) {
     watcher.forbidden = Some("SECRET");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_switched_client_comes_back_without_a_frame_of_where_it_was() {
     let (tmux, bench) = two_sessions().await;
     let mut typist = bench.watch("main", driver(80, 24)).await;
@@ -87,7 +88,6 @@ async fn a_switched_client_comes_back_without_a_frame_of_where_it_was() {
     assert!(!spectator.outputs.iter().any(moved));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn there_and_back_shows_nothing_of_there() {
     let (tmux, bench) = two_sessions().await;
     tmux.enter(
@@ -123,7 +123,6 @@ async fn there_and_back_shows_nothing_of_there() {
     watcher.shows("still").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_session_ends_though_tmux_shows_another() {
     let (tmux, bench) = two_sessions().await;
     tmux.cmd(&["set-option", "-g", "detach-on-destroy", "off"]);
@@ -150,7 +149,6 @@ async fn a_killed_session_ends_though_tmux_shows_another() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_switch_while_the_control_client_is_away_shows_nothing_either() {
     let (tmux, bench) = two_sessions().await;
     let mut watcher = bench.watch("main", SPECTATOR).await;

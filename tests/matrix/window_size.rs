@@ -1,20 +1,24 @@
 //! Whose size a session has: the driver's who acted last, else the window's own.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
-
-mod support;
-#[path = "support/watcher.rs"]
-mod watcher;
-
+use crate::support;
+use crate::support::attach::Options;
+use crate::support::{BareAttach, Tmux};
+use crate::watcher::{Bench, SPECTATOR, Watcher, driver, lines};
 use muxview::bridge::handle::Join;
 use muxview::config::SizePolicy;
 use muxview::terminal::Size;
 use muxview::tmux::Event;
 use muxview::viewer::Output;
 use std::time::Duration;
-use support::attach::Options;
-use support::{BareAttach, Tmux};
-use watcher::{Bench, SPECTATOR, Watcher, driver, lines};
+
+scenarios![
+    spectators_never_change_a_window,
+    the_driver_who_acted_last_has_the_size_and_all_have_the_same,
+    no_half_redrawn_picture_is_published_on_resize,
+    a_human_at_a_terminal_wins_until_a_driver_acts,
+    the_window_comes_back_when_the_human_leaves,
+    a_refused_size_does_not_swing,
+];
 
 async fn window_is(tmux: &Tmux, size: &str) {
     support::until(&format!("a window of {size}"), async || {
@@ -44,7 +48,6 @@ fn human(tmux: &Tmux, cols: u16, rows: u16) -> BareAttach {
     BareAttach::open(tmux, "main", cols, rows, options)
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn spectators_never_change_a_window() {
     let tmux = Tmux::start(132, 43);
     let bench = Bench::new(&tmux).await;
@@ -78,7 +81,6 @@ async fn spectators_never_change_a_window() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn the_driver_who_acted_last_has_the_size_and_all_have_the_same() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -113,7 +115,6 @@ async fn the_driver_who_acted_last_has_the_size_and_all_have_the_same() {
     grid_is(&mut spectator, 100, 30).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn no_half_redrawn_picture_is_published_on_resize() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -152,7 +153,6 @@ async fn no_half_redrawn_picture_is_published_on_resize() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_human_at_a_terminal_wins_until_a_driver_acts() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -171,7 +171,6 @@ async fn a_human_at_a_terminal_wins_until_a_driver_acts() {
     grid_is(&mut watcher, 120, 40).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn the_window_comes_back_when_the_human_leaves() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -195,7 +194,6 @@ async fn the_window_comes_back_when_the_human_leaves() {
     grid_is(&mut watcher, 100, 30).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_size_does_not_swing() {
     let tmux = Tmux::start(80, 24);
     tmux.cmd(&["set-option", "-g", "window-size", "smallest"]);

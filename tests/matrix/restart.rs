@@ -1,11 +1,16 @@
 //! muxview keeps nothing that a restart would miss.
 
-mod support;
-
+use crate::support;
+use crate::support::{Join, Scene, Viewer, until};
 use std::time::{Duration, Instant};
-use support::{Join, Scene, Viewer, until};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+scenarios![
+    killed_and_started_again,
+    ended_by_sigterm,
+    started_before_any_session,
+    killed_it_leaves_no_client_behind,
+];
+
 async fn killed_and_started_again() {
     let mut scene = Scene::open(80, 24).await;
     scene
@@ -42,7 +47,6 @@ async fn killed_and_started_again() {
     scene.same("after", |p| p.contains("GOES ON\n")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ended_by_sigterm() {
     let mut scene = Scene::open(80, 24).await;
     let spectator = Viewer::join(&scene.service, &scene.xterm, "main", Join::spectator()).await;
@@ -85,7 +89,6 @@ async fn ended_by_sigterm() {
     again.shows("the same picture", |p| *p == meant).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn started_before_any_session() {
     let tmux = support::Tmux::without_server();
     let service = support::Service::start(&tmux);
@@ -107,7 +110,6 @@ async fn started_before_any_session() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_it_leaves_no_client_behind() {
     let tmux = support::Tmux::start(80, 24);
     tmux.session("other", 80, 24);

@@ -1,15 +1,20 @@
 //! Viewers belong to the session: whatever happens to the attached client, they stay.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
-
-mod support;
-#[path = "support/watcher.rs"]
-mod watcher;
-
+use crate::support;
+use crate::support::Tmux;
+use crate::watcher::{Bench, SPECTATOR, Watcher, driver};
 use muxview::config::limits::DETACHES;
 use muxview::viewer::{End, Output};
-use support::Tmux;
-use watcher::{Bench, SPECTATOR, Watcher, driver};
+
+scenarios![
+    viewers_survive_every_end_of_the_client,
+    fifty_kills_are_fifty_repaints,
+    the_end_of_the_session_is_the_end,
+    the_end_of_the_server_is_told_as_such,
+    a_client_that_is_thrown_out_again_and_again_is_noticed_but_not_hammered,
+    a_client_that_is_detached_again_and_again_is_backed_off_from_soon,
+    a_rename_before_the_bridge_listens_is_told,
+];
 
 /// Waits for the repaint of a new client.
 async fn repainted(watcher: &mut Watcher, before: u64) {
@@ -53,7 +58,6 @@ async fn survives(tmux: &Tmux, watcher: &mut Watcher, how: &[&str], word: &'stat
     echoes(watcher, word).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn viewers_survive_every_end_of_the_client() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -91,7 +95,6 @@ async fn viewers_survive_every_end_of_the_client() {
     echoes(&mut watcher, "six").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn fifty_kills_are_fifty_repaints() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -116,7 +119,6 @@ async fn fifty_kills_are_fifty_repaints() {
     assert!(!watcher.outputs.iter().any(noticed), "nothing failed");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_the_session_is_the_end() {
     let tmux = Tmux::start(80, 24);
     tmux.session("other", 80, 24);
@@ -127,7 +129,6 @@ async fn the_end_of_the_session_is_the_end() {
     assert_eq!(watcher.ends().await, End::SessionEnded);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_the_server_is_told_as_such() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -137,7 +138,6 @@ async fn the_end_of_the_server_is_told_as_such() {
     assert_eq!(watcher.ends().await, End::ServerEnded);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_thrown_out_again_and_again_is_noticed_but_not_hammered() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -153,7 +153,6 @@ async fn a_client_that_is_thrown_out_again_and_again_is_noticed_but_not_hammered
     watcher.shows("$").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_detached_again_and_again_is_backed_off_from_soon() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
@@ -181,7 +180,6 @@ async fn a_client_that_is_detached_again_and_again_is_backed_off_from_soon() {
     watcher.shows("\nback").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_rename_before_the_bridge_listens_is_told() {
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;

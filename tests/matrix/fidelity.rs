@@ -2,14 +2,25 @@
 //! of the same size shows in the same terminal: text, width, every attribute, cursor and modes.
 //! Where terminals disagree about a width, tmux's column is right.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
-
-mod support;
-
+use crate::support;
+use crate::support::noise::{Dice, noise};
+use crate::support::{Scene, Tmux, soak};
 use std::fmt::Write as _;
 use std::process::Stdio;
-use support::noise::{Dice, noise};
-use support::{Scene, Tmux, soak};
+
+scenarios![
+    every_attribute_and_color,
+    editing_and_regions,
+    modes_titles_and_cursor,
+    widths_are_those_of_tmux,
+    windows_panes_and_overlays,
+    popups_menus_and_prompts,
+    vim_and_less,
+    resizes,
+    a_busy_full_screen_program,
+    a_million_lines,
+    random_programs,
+];
 
 /// Clears the screen, prints a file and says so.
 async fn show(scene: &Scene, name: &str, content: impl AsRef<[u8]>) {
@@ -22,7 +33,6 @@ fn seen(marker: &str) -> impl Fn(&support::Picture) -> bool {
     move |picture| picture.contains(&marker)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_attribute_and_color() {
     let scene = Scene::open(80, 24).await;
 
@@ -93,7 +103,6 @@ async fn every_attribute_and_color() {
     scene.same("erased backgrounds", seen("END erased")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn editing_and_regions() {
     let scene = Scene::open(80, 24).await;
     let numbered: String = (1..=22)
@@ -150,7 +159,6 @@ async fn editing_and_regions() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn modes_titles_and_cursor() {
     let scene = Scene::open(80, 24).await;
     scene.tmux.cmd(&["set-option", "-g", "set-titles", "on"]);
@@ -229,7 +237,6 @@ const SAMPLES: &[&str] = &[
     "\u{2e3b}",
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn widths_are_those_of_tmux() {
     let scene = Scene::open(80, 24).await;
     for (page, samples) in SAMPLES.chunks(16).enumerate() {
@@ -294,7 +301,6 @@ async fn widths_are_those_of_tmux() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn windows_panes_and_overlays() {
     let mut scene = Scene::open(80, 24).await;
     let session = "main:";
@@ -401,7 +407,6 @@ async fn windows_panes_and_overlays() {
     scene.same("resized", seen("SMALLER\n")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn popups_menus_and_prompts() {
     let scene = Scene::open(80, 24).await;
     scene.run("clear; seq 1 20").await;
@@ -477,7 +482,6 @@ async fn popups_menus_and_prompts() {
     both(&["display-popup", "-C"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vim_and_less() {
     let mut scene = Scene::open(80, 24).await;
     let session = "main:";
@@ -543,7 +547,6 @@ fn which(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resizes() {
     let mut scene = Scene::open(80, 24).await;
     scene.run("seq 1 60 | paste -sd' ' ; printf '\\033[42mgreen\\033[K\\033[m\\n'; echo 漢字漢字漢字漢字漢字漢字").await;
@@ -575,7 +578,6 @@ async fn resizes() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_full_screen_program() {
     let scene = Scene::open(80, 24).await;
     let frames = soak(300, 3000);
@@ -598,7 +600,6 @@ async fn a_busy_full_screen_program() {
     scene.same("busy program left", seen("LEFT\n")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_million_lines() {
     let scene = Scene::open(80, 24).await;
     scene
@@ -611,7 +612,6 @@ async fn a_million_lines() {
     scene.same("a million lines", seen("1000000\n")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_programs() {
     let tmux = Tmux::start(80, 24);
     let scene = Scene::around(tmux, 80, 24).await;

@@ -1,13 +1,19 @@
 //! Input arrives whole, in order, and exactly as a bare `tmux attach` would deliver it.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
-
-mod support;
-
+use crate::support;
+use crate::support::{BareAttach, Event, Join, PATIENCE, Scene, Viewer, attach, soak, until};
 use bytes::Bytes;
 use std::path::PathBuf;
-use support::{BareAttach, Event, Join, PATIENCE, Scene, Viewer, attach, soak, until};
 use tokio_tungstenite::tungstenite::Message;
+
+scenarios![
+    a_mebibyte_of_text_and_controls,
+    characters_split_over_messages,
+    arbitrary_bytes_as_from_a_bare_attach,
+    pastes_with_and_without_brackets,
+    drivers_type_in_turn_and_spectators_not_at_all,
+    nothing_a_spectator_sends_reaches_tmux,
+];
 
 /// Starts a program in a session that writes what it reads, as it comes, into a file.
 async fn collect(scene: &Scene, session: &str, name: &str) -> PathBuf {
@@ -101,7 +107,6 @@ fn first_difference(seen: &[u8], meant: &[u8]) -> String {
     )
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mebibyte_of_text_and_controls() {
     let scene = Scene::open(80, 24).await;
     scene.tmux.cmd(&["set-option", "-g", "prefix", "None"]);
@@ -126,7 +131,6 @@ async fn a_mebibyte_of_text_and_controls() {
     assert!(scene.live.is_open());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn characters_split_over_messages() {
     let scene = Scene::open(80, 24).await;
     let path = collect(&scene, "main", "collected").await;
@@ -143,7 +147,6 @@ async fn characters_split_over_messages() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn arbitrary_bytes_as_from_a_bare_attach() {
     let scene = Scene::open(80, 24).await;
     scene.tmux.cmd(&["set-option", "-g", "prefix", "None"]);
@@ -199,7 +202,6 @@ async fn arbitrary_bytes_as_from_a_bare_attach() {
     assert!(seen == meant, "{}", first_difference(&seen, &meant));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pastes_with_and_without_brackets() {
     let scene = Scene::open(80, 24).await;
     // What a page sends for a paste depends on the mode its terminal was told.
@@ -234,7 +236,6 @@ async fn pastes_with_and_without_brackets() {
     assert_eq!(collected(&path).await, "pasted\rtwo lines 漢\r".as_bytes());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drivers_type_in_turn_and_spectators_not_at_all() {
     let scene = Scene::open(80, 24).await;
     let second = Viewer::join(&scene.service, &scene.xterm, "main", Join::driver(80, 24)).await;
@@ -303,7 +304,6 @@ fn message(seed: &mut u64, windows: &[String]) -> Message {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_a_spectator_sends_reaches_tmux() {
     let scene = Scene::open(80, 24).await;
     scene.tmux.cmd(&["new-window", "-d", "-t", "main:", "cat"]);

@@ -1,12 +1,17 @@
 //! Windows: told to everybody as they are, whatever is done to them and whatever they are called;
 //! changed by drivers only, and only those of the session that is watched.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
-
-mod support;
-
+use crate::support::{Event, Join, PATIENCE, Service, Tmux, Viewer, until};
 use serde_json::{Value, json};
-use support::{Event, Join, PATIENCE, Service, Tmux, Viewer, until};
+
+scenarios![
+    they_are_told_after_the_first_picture_and_with_every_change,
+    a_driver_opens_switches_zooms_and_closes_them,
+    a_spectator_changes_nothing_and_nobody_another_session,
+    whatever_they_are_called_is_text,
+    hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too,
+    the_history_is_scrolled_without_a_mouse_and_left_at_its_end,
+];
 
 /// Waits until the last `windows` a viewer was told are such.
 async fn windows(viewer: &Viewer, what: &str, good: impl Fn(&Value) -> bool) -> Value {
@@ -43,7 +48,6 @@ async fn driver(service: &Service, session: &str) -> Viewer {
     Viewer::listen(service, session, Join::driver(80, 24)).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn they_are_told_after_the_first_picture_and_with_every_change() {
     let tmux = Tmux::start(80, 24);
     tmux.cmd(&["rename-window", "-t", "main:", "first"]);
@@ -125,7 +129,6 @@ async fn they_are_told_after_the_first_picture_and_with_every_change() {
     assert_eq!(frames(&hidden), 0, "it is told, and shown nothing");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_driver_opens_switches_zooms_and_closes_them() {
     let tmux = Tmux::start(80, 24);
     tmux.cmd(&["rename-window", "-t", "main:", "one"]);
@@ -175,7 +178,6 @@ async fn a_driver_opens_switches_zooms_and_closes_them() {
     assert_eq!(driver.closed().await.0, 4410);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spectator_changes_nothing_and_nobody_another_session() {
     let tmux = Tmux::start(80, 24);
     let theirs = tmux.session("theirs", 80, 24);
@@ -234,7 +236,6 @@ async fn a_spectator_changes_nothing_and_nobody_another_session() {
     assert_eq!(notices.count(), 0, "a refusal is for who wanted it");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_they_are_called_is_text() {
     let tmux = Tmux::start(80, 24);
     tmux.cmd(&["set-option", "-g", "allow-rename", "on"]);
@@ -273,7 +274,6 @@ async fn whatever_they_are_called_is_text() {
     assert!(!marker.exists(), "a window's name was run as a command");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too() {
     let tmux = Tmux::start(80, 24);
     tmux.enter(
@@ -302,7 +302,6 @@ async fn hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too
     assert!((1..150).contains(&made), "{made} of 200");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_history_is_scrolled_without_a_mouse_and_left_at_its_end() {
     let tmux = Tmux::start(80, 24);
     let run = |program: &str| tmux.cmd(&["respawn-window", "-k", "-t", "main:", program]);

@@ -1,12 +1,21 @@
 //! Promise: an attach shows what tmux shows, delivers what it is given, and says how it ended.
 
-#![allow(missing_docs, clippy::unwrap_used)] // a failed step is a failed test
-
-mod tmux;
-
+use crate::tmux::{PATIENCE, Tmux, read_to_end, read_until, signal, until, write_all};
 use muxview::terminal::Size;
 use muxview::tmux::{Attach, Ended, Error, Event, Server, SessionId};
-use tmux::{PATIENCE, Tmux, read_to_end, read_until, signal, until, write_all};
+
+scenarios![
+    input_arrives_and_its_echo_comes_back,
+    input_typed_at_once_arrives_exact,
+    input_for_a_client_that_never_comes_is_refused,
+    a_size_reaches_tmux_and_a_window_only_when_claimed,
+    ends_are_told_apart,
+    the_screen_is_not_cleared_by_a_farewell,
+    a_suspended_client_is_revived,
+    a_locked_client_shows_its_lock_and_stays_locked,
+    a_switched_client_is_noticed_and_brought_back,
+    a_large_paste_arrives_whole,
+];
 
 const SIZE: Size = Size { cols: 80, rows: 25 };
 
@@ -32,7 +41,6 @@ fn client_pid(tmux: &Tmux, attach: &Attach) -> String {
         .to_owned()
 }
 
-#[tokio::test]
 async fn input_arrives_and_its_echo_comes_back() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;
@@ -55,7 +63,6 @@ async fn input_arrives_and_its_echo_comes_back() {
 
 /// A fresh client's terminal is still the kernel's for some milliseconds: it would make CR of LF, erase
 /// at DEL and take ^D for an end.
-#[tokio::test]
 async fn input_typed_at_once_arrives_exact() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;
@@ -93,7 +100,6 @@ async fn input_typed_at_once_arrives_exact() {
     }
 }
 
-#[tokio::test]
 async fn input_for_a_client_that_never_comes_is_refused() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;
@@ -106,7 +112,6 @@ async fn input_for_a_client_that_never_comes_is_refused() {
     assert!(written.is_err());
 }
 
-#[tokio::test]
 async fn a_size_reaches_tmux_and_a_window_only_when_claimed() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;
@@ -139,7 +144,6 @@ async fn a_size_reaches_tmux_and_a_window_only_when_claimed() {
     assert_eq!(window().await.unwrap(), larger, "ignored again");
 }
 
-#[tokio::test]
 async fn ends_are_told_apart() {
     // `detach-client -P` sends SIGHUP to the parent of the client: to this process.
     let _hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).unwrap();
@@ -184,7 +188,6 @@ async fn ends_are_told_apart() {
     assert_eq!(end_of(attach).await, Ended::Refused(Error::NoServer));
 }
 
-#[tokio::test]
 async fn the_screen_is_not_cleared_by_a_farewell() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;
@@ -197,7 +200,6 @@ async fn the_screen_is_not_cleared_by_a_farewell() {
     );
 }
 
-#[tokio::test]
 async fn a_suspended_client_is_revived() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;
@@ -209,7 +211,6 @@ async fn a_suspended_client_is_revived() {
     read_until(&attach, "still here").await;
 }
 
-#[tokio::test]
 async fn a_locked_client_shows_its_lock_and_stays_locked() {
     let tmux = Tmux::started();
     let lock = "sleep 0.2; printf 'who goes there'; read answer; test \"$answer\" = friend";
@@ -223,7 +224,6 @@ async fn a_locked_client_shows_its_lock_and_stays_locked() {
     read_until(&attach, "\x1b[?1049h").await;
 }
 
-#[tokio::test]
 async fn a_switched_client_is_noticed_and_brought_back() {
     let tmux = Tmux::started();
     tmux.must(&["new-session", "-d", "-s", "b", "cat"]);
@@ -263,7 +263,6 @@ async fn a_switched_client_is_noticed_and_brought_back() {
     );
 }
 
-#[tokio::test]
 async fn a_large_paste_arrives_whole() {
     let tmux = Tmux::none();
     let file = tmux.dir.path().join("pasted");

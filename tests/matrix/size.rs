@@ -1,11 +1,15 @@
 //! The grid follows the driver who acted last; spectators, hidden pages and those who only come
 //! back take nothing; without a driver it is the window's own.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
+use crate::support;
+use crate::support::{BareAttach, Join, Service, Tmux, Viewer, Xterm, attach, until};
 
-mod support;
-
-use support::{BareAttach, Join, Service, Tmux, Viewer, Xterm, attach, until};
+scenarios![
+    the_driver_who_acted_last_decides,
+    the_first_to_come_back_decides_if_nobody_does,
+    without_a_driver_the_window_decides,
+    the_other_policies,
+];
 
 async fn size_is(viewer: &Viewer, cols: u16, rows: u16) {
     until(&format!("the size {cols}x{rows}"), async || {
@@ -47,7 +51,6 @@ async fn join(service: &Service, xterm: &Xterm, join: Join) -> Viewer {
     viewer
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_driver_who_acted_last_decides() {
     let tmux = Tmux::start(80, 24);
     let (service, xterm) = (Service::start(&tmux), Xterm::start());
@@ -117,7 +120,6 @@ async fn the_driver_who_acted_last_decides() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_to_come_back_decides_if_nobody_does() {
     let tmux = Tmux::start(80, 24);
     let (service, xterm) = (Service::start(&tmux), Xterm::start());
@@ -135,7 +137,6 @@ async fn the_first_to_come_back_decides_if_nobody_does() {
     window_is(&tmux, 66, 20).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_driver_the_window_decides() {
     let tmux = Tmux::start(91, 33);
     let (service, xterm) = (Service::start(&tmux), Xterm::start());
@@ -180,7 +181,6 @@ async fn without_a_driver_the_window_decides() {
     size_is(&spectator, 50, 15).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_other_policies() {
     for (policy, size) in [
         ("smallest", (60, 20)),

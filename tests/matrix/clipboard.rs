@@ -1,0 +1,3 @@
+//! Copies to the clipboard reach the viewers.
+
+scenarios![];

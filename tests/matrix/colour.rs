@@ -1,0 +1,3 @@
+//! Programs that ask for colours or the theme get the driver's.
+
+scenarios![];

@@ -1,0 +1,3 @@
+//! A lone Escape reaches the program without delay.
+
+scenarios![];

@@ -1,0 +1,3 @@
+//! People at terminals of their own find tmux as it is without muxview: focus, size, activity, flags.
+
+scenarios![];

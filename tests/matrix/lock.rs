@@ -1,0 +1,3 @@
+//! A locked session is locked for every viewer.
+
+scenarios![];

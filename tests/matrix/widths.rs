@@ -1,0 +1,3 @@
+//! Every character and cluster has the columns that tmux gives it.
+
+scenarios![];
