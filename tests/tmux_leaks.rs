@@ -8,7 +8,7 @@ mod tmux;
 use muxview::terminal::Size;
 use muxview::tmux::SessionId;
 use std::time::Duration;
-use tmux::{Tmux, read_until, until};
+use tmux::{Tmux, read_a_redraw, read_until, until};
 
 const SIZE: Size = Size { cols: 80, rows: 25 };
 
@@ -36,7 +36,7 @@ async fn attaching_and_dropping_leaves_nothing_behind() {
     let tmux = Tmux::started();
     let server = tmux.ready().await;
     let first = server.attach(SessionId(0), SIZE, false).await.unwrap();
-    read_until(&first, "\x1bP=2s").await;
+    read_a_redraw(&first).await;
     drop(first);
     until("one client", || async { children() == 1 }).await;
     let before = (descriptors(), children());

@@ -1,6 +1,8 @@
 //! Promise: an attach shows what tmux shows, delivers what it is given, and says how it ended.
 
-use crate::tmux::{PATIENCE, Tmux, read_to_end, read_until, signal, until, write_all};
+use crate::tmux::{
+    PATIENCE, Tmux, read_a_redraw, read_to_end, read_until, signal, until, write_all,
+};
 use muxview::terminal::Size;
 use muxview::tmux::{Attach, Ended, Error, Event, Server, SessionId};
 
@@ -21,7 +23,7 @@ const SIZE: Size = Size { cols: 80, rows: 25 };
 
 async fn attached(server: &Server, id: u32) -> Attach {
     let attach = server.attach(SessionId(id), SIZE, false).await.unwrap();
-    read_until(&attach, "\x1bP=2s").await;
+    read_a_redraw(&attach).await;
     attach
 }
 

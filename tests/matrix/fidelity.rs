@@ -328,7 +328,7 @@ async fn windows_panes_and_overlays() {
     scene.same("tiled", |p| p.contains("│")).await;
     scene
         .tmux
-        .cmd(&["display-panes", "-b", "-d", "1", "-t", &scene.referee.tty()]);
+        .cmd(&["display-panes", "-d", "1", "-t", &scene.referee.tty()]);
     scene.tmux.cmd(&["kill-pane", "-a", "-t", session]);
     scene
         .same("alone again", |p| !p.line(0).contains('│'))

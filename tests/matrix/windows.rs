@@ -255,19 +255,31 @@ async fn whatever_they_are_called_is_text() {
         "%end 1 1 1",
         long.as_str(),
     ];
+    // Which signs tmux escapes or replaces in a name depends on its version; the letters stay.
+    let letters = |name: &str| -> String { name.chars().filter(|c| c.is_alphanumeric()).collect() };
     for name in names {
         let path = tmux.file("name", format!("\x1bk{name}\x1b\\"));
         tmux.enter("main:", &format!("cat {path}"));
-        // tmux keeps these two escaped.
-        let kept = name.replace('\\', r"\\").replace('$', r"\$");
+        let kept = until("tmux to take the name", async || {
+            let kept = tmux.format("main:", "#{window_name}");
+            if letters(&kept) == letters(name) {
+                Ok(kept)
+            } else {
+                Err(kept)
+            }
+        })
+        .await;
         let expected: String = kept.chars().take(64).collect();
         windows(&driver, name, |told| all(told)[0]["name"] == *expected).await;
     }
-    // What a line break in a name becomes is tmux's affair; it makes no window of its own.
-    tmux.cmd(&["rename-window", "-t", "main:", "a\nb\tc\r\x01@9\t9"]);
+    // A line break in a name makes no window of its own; 3.7 and newer refuse such a name.
+    let refused = !tmux
+        .try_cmd(&["rename-window", "-t", "main:", "a\nb\tc\r\x01@9\t9"])
+        .status
+        .success();
     let told = windows(&driver, "no control character", |told| {
         let name = all(told)[0]["name"].as_str().unwrap();
-        name.starts_with('a') && !name.contains(char::is_control)
+        (refused || name.starts_with('a')) && !name.contains(char::is_control)
     })
     .await;
     assert_eq!(all(&told).len(), 1);
@@ -276,6 +288,8 @@ async fn whatever_they_are_called_is_text() {
 
 async fn hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too() {
     let tmux = Tmux::start(80, 24);
+    // A login shell, the default, can set another PATH, which has another tmux.
+    tmux.cmd(&["set-option", "-g", "default-command", "exec sh"]);
     tmux.enter(
         "main:",
         "for i in $(seq 300); do tmux new-window -d -n w$i 'exec cat'; done; tmux wait-for -S made",

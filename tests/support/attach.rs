@@ -1,4 +1,4 @@
-//! [`BareAttach`]: the referee. A plain read-only `tmux attach` in a pty, its bytes in an xterm.
+//! [`BareAttach`]: the referee. A plain `tmux attach` in a pty, its bytes in an xterm.
 
 use super::process::SPAWN;
 use super::xterm::Term;
@@ -33,10 +33,11 @@ pub struct Options<'a> {
 }
 
 impl BareAttach {
-    /// A client that watches: read-only, without a say in the size.
+    /// A client that watches: nothing is typed into it, and it has no say in the size. Not read-only:
+    /// from 3.8 on, `send-keys` is refused while a client of the session is.
     pub fn watch(tmux: &Tmux, xterm: &Xterm, session: &str, cols: u16, rows: u16) -> Self {
         let options = Options {
-            read_only: true,
+            read_only: false,
             ignore_size: true,
             xterm: Some(xterm),
             record: false,

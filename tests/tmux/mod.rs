@@ -125,8 +125,17 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut()
     .unwrap_or_else(|_| panic!("{what}"));
 }
 
+/// Reads until tmux has drawn: the end of a synchronised update, as 3.4 and newer or older ones mark it.
+pub async fn read_a_redraw(attach: &Attach) -> String {
+    read_until_any(attach, &["\x1b[?2026l", "\x1bP=2s"]).await
+}
+
 /// Reads until `text` has come, and gives all that was read.
 pub async fn read_until(attach: &Attach, text: &str) -> String {
+    read_until_any(attach, &[text]).await
+}
+
+async fn read_until_any(attach: &Attach, texts: &[&str]) -> String {
     let mut seen = vec![];
     let mut buf = [0; 4096];
     let found = tokio::time::timeout(PATIENCE, async {
@@ -134,7 +143,8 @@ pub async fn read_until(attach: &Attach, text: &str) -> String {
             let n = attach.read(&mut buf).await.expect("the pty reads");
             assert!(n > 0, "ended: {}", String::from_utf8_lossy(&seen));
             seen.extend_from_slice(&buf[..n]);
-            if String::from_utf8_lossy(&seen).contains(text) {
+            let seen = String::from_utf8_lossy(&seen);
+            if texts.iter().any(|text| seen.contains(text)) {
                 return;
             }
         }
@@ -142,7 +152,7 @@ pub async fn read_until(attach: &Attach, text: &str) -> String {
     .await;
     assert!(
         found.is_ok(),
-        "{text:?} not in {:?}",
+        "{texts:?} not in {:?}",
         String::from_utf8_lossy(&seen)
     );
     String::from_utf8_lossy(&seen).into_owned()
