@@ -7,6 +7,7 @@
 //! What to do is decided in pure parts ([`publish`], [`guard`], [`reattach`], [`sizing`]); the task
 //! ([`mod@self`] around one attach after the other, `live` within one) only carries it out.
 
+mod activity;
 mod canvas;
 pub mod fanout;
 pub mod guard;

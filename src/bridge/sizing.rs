@@ -6,6 +6,7 @@
 //!
 //! A size from tmux is always the *pty* size that shows the whole window (status lines included).
 
+use super::activity::Activity;
 use super::handle::Standing;
 use crate::config::SizePolicy;
 use crate::terminal::Size;
@@ -29,6 +30,8 @@ struct Ask {
     visible: bool,
     /// When it acted last, on a clock that counts acts; 0: it has not acted, it only came back.
     acted: u64,
+    /// What it sent so far.
+    activity: Activity,
 }
 
 /// What tmux made of the claim that is applied.
@@ -89,6 +92,7 @@ impl Sizing {
             size,
             visible,
             acted: 0,
+            activity: Activity::default(),
         };
         self.change(|drivers| drivers.insert(id, ask));
         if size.is_some() && visible && !resume {
@@ -149,7 +153,15 @@ impl Sizing {
         }
     }
 
-    /// A driver typed.
+    /// A driver sent input, which may be no more than a pointer that moved.
+    pub fn sent(&mut self, id: ViewerId, input: &[u8]) {
+        let asks = self.drivers.get_mut(&id);
+        if asks.is_some_and(|ask| ask.activity.is_in(input)) {
+            self.typed(id);
+        }
+    }
+
+    /// A driver typed or clicked.
     pub fn typed(&mut self, id: ViewerId) {
         if self.drivers.contains_key(&id) {
             self.typed_last = Some(id);

@@ -115,7 +115,7 @@ fn may_be_bound(message: &[u8]) -> bool {
 }
 
 /// A report of the terminal's focus, as a whole message.
-pub(super) fn is_focus_report(bytes: &[u8]) -> bool {
+fn is_focus_report(bytes: &[u8]) -> bool {
     matches!(bytes, b"\x1b[I" | b"\x1b[O")
 }
 

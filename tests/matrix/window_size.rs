@@ -4,8 +4,10 @@ use crate::support;
 use crate::support::attach::Options;
 use crate::support::{BareAttach, Tmux};
 use crate::watcher::{Bench, SPECTATOR, Watcher, driver, lines};
+use bytes::Bytes;
 use muxview::bridge::handle::Join;
 use muxview::config::SizePolicy;
+use muxview::config::limits::RESIZE_INTERVAL;
 use muxview::terminal::Size;
 use muxview::tmux::Event;
 use muxview::viewer::Output;
@@ -14,6 +16,7 @@ use std::time::Duration;
 scenarios![
     spectators_never_change_a_window,
     the_driver_who_acted_last_has_the_size_and_all_have_the_same,
+    a_pointer_that_moves_over_a_page_takes_no_size,
     no_half_redrawn_picture_is_published_on_resize,
     a_human_at_a_terminal_wins_until_a_driver_acts,
     the_window_comes_back_when_the_human_leaves,
@@ -113,6 +116,56 @@ async fn the_driver_who_acted_last_has_the_size_and_all_have_the_same() {
         "100x29"
     );
     grid_is(&mut spectator, 100, 30).await;
+}
+
+async fn a_pointer_that_moves_over_a_page_takes_no_size() {
+    let tmux = Tmux::start(80, 24);
+    tmux.cmd(&["set-option", "-g", "mouse", "off"]);
+    let bench = Bench::new(&tmux).await;
+    let mut typist = bench.watch("main", driver(100, 30)).await;
+    typist.shows("$").await;
+    let mut other = bench.watch("main", driver(60, 20)).await;
+    other.shows("$").await;
+    window_is(&tmux, "60x19").await;
+    grid_is(&mut typist, 60, 20).await;
+    // A program that shows what it is told of the pointer.
+    typist
+        .types("printf '\\033[?1003h\\033[?1006h'; stty -icanon -echo; cat -v\r")
+        .await;
+    window_is(&tmux, "100x29").await;
+    grid_is(&mut typist, 100, 30).await;
+    grid_is(&mut other, 100, 30).await;
+    let sizes = |watcher: &Watcher| {
+        let size = |output: &&Output| matches!(output, Output::Size(_));
+        watcher.outputs.iter().filter(size).count()
+    };
+    let before = sizes(&typist);
+    for report in [&b"\x1b[<35;7;9M"[..], b"\x1b[<35;", b"8;9M", b"\x1b[I"] {
+        other
+            .driver()
+            .input(Bytes::from_static(report))
+            .await
+            .unwrap();
+    }
+    typist.shows("^[[<35;8;9M").await;
+    // Had it taken the size, that would be seen by now.
+    typist.idle(3 * RESIZE_INTERVAL).await;
+    assert_eq!(
+        tmux.format("main", "#{window_width}x#{window_height}"),
+        "100x29"
+    );
+    // Two that move at once do not swing it either.
+    for column in 10..30 {
+        let report = Bytes::from(format!("\x1b[<35;{column};9M"));
+        typist.driver().input(report.clone()).await.unwrap();
+        other.driver().input(report).await.unwrap();
+    }
+    typist.shows("^[[<35;29;9M").await;
+    typist.idle(3 * RESIZE_INTERVAL).await;
+    assert_eq!(sizes(&typist), before);
+    let click = Bytes::from_static(b"\x1b[<35;9;9M\x1b[<0;9;9M");
+    other.driver().input(click).await.unwrap();
+    window_is(&tmux, "60x19").await;
 }
 
 async fn no_half_redrawn_picture_is_published_on_resize() {

@@ -65,7 +65,8 @@ impl Live<'_> {
         }
     }
 
-    /// Does what a driver wants with the windows, which counts as typing.
+    /// Does what a driver wants with the windows. That counts as a click, except scrolling, which is
+    /// done with a wheel or a finger.
     pub(super) fn act(
         &mut self,
         from: ViewerId,
@@ -73,7 +74,9 @@ impl Live<'_> {
         room: OwnedSemaphorePermit,
         now: Instant,
     ) {
-        self.bridge.ends.shared.roster().sizing.typed(from);
+        if !matches!(act, WindowAct::Scroll(_)) {
+            self.bridge.ends.shared.roster().sizing.typed(from);
+        }
         let at = self.act_at.map_or(now, |free| free.max(now));
         self.act_at = Some(at + WINDOW_ACT_INTERVAL);
         let (server, id) = (self.bridge.server.clone(), self.bridge.state.session.id);

@@ -83,9 +83,7 @@ impl Live<'_> {
     fn input(&mut self, input: Input) {
         let mut roster = self.bridge.ends.shared.roster();
         if typing::admits(&input.bytes, input.from, roster.sizing.leader()) {
-            if !typing::is_focus_report(&input.bytes) {
-                roster.sizing.typed(input.from);
-            }
+            roster.sizing.sent(input.from, &input.bytes);
             drop(roster);
             self.bridge.typing.take(input);
         }

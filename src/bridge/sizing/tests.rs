@@ -57,6 +57,34 @@ fn the_driver_who_acted_last_decides() {
 }
 
 #[test]
+fn a_pointer_that_only_moves_takes_nothing() {
+    let mut sizing = two(SizePolicy::Latest);
+    sizing.typed(B);
+    for report in [
+        &b"\x1b[<35;1;1M"[..],
+        b"\x1b[<3",
+        b"5;1;2M",
+        b"\x1b[<65;1;1M",
+        b"\x1b[I",
+    ] {
+        sizing.sent(A, report);
+        assert_eq!(
+            (sizing.plan(), sizing.typed_last()),
+            (claim(100, 30), Some(B))
+        );
+    }
+    sizing.sent(A, b"\x1b[<0;1;1M");
+    assert_eq!(
+        (sizing.plan(), sizing.typed_last()),
+        (claim(80, 50), Some(A))
+    );
+    sizing.sent(B, b"\x1b[<35;1;1Mx");
+    assert_eq!(sizing.plan(), claim(100, 30));
+    sizing.sent(ViewerId(9), b"x");
+    assert_eq!(sizing.typed_last(), Some(B));
+}
+
+#[test]
 fn who_only_came_back_takes_nothing_from_the_typist() {
     let mut sizing = Sizing::new(SizePolicy::Latest);
     sizing.joined(A, Some(size(80, 24)), true, true);
