@@ -113,11 +113,6 @@ pub(super) fn harmless(name: &str) -> String {
     format!("#{{s|[\x01-\x1f]|?|:{name}}}")
 }
 
-/// The same, not wider than `columns`.
-pub(super) fn harmless_within(name: &str, columns: usize) -> String {
-    format!("#{{={columns};s|[\x01-\x1f]|?|:{name}}}")
-}
-
 /// The height of a pty that shows a window of this height whole: the status lines come on top.
 pub(super) fn with_status(height: u64, status: &str) -> u64 {
     height + u64::from(status_lines(status))

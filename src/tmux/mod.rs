@@ -22,11 +22,13 @@ mod event;
 mod farewell;
 mod master;
 pub mod name;
+mod printed;
 mod probe;
 mod program;
 mod pty;
 pub mod session;
 mod start;
+mod start_command;
 mod terminfo;
 mod version;
 mod whereabouts;
@@ -218,7 +220,10 @@ impl Server {
     pub async fn name_of(&self, id: SessionId, created: u64) -> Result<Option<String>, Error> {
         let command = ListWindows::new()
             .target_session(id.to_string())
-            .format("#{session_created} #{session_name}")
+            .format(format!(
+                "#{{session_created}} {}",
+                printed::field("session_name")
+            ))
             .build();
         let said = match self.ask("tell the session's name", command).await {
             Err(Error::NoSuchSession) => return Ok(None),
@@ -226,7 +231,7 @@ impl Server {
         };
         let first = said.lines().next().and_then(|line| line.split_once(' '));
         let ours = first.filter(|(made, _)| made.parse() == Ok(created));
-        Ok(ours.map(|(_, name)| name.to_owned()))
+        Ok(ours.map(|(_, name)| printed::read(name)))
     }
 
     /// One field of one client.

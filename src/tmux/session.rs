@@ -6,10 +6,10 @@
 
 use super::client::Ours;
 use super::error::Error;
-use super::event::{FIELD, harmless, with_status};
+use super::event::{FIELD, with_status};
 use super::name::{SessionId, SessionName};
 use super::program::Program;
-use super::start;
+use super::{printed, start, start_command};
 use crate::terminal::Size;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -69,16 +69,17 @@ const COMMAND_BYTES: usize = 8 * 1024;
 /// Fields in order; the name comes last and the title before it, as they contain anything but control
 /// characters.
 fn format() -> String {
-    let [command, start, cwd, title] = [
+    let [command, start, cwd, title, name] = [
         "pane_current_command",
         "pane_start_command",
         "pane_current_path",
         "pane_title",
+        "session_name",
     ]
-    .map(harmless);
+    .map(printed::field);
     let tab = FIELD;
     format!(
-        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{W:#{{window_activity}} }}{tab}#{{session_alerts}}{tab}#{{destroy-unattached}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}#{{session_name}}"
+        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{W:#{{window_activity}} }}{tab}#{{session_alerts}}{tab}#{{destroy-unattached}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}{name}"
     )
 }
 
@@ -137,7 +138,7 @@ fn read(line: &str) -> Option<Session> {
     let size = cols.parse().ok().zip(rows.parse().ok());
     Some(Session {
         id: id.parse().ok()?,
-        name: name.to_owned(),
+        name: printed::read(name),
         windows: windows.parse().ok()?,
         created: created.parse().unwrap_or_default(),
         activity: latest(activity),
@@ -146,10 +147,10 @@ fn read(line: &str) -> Option<Session> {
         fleeting: !matches!(fleeting, "" | "0" | "off"),
         attached: attached.parse().unwrap_or_default(),
         size: size.map(|(cols, rows)| Size::clamped(cols, with_status(rows, status))),
-        command: command.to_owned(),
-        start: shell_words(start),
-        cwd: cwd.to_owned(),
-        title: title.to_owned(),
+        command: printed::read(command),
+        start: start_command::shell_command(&printed::read(start)),
+        cwd: printed::read(cwd),
+        title: printed::read(title),
     })
 }
 
@@ -183,33 +184,6 @@ pub(super) async fn create(program: &Program, new: &NewSession) -> Result<Sessio
         what: "create the session",
         message: format!("it answered {said:?}"),
     })
-}
-
-/// A command as the shell takes it, from the words tmux shows: it puts a single argument, which is a
-/// command for the shell, in quotes of its own.
-fn shell_words(shown: &str) -> String {
-    let within = |quote: char| shown.strip_prefix(quote)?.strip_suffix(quote);
-    if let Some(text) = within('\'') {
-        // It takes these quotes only where there is nothing to escape.
-        return if text.contains('\'') { shown } else { text }.to_owned();
-    }
-    let Some(text) = within('"') else {
-        return shown.to_owned();
-    };
-    let mut command = String::with_capacity(text.len());
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            // Not one argument but several.
-            '"' => return shown.to_owned(),
-            '\\' => match characters.next() {
-                Some(escaped @ ('"' | '\\' | '$')) => command.push(escaped),
-                other => command.extend(['\\'].into_iter().chain(other)),
-            },
-            _ => command.push(character),
-        }
-    }
-    command
 }
 
 /// A command as tmux takes it whole: a `;` at the end of an argument would begin a new tmux command.
@@ -332,24 +306,6 @@ mod tests {
         let listed = read_list(line, "4000001 $3\n4000002 $3\nx\n");
         assert_eq!(listed[0].attached, 1);
         assert!(listed[0].fleeting && !listed[0].bell);
-    }
-
-    #[test]
-    fn how_it_was_started_is_told_as_the_shell_takes_it() {
-        for (shown, command) in [
-            ("", ""),
-            ("cat", "cat"),
-            ("vim /etc/hosts", "vim /etc/hosts"),
-            (
-                r#""echo \"a  b\" \$HOME; cat""#,
-                r#"echo "a  b" $HOME; cat"#,
-            ),
-            (r#""printf \\n; ls""#, r"printf \n; ls"),
-            (r#"'say"x"'"#, r#"say"x""#),
-            (r#""a b" "c d""#, r#""a b" "c d""#),
-        ] {
-            assert_eq!(shell_words(shown), command);
-        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! [`Windows`]: the windows of one session and where its status line is; and what may be done with
 //! them. Addressed by id only, and a name never goes to tmux: it would expand it.
 
-use super::event::{FIELD, harmless_within, status_lines};
-use super::{Error, Server, SessionId, WindowId};
+use super::event::{FIELD, status_lines};
+use super::{Error, Server, SessionId, WindowId, printed};
 use crate::config::limits::{WINDOW_NAME_CHARS, WINDOWS};
 use serde::{Deserialize, Serialize};
 use tmux_interface::{
@@ -86,7 +86,7 @@ fn format() -> String {
         "pane_in_mode",
     ];
     let known = known.map(|name| format!("#{{{name}}}")).join("\t");
-    let name = harmless_within("window_name", WINDOW_NAME_CHARS);
+    let name = printed::field_within("window_name", WINDOW_NAME_CHARS);
     format!("{known}{FIELD}{name}")
 }
 
@@ -102,7 +102,8 @@ impl Window {
         let panes = fields.next()?.parse().ok()?;
         // tmux's own modes, of which there may be several, cover what the program shows.
         let alternate = (fields.next()?, fields.next()?) == ("1", "0");
-        let name = fields.next()?.chars().take(WINDOW_NAME_CHARS).collect();
+        let name = printed::read(fields.next()?);
+        let name = name.chars().take(WINDOW_NAME_CHARS).collect();
         let window = Self {
             id,
             index,

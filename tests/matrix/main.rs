@@ -34,6 +34,7 @@ mod input;
 mod keys;
 mod lock;
 mod reattach;
+mod relaunch;
 mod restart;
 mod size;
 mod stray;
@@ -65,6 +66,7 @@ fn all() -> Vec<Scenario> {
         keys::scenarios(),
         lock::scenarios(),
         reattach::scenarios(),
+        relaunch::scenarios(),
         restart::scenarios(),
         size::scenarios(),
         stray::scenarios(),
