@@ -202,7 +202,7 @@ async fn switched_to_another_session() {
     let marked = |p: &support::Picture| {
         p.cells
             .iter()
-            .any(|row| row[0].style.contains("bg=3") && row[1].text == "1")
+            .any(|row| row[0].style.contains("bg=") && row[1].text == "1")
     };
     scene.live.shows("the other session chosen", marked).await;
     let before = moves(&scene.live);
