@@ -312,7 +312,8 @@ async fn a_program_cannot_forge_sessions_or_notifications_by_its_name() {
         let session = format!("s{n}");
         tmux.must(&["new-session", "-d", "-s", &session, "bash", "-c", &name]);
     }
-    let whole = |command: &str| command.starts_with("x?") && !command.contains(char::is_control);
+    // What becomes of a control character depends on the version; some show no name at all.
+    let whole = |command: &str| command != "bash" && !command.contains(char::is_control);
     // Two ways to be told of them: the subscription's records and the list.
     tokio::time::timeout(PATIENCE, async {
         loop {
@@ -320,7 +321,8 @@ async fn a_program_cannot_forge_sessions_or_notifications_by_its_name() {
                 Event::SessionState(states) => {
                     let ids: Vec<_> = states.iter().map(|state| state.id.0).collect();
                     assert!([0, 1, 2, 3].starts_with(&ids), "{states:?}");
-                    if states.iter().filter(|state| whole(&state.command)).count() == names.len() {
+                    let named = states.iter().filter(|state| state.id.0 > 0);
+                    if named.filter(|state| whole(&state.command)).count() == names.len() {
                         return;
                     }
                 }

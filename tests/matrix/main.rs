@@ -32,6 +32,7 @@ mod figures;
 mod focus;
 mod input;
 mod keys;
+mod latency;
 mod lock;
 mod reattach;
 mod relaunch;
@@ -64,6 +65,7 @@ fn all() -> Vec<Scenario> {
         focus::scenarios(),
         input::scenarios(),
         keys::scenarios(),
+        latency::scenarios(),
         lock::scenarios(),
         reattach::scenarios(),
         relaunch::scenarios(),

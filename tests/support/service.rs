@@ -30,6 +30,12 @@ impl Service {
         Self::start_at(tmux, Path::new(env!("CARGO_BIN_EXE_muxview")), args)
     }
 
+    /// Without the check of every frame, for measurements.
+    pub fn start_plain(tmux: &Tmux) -> Self {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_muxview"));
+        Self::spawn_checking(tmux, program, vec![], state_dir(), 0, false)
+    }
+
     /// On this port.
     pub fn start_on(tmux: &Tmux, port: u16) -> Self {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_muxview"));
@@ -48,6 +54,17 @@ impl Service {
         args: Vec<String>,
         state: Arc<TempDir>,
         port: u16,
+    ) -> Self {
+        Self::spawn_checking(tmux, program, args, state, port, true)
+    }
+
+    fn spawn_checking(
+        tmux: &Tmux,
+        program: PathBuf,
+        args: Vec<String>,
+        state: Arc<TempDir>,
+        port: u16,
+        check_frames: bool,
     ) -> Self {
         let mut command = Command::new(&program);
         tmux.clean(&mut command);
@@ -70,10 +87,12 @@ impl Service {
                 &["--auth", "none"]
             })
             .env("RUST_BACKTRACE", "1")
-            .env("MUXVIEW_CHECK_FRAMES", "yes")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        if check_frames {
+            command.env("MUXVIEW_CHECK_FRAMES", "yes");
+        }
         if let Ok(level) = std::env::var("MUXVIEW_TEST_LOG") {
             command.env("RUST_LOG", level);
         }
