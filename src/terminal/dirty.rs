@@ -24,11 +24,13 @@ impl Dirty {
     }
 
     /// Text of so many columns at most is pending; it begins in `column` if nothing else is. Past the
-    /// last column it goes on in the next row, and may scroll.
-    pub(super) fn text(&mut self, column: u16, columns: u32) {
+    /// last column it goes on in the next row, and may scroll. Whether it may get there.
+    pub(super) fn text(&mut self, column: u16, columns: u32) -> bool {
         let reach = self.reach.unwrap_or_else(|| column.into()) + columns;
         self.reach = Some(reach);
-        self.all |= reach > self.cols;
+        let wraps = reach > self.cols;
+        self.all |= wraps;
+        wraps
     }
 
     /// A carriage return is pending.

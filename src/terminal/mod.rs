@@ -5,8 +5,10 @@
 //! of browsers. One property holds it together: *previous screen + frame = current screen*.
 
 mod brush;
+mod charset;
 mod dirty;
 mod drawn;
+mod grid;
 mod miniature;
 mod pen;
 mod pens;
@@ -126,7 +128,7 @@ impl Terminal {
                 self.prepass.take(token);
             }
         }
-        self.prepass.flush();
+        self.prepass.grid.flush();
         taken
     }
 
@@ -167,7 +169,7 @@ impl Terminal {
             return Arc::clone(&self.shown);
         }
         let before = &self.shown;
-        let dirty = &self.prepass.dirty;
+        let dirty = &self.prepass.grid.dirty;
         let rows = (0..self.size.rows)
             .map(|row| match before.rows.get(usize::from(row)) {
                 Some(shared) if !dirty.has(row) => {
@@ -183,7 +185,7 @@ impl Terminal {
                 }
             })
             .collect();
-        self.prepass.dirty.clear();
+        self.prepass.grid.dirty.clear();
         let screen = Screen {
             generation: Generation(before.generation.0 + 1),
             size: self.size,

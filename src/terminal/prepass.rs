@@ -1,37 +1,39 @@
 //! [`Prepass`]: what stands between tmux and vt100. Tokens in; to the grid goes only what it models,
-//! with the pen carried as a number and text in tmux's widths; the rest (pens, modes, title, cursor
-//! colour, synchronisation, bells, clipboard) is kept here.
+//! with the pen carried as a number and text in tmux's widths; the rest (pens, character sets, modes,
+//! title, cursor colour, synchronisation, bells, clipboard) is kept here.
 //!
 //! It is a whitelist: with `allow-passthrough` a pane may inject any bytes into tmux's stream, and what
 //! is not known to be harmless is dropped. Alternate screen and saved cursors are dropped too, so there
 //! is one grid; queries are never answered (tmux-facts: an honest answer changes what tmux sends).
 
-use super::dirty::Dirty;
+use super::charset::Charsets;
 use super::drawn::Drawn;
+use super::grid::{Grid, pen_id};
 use super::pen::{Color, Link, Pen};
-use super::pens::{PenId, Pens};
+use super::pens::Pens;
 use super::scan::{CLIPBOARD, Csi, Token};
 use super::screen::{Cursor, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
 use super::width::{Stand, Widths};
 use super::{ClipboardLoss, Signals, Size};
 use crate::config::limits::{CLIPBOARD_BYTES, COLS, LINK_BYTES, TITLE_CHARS};
 use base64::Engine as _;
-use std::io::Write as _;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
+const START_ISOLATE: char = '\u{2066}';
+const END_ISOLATE: char = '\u{2069}';
+
 /// The grid and everything vt100 does not keep.
 pub(super) struct Prepass {
-    grid: vt100::Parser,
-    /// Bytes on their way to the grid.
-    out: Vec<u8>,
+    pub(super) grid: Grid,
     widths: Arc<Widths>,
+    charsets: Charsets,
     pens: Pens,
     pen: Pen,
-    /// First and last row of the scroll region.
-    region: (u16, u16),
     /// The scalar before, for those that join it; a control in between ends a cluster.
     previous: Option<char>,
+    /// A border is being drawn between two marks.
+    in_border: bool,
     pub(super) modes: Modes,
     pub(super) title: Arc<str>,
     cursor_visible: bool,
@@ -45,27 +47,19 @@ pub(super) struct Prepass {
     pub(super) signals: Signals,
     /// Something may have changed since the last picture.
     pub(super) touched: bool,
-    pub(super) dirty: Dirty,
-}
-
-/// Where rows scroll in.
-#[derive(Clone, Copy)]
-enum Edge {
-    Top,
-    Bottom,
 }
 
 impl Prepass {
     pub(super) fn new(size: Size, widths: Arc<Widths>) -> Self {
         let (rows, cols) = dimensions(size);
         Self {
-            grid: vt100::Parser::new(rows, cols, 0),
-            out: Vec::new(),
+            grid: Grid::new(rows, cols),
             widths,
+            charsets: Charsets::default(),
             pens: Pens::default(),
             pen: Pen::default(),
-            region: (0, rows.get() - 1),
             previous: None,
+            in_border: false,
             modes: Modes::default(),
             title: "".into(),
             cursor_visible: true,
@@ -77,18 +71,14 @@ impl Prepass {
             redrawn: false,
             signals: Signals::default(),
             touched: true,
-            dirty: Dirty::new(rows.get(), cols.get()),
         }
     }
 
     pub(super) fn resize(&mut self, size: Size) {
         let (rows, cols) = dimensions(size);
-        self.flush();
-        self.grid.set_size(rows, cols);
-        self.region = (0, rows.get() - 1);
+        self.grid.resize(rows, cols);
         self.drawn = Drawn::new(rows.get());
         self.touched = true;
-        self.dirty = Dirty::new(rows.get(), cols.get());
     }
 
     /// Takes in one token.
@@ -100,33 +90,31 @@ impl Prepass {
             Token::Text(text) => self.text(previous, text),
             Token::Control(byte) => match byte {
                 0x07 => self.signals.bell = true,
-                0x0a..=0x0c if self.pen.background != Color::Default => {
-                    self.scroll(b"\n", Edge::Bottom);
-                }
-                0x0a..=0x0c => self.step(&[byte], Edge::Bottom),
-                0x0d => {
-                    self.out.push(byte);
-                    self.dirty.back();
-                }
-                0x08 => self.out.push(byte),
-                0x09 => self.go(&[byte]),
+                0x08 => self.grid.back(),
+                0x09 => self.grid.go(&[byte]),
+                0x0a..=0x0c => self.grid.line_feed(byte),
+                0x0d => self.grid.carriage_return(),
+                0x0e => self.charsets.shift(1),
+                0x0f => self.charsets.shift(0),
                 _ => {}
             },
             Token::Escape {
                 intermediate: None,
                 last,
             } => match last {
-                b'M' if self.pen.background != Color::Default => {
-                    self.scroll(b"\x1bM", Edge::Top);
-                }
-                b'M' => self.step(b"\x1bM", Edge::Top),
+                b'M' => self.grid.reverse_index(),
                 b'=' => self.modes.application_keypad = true,
                 b'>' => self.modes.application_keypad = false,
                 b'c' => self.reset(),
+                b'n' => self.charsets.shift(2),
+                b'o' => self.charsets.shift(3),
                 _ => {}
             },
-            Token::Escape { .. } => {}
-            Token::Csi(csi) => self.csi(&csi),
+            Token::Escape {
+                intermediate: Some(slot),
+                last,
+            } => self.charsets.designate(slot, last),
+            Token::Csi(csi) => self.csi(previous, &csi),
             Token::Osc(body) => self.osc(body),
             Token::LongOsc(body) => self.long_osc(body),
             // tmux before 3.4 marks synchronised updates this way.
@@ -136,53 +124,24 @@ impl Prepass {
         }
     }
 
-    /// Hands what is pending to the grid.
-    pub(super) fn flush(&mut self) {
-        if !self.out.is_empty() {
-            self.dirty.wrote(self.grid.screen().cursor_position().0);
-            self.grid.process(&self.out);
-            self.out.clear();
-        }
-    }
-
-    /// Moves the cursor, which changes nothing else.
-    fn go(&mut self, sequence: &[u8]) {
-        self.flush();
-        self.grid.process(sequence);
-    }
-
-    /// A line feed or reverse index: moves the cursor, or the rows when it stands at the edge.
-    fn step(&mut self, sequence: &[u8], edge: Edge) {
-        self.flush();
-        // vt100 scrolls at the top of the screen, too, wherever the region is.
-        if self.at(edge) || self.grid.screen().cursor_position().0 == 0 {
-            self.dirty.all();
-        }
-        self.grid.process(sequence);
-    }
-
-    /// Whether the cursor stands at an edge of the scroll region. Nothing may be pending.
-    fn at(&self, edge: Edge) -> bool {
-        let row = self.grid.screen().cursor_position().0;
-        row == match edge {
-            Edge::Top => self.region.0,
-            Edge::Bottom => self.region.1,
-        }
-    }
-
     fn text(&mut self, mut previous: Option<char>, text: &str) {
         // Nothing is wider than two columns.
         let wide = text.chars().filter(|c| !c.is_ascii()).count();
         let columns = text.len().min(text.chars().count() + wide);
-        let column = self.grid.screen().cursor_position().1;
-        self.dirty.text(column, columns as u32);
-        let mut utf8 = [0; 4];
-        for c in text.chars() {
+        let careful = self.grid.needs_care(columns as u32);
+        let translates = self.charsets.translates();
+        for mut c in text.chars() {
+            if translates {
+                c = self.charsets.translate(c);
+            }
+            if c >= START_ISOLATE && self.isolates(previous, c) {
+                continue;
+            }
             match self.widths.stand(previous, c) {
-                Stand::Print(c) => self.out.extend(c.encode_utf8(&mut utf8).as_bytes()),
+                Stand::Print(c) => self.print(careful, c),
                 Stand::Widen(wide) => {
-                    self.out.push(0x08);
-                    self.out.extend(wide.encode_utf8(&mut utf8).as_bytes());
+                    self.grid.back();
+                    self.print(careful, wide);
                 }
                 Stand::Drop => {}
             }
@@ -191,10 +150,29 @@ impl Prepass {
         self.previous = previous;
     }
 
+    /// Whether `c` is a mark that tmux puts around borders, so that text beside them cannot reorder them
+    /// (`Bidi`). It is for terminals that reorder, and would be added to the cell before it here. Text
+    /// of a pane never begins with a mark: tmux keeps it with the character it follows.
+    fn isolates(&mut self, previous: Option<char>, c: char) -> bool {
+        match c {
+            END_ISOLATE if previous.is_none() => self.in_border = true,
+            START_ISOLATE if self.in_border => self.in_border = false,
+            _ => return false,
+        }
+        true
+    }
+
+    fn print(&mut self, careful: bool, c: char) {
+        if careful {
+            self.grid.print(c);
+        } else {
+            self.grid.out.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+
     fn reset(&mut self) {
-        self.dirty.all();
-        self.out.extend(b"\x1bc");
-        self.region = (0, self.grid.screen().size().0.get() - 1);
+        self.grid.reset();
+        self.charsets = Charsets::default();
         self.pen = Pen::default();
         self.modes = Modes::default();
         self.cursor_shape = 0;
@@ -211,7 +189,10 @@ impl Prepass {
         self.synchronizing = on;
     }
 
-    fn csi(&mut self, csi: &Csi<'_>) {
+    fn csi(&mut self, previous: Option<char>, csi: &Csi<'_>) {
+        // No grid is larger; a huge count would only cost time.
+        let param = |index| csi.param(index, 0).min(*COLS.end());
+        let count = i32::from(param(0).max(1));
         match (csi.prefix, csi.intermediate, csi.last) {
             (None, None, b'm') => {
                 let pen = self.pen.clone();
@@ -220,33 +201,24 @@ impl Prepass {
                     self.carry_pen();
                 }
             }
-            (None, None, b'S') if self.pen.background != Color::Default => {
-                self.scroll_up(csi.param(0, 0));
+            (None, None, b'A'..=b'H' | b'd' | b'f') => {
+                self.grid.step(param(0), param(1), csi.last);
             }
-            // Cursor, erase, insert, delete, scroll; REP and tabs are not tmux's.
-            (
-                None,
-                None,
-                b'A'..=b'H' | b'J'..=b'M' | b'P' | b'S' | b'T' | b'X' | b'@' | b'd' | b'f',
-            ) => {
-                // No grid is larger; a huge count would only cost time.
-                let (first, second) = (
-                    csi.param(0, 0).min(*COLS.end()),
-                    csi.param(1, 0).min(*COLS.end()),
-                );
-                let moves = matches!(csi.last, b'A'..=b'H' | b'd' | b'f');
-                if moves {
-                    self.flush();
-                } else if !matches!(csi.last, b'K' | b'P' | b'X' | b'@') {
-                    self.dirty.all();
-                }
-                let _ = write!(self.out, "\x1b[{first};{second}{}", char::from(csi.last));
-                if moves {
-                    self.grid.process(&self.out);
-                    self.out.clear();
-                }
-            }
-            (None, None, b'r') => self.set_region(csi.param(0, 0), csi.param(1, 0)),
+            // HPA, HPR and VPR, which are the same as these.
+            (None, None, b'`') => self.grid.step(param(0), 0, b'G'),
+            (None, None, b'a') => self.grid.step(param(0), 0, b'C'),
+            (None, None, b'e') => self.grid.step(param(0), 0, b'B'),
+            (None, None, b'J' | b'K' | b'X') => self.grid.erase(param(0), csi.last),
+            (None, None, b'L') => self.grid.shift_lines(-count),
+            (None, None, b'M') => self.grid.shift_lines(count),
+            (None, None, b'@') => self.grid.shift_cells(-count),
+            (None, None, b'P') => self.grid.shift_cells(count),
+            (None, None, b'S') => self.grid.scroll(count),
+            (None, None, b'T') => self.grid.scroll(-count),
+            (None, None, b'b') => self.repeat(previous, csi.param(0, 1)),
+            (None, None, b'r') => self.grid.set_region(csi.param(0, 0), csi.param(1, 0)),
+            (None, None, b's') => self.grid.set_margins(param(0), param(1)),
+            (None, Some(b'$'), b'x') => self.fill(csi),
             (None, Some(b' '), b'q') => self.cursor_shape = csi.param(0, 0).min(6) as u8,
             (Some(b'?'), None, b'h' | b'l') => {
                 for mode in csi.params() {
@@ -259,42 +231,27 @@ impl Prepass {
         }
     }
 
-    /// A line feed or reverse index under a background. Rows that scroll in are painted with it, in
-    /// xterm and in tmux's own grid (which sends both so, even without `bce`); vt100 leaves them blank.
-    fn scroll(&mut self, sequence: &[u8], edge: Edge) {
-        self.flush();
-        let at_edge = self.at(edge);
-        self.step(sequence, edge);
-        if at_edge {
-            self.out.extend(b"\x1b[2K");
-        }
+    /// REP: prints the character before it again, no more often than there are cells.
+    fn repeat(&mut self, previous: Option<char>, count: u16) {
+        let Some(c) = previous else {
+            return;
+        };
+        let (rows, cols) = self.grid.screen().size();
+        let cells = u32::from(rows.get()) * u32::from(cols.get());
+        let count = u32::from(count).min(cells) as usize;
+        let text: String = std::iter::repeat_n(c, count).collect();
+        self.text(None, &text);
     }
 
-    /// Scrolls the region up under a background, as [`Self::scroll`].
-    fn scroll_up(&mut self, count: u16) {
-        self.flush();
-        self.dirty.all();
-        let (row, col) = self.grid.screen().cursor_position();
-        let (top, bottom) = self.region;
-        let count = count.clamp(1, bottom - top + 1);
-        let _ = write!(self.out, "\x1b[{count}S");
-        for fresh in bottom + 1 - count..=bottom {
-            let _ = write!(self.out, "\x1b[{}H\x1b[2K", fresh + 1);
-        }
-        let _ = write!(self.out, "\x1b[{};{}H", row + 1, col + 1);
-    }
-
-    /// DECSTBM as xterm has it: an empty region is ignored, and the cursor goes to the corner of the
-    /// screen, where vt100 takes the region's.
-    fn set_region(&mut self, top: u16, bottom: u16) {
-        let rows = self.grid.screen().size().0.get();
-        let top = top.max(1);
-        let bottom = if bottom == 0 { rows } else { bottom.min(rows) };
-        if top < bottom {
-            self.dirty.all();
-            let _ = write!(self.out, "\x1b[{top};{bottom}r\x1b[H");
-            self.region = (top - 1, bottom - 1);
-        }
+    /// DECFRA.
+    fn fill(&mut self, csi: &Csi<'_>) {
+        let Some(c @ (' '..='~' | '\u{a0}'..='\u{ff}')) = char::from_u32(csi.param(0, 0).into())
+        else {
+            return;
+        };
+        let rectangle = [1, 2, 3, 4].map(|index| csi.param(index, 0));
+        let erased = c == ' ' && self.pen == self.pen.erased();
+        self.grid.fill(c, rectangle, erased);
     }
 
     /// DECSET and DECRST. Resetting any mouse mode turns the mouse off, as in xterm.
@@ -306,6 +263,7 @@ impl Prepass {
             1 => modes.application_cursor = on,
             9 => modes.mouse = mouse(MouseMode::Press),
             25 => self.cursor_visible = on,
+            69 => self.grid.margin_mode(on),
             1000 => modes.mouse = mouse(MouseMode::PressRelease),
             1002 => modes.mouse = mouse(MouseMode::ButtonMotion),
             1003 => modes.mouse = mouse(MouseMode::AnyMotion),
@@ -382,7 +340,7 @@ impl Prepass {
     /// Gives the grid the number of the current pen as its colour.
     fn carry_pen(&mut self) {
         if self.pens.is_full() {
-            self.flush();
+            self.grid.flush();
             let current = self.pens.intern(&self.pen);
             let screen = self.grid.screen();
             let (rows, cols) = screen.size();
@@ -391,23 +349,16 @@ impl Prepass {
                 .filter_map(|(row, col)| Some(pen_id(screen.cell(row, col)?)));
             self.pens.collect(used.chain([current]));
         }
-        match self.pens.intern(&self.pen) {
-            0 => self.out.extend(b"\x1b[m"),
-            id => {
-                let [_, r, g, b] = id.to_be_bytes();
-                let _ = write!(self.out, "\x1b[38;2;{r};{g};{b}m");
-            }
-        }
+        let painted = self.pen.background != Color::Default;
+        self.grid.take_pen(self.pens.intern(&self.pen), painted);
     }
 
     /// The cursor now. A pending wrap is told as the last column.
     pub(super) fn cursor(&self) -> Cursor {
-        let screen = self.grid.screen();
-        let (row, col) = screen.cursor_position();
-        let (rows, cols) = screen.size();
+        let (row, col) = self.grid.cursor();
         Cursor {
-            row: row.min(rows.get() - 1),
-            col: col.min(cols.get() - 1),
+            row,
+            col,
             visible: self.cursor_visible,
             shape: self.cursor_shape,
             color: self.cursor_color.clone(),
@@ -449,13 +400,6 @@ impl std::fmt::Debug for Prepass {
 fn dimensions(size: Size) -> (NonZeroU16, NonZeroU16) {
     let at_least_one = |n| NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN);
     (at_least_one(size.rows), at_least_one(size.cols))
-}
-
-fn pen_id(cell: &vt100::Cell) -> PenId {
-    match cell.fgcolor() {
-        vt100::Color::Rgb(r, g, b) => PenId::from_be_bytes([0, r, g, b]),
-        _ => 0,
-    }
 }
 
 /// A title as people may see it: no controls, none of the marks that reorder text (UAX #9), bounded.

@@ -11,6 +11,9 @@ use std::time::Instant;
 /// The features muxview's own client claims (facts §0), so that both are drawn alike.
 pub const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,mouse,overline,strikethrough,sync,title,usstyle,hyperlinks";
 
+/// The terminal muxview's own client says it is.
+const OUR_TERM: &str = "tmux-256color";
+
 /// Called with what came and when; the benches listen with it.
 pub type Listener = Box<dyn FnMut(&[u8], Instant) + Send>;
 
@@ -46,14 +49,43 @@ impl BareAttach {
         Self::open(tmux, session, cols, rows, options)
     }
 
+    /// A client that counts as little, but may type: tmux 3.8 refuses `send-keys` where a read-only
+    /// client is the only other one. `renamed`: its terminal has another name, so that a configuration
+    /// for `tmux*` is not for it.
+    pub fn beside(tmux: &Tmux, xterm: &Xterm, (cols, rows): (u16, u16), renamed: bool) -> Self {
+        let options = Options {
+            read_only: false,
+            ignore_size: true,
+            xterm: Some(xterm),
+            record: false,
+            listener: None,
+        };
+        let term = if renamed {
+            describe(tmux, "renamed-256color")
+        } else {
+            OUR_TERM
+        };
+        Self::open_as(tmux, "main", term, (cols, rows), options)
+    }
+
     pub fn open(tmux: &Tmux, session: &str, cols: u16, rows: u16, options: Options<'_>) -> Self {
+        Self::open_as(tmux, session, OUR_TERM, (cols, rows), options)
+    }
+
+    fn open_as(
+        tmux: &Tmux,
+        session: &str,
+        term: &str,
+        (cols, rows): (u16, u16),
+        options: Options<'_>,
+    ) -> Self {
         let mut command = CommandBuilder::new("tmux");
         command.env_clear();
         for (key, value) in [
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("HOME", tmux.dir().to_str().unwrap().to_owned()),
             ("LC_ALL", "C.UTF-8".to_owned()),
-            ("TERM", "tmux-256color".to_owned()),
+            ("TERM", term.to_owned()),
         ] {
             command.env(key, value);
         }
@@ -160,6 +192,19 @@ impl BareAttach {
             .unwrap()
             .to_owned()
     }
+}
+
+/// Describes our terminal by another name, too, for clients started in the test's own home.
+fn describe<'a>(tmux: &Tmux, name: &'a str) -> &'a str {
+    let known = ["/etc", "/lib", "/usr/share", "/usr/lib"]
+        .map(|base| format!("{base}/terminfo/t/{OUR_TERM}"))
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists())
+        .expect("tmux's terminal is described");
+    let own = tmux.dir().join(".terminfo").join(&name[..1]);
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::copy(known, own.join(name)).unwrap();
+    name
 }
 
 impl Drop for BareAttach {
