@@ -34,6 +34,7 @@ let session = { id: null, name: address.startsWith('$') ? null : address };
 let role = 'drive';
 let title = '';
 let lived = false; // it was shown since it was joined
+let brackets = true; // what runs in the active pane tells pasted from typed, or tmux does not say
 let copying = null; // settles once the browser has taken what tmux copied last, or wants a click
 let unanswered = false; // something was typed and nothing has come since
 
@@ -49,7 +50,7 @@ const mention = (...remark) => caption.mention(...remark);
 const toClipboard = (text, done) => give(text, done, mention, () => screen.focus());
 
 const pasting = new Pasting({
-  state: () => ({ bracketed: screen.term.modes.bracketedPasteMode, open: connection.state === 'open', typing: role !== 'view' }),
+  state: () => ({ bracketed: screen.term.modes.bracketedPasteMode && brackets, open: connection.state === 'open', typing: role !== 'view' }),
   send: (text) => screen.insert(text),
   say: mention,
 });
@@ -196,7 +197,7 @@ const hear = {
   },
   windows(message) {
     windows.show(message);
-    fullScreen = message.windows?.find(({ active }) => active)?.alternate ?? false;
+    ({ alternate: fullScreen = false, brackets = true } = message.windows?.find(({ active }) => active) ?? {});
     screen.status = message.status;
   },
   bell() {

@@ -1,15 +1,18 @@
 //! PURE: when tmux is asked for the session's windows: whenever something hints at a change, at most
 //! once in [`WINDOWS_INTERVAL`], the first time at once. It must not know what they are asked with.
 
-use crate::config::limits::WINDOWS_INTERVAL;
+use crate::config::limits::{PANE_MODES_INTERVAL, WINDOWS_INTERVAL};
 use crate::terminal::Screen;
 use crate::tmux::StatusLine;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Whether the windows may be others than those known.
 #[derive(Debug)]
 pub(super) struct Wonder {
     wondering: bool,
+    /// Output hints at a change, which can wait longer.
+    output: bool,
     asked: Option<Instant>,
 }
 
@@ -18,6 +21,7 @@ impl Wonder {
     pub(super) const fn new() -> Self {
         Self {
             wondering: true,
+            output: false,
             asked: None,
         }
     }
@@ -28,11 +32,17 @@ impl Wonder {
         self.wondering = true;
     }
 
+    /// A program wrote more than an echo.
+    pub(super) const fn wrote(&mut self) {
+        self.output = true;
+    }
+
     /// Whether to ask now. If so, ask at once. `free`: no question is under way.
     pub(super) fn ask(&mut self, free: bool, now: Instant) -> bool {
-        let ask = free && self.wondering && self.free_at().is_none_or(|at| at <= now);
+        let ask = free && self.due_at(now).is_some_and(|at| at <= now);
         if ask {
             self.wondering = false;
+            self.output = false;
             self.asked = Some(now);
         }
         ask
@@ -40,11 +50,20 @@ impl Wonder {
 
     /// When to look again though nothing happened.
     pub(super) fn wake_at(&self, free: bool) -> Option<Instant> {
-        self.free_at().filter(|_| free && self.wondering)
+        // Never asked, it is looked at in the turn that found the hint.
+        self.asked
+            .and_then(|asked| self.due_at(asked))
+            .filter(|_| free)
     }
 
-    fn free_at(&self) -> Option<Instant> {
-        self.asked.map(|asked| asked + WINDOWS_INTERVAL)
+    /// When to ask; at once is `now`.
+    fn due_at(&self, now: Instant) -> Option<Instant> {
+        let interval = match (self.wondering, self.output) {
+            (true, _) => WINDOWS_INTERVAL,
+            (_, true) => PANE_MODES_INTERVAL,
+            _ => return None,
+        };
+        Some(self.asked.map_or(now, |asked| asked + interval))
     }
 }
 
@@ -61,11 +80,17 @@ pub(super) fn reads_another_way(before: &Screen, after: &Screen, status: StatusL
     before.rows[shown.clone()] != after.rows[shown]
 }
 
+/// Whether more changed than a key that is echoed does.
+pub(super) fn is_output(before: &Screen, after: &Screen) -> bool {
+    let rows = before.rows.iter().zip(&after.rows);
+    let changed = rows.filter(|(before, after)| !Arc::ptr_eq(before, after));
+    before.cursor.row != after.cursor.row || changed.count() > 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::terminal::{Generation, Size, Terminal, Widths};
-    use std::sync::Arc;
 
     #[test]
     fn many_hints_are_one_question_and_the_last_is_not_lost() {
@@ -82,6 +107,42 @@ mod tests {
         assert_eq!(wonder.wake_at(true), Some(then));
         assert!(wonder.ask(true, then));
         assert!(!wonder.ask(true, then + WINDOWS_INTERVAL));
+    }
+
+    #[test]
+    fn output_is_asked_about_later_and_not_for_ever() {
+        let now = Instant::now();
+        let mut wonder = Wonder::new();
+        assert!(wonder.ask(true, now));
+        wonder.wrote();
+        let soon = now + WINDOWS_INTERVAL;
+        let then = now + PANE_MODES_INTERVAL;
+        assert!(!wonder.ask(true, soon));
+        assert_eq!(wonder.wake_at(true), Some(then));
+        assert!(wonder.ask(true, then) && wonder.wake_at(true).is_none());
+        wonder.wrote();
+        wonder.wonder();
+        assert!(
+            wonder.ask(true, then + WINDOWS_INTERVAL),
+            "another hint is sooner"
+        );
+        assert_eq!(wonder.wake_at(true), None);
+    }
+
+    #[test]
+    fn an_echoed_key_is_no_output() {
+        let size = Size { cols: 10, rows: 4 };
+        let mut terminal = Terminal::new(size, Arc::new(Widths::default()), Generation(0));
+        terminal.feed(b"$ ");
+        let before = terminal.screen();
+        terminal.feed(b"x");
+        let typed = terminal.screen();
+        assert!(!is_output(&before, &typed));
+        terminal.feed(b"\r\n");
+        let entered = terminal.screen();
+        assert!(is_output(&typed, &entered));
+        terminal.feed(b"a\r\nb\x1b[H\x1b[2;1H");
+        assert!(is_output(&entered, &terminal.screen()));
     }
 
     fn screen(rows: u16, text: &str) -> Arc<Screen> {

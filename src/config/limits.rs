@@ -125,6 +125,10 @@ pub const DELIVERY: Duration = Duration::from_secs(1);
 /// A session's windows are asked for at most once in this time: a status line may change with every
 /// second, titles with every line.
 pub const WINDOWS_INTERVAL: Duration = Duration::from_millis(100);
+/// They are also asked for this long after the last time, if several rows of the picture changed since:
+/// whether a program brackets pastes tends to change with its output, and tmux tells of that by itself
+/// to nobody.
+pub const PANE_MODES_INTERVAL: Duration = Duration::from_millis(500);
 /// What drivers do with the windows of a session: at most one thing in this time, the first at once.
 pub const WINDOW_ACT_INTERVAL: Duration = Duration::from_millis(50);
 /// Such things waiting, per session; more is dropped. What is typed after them waits with them, so

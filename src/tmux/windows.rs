@@ -50,6 +50,8 @@ pub struct Window {
     pub panes: u32,
     /// A full-screen program has its active pane, which then has no history to scroll.
     pub alternate: bool,
+    /// Its active pane tells pasted text from typed (bracketed paste); tmux before 3.7 does not say.
+    pub brackets: Option<bool>,
 }
 
 /// What may be done with a session's windows.
@@ -84,6 +86,7 @@ fn format() -> String {
         "window_panes",
         "alternate_on",
         "pane_in_mode",
+        "bracket_paste_flag",
     ];
     let known = known.map(|name| format!("#{{{name}}}")).join("\t");
     let name = printed::field_within("window_name", WINDOW_NAME_CHARS);
@@ -92,7 +95,7 @@ fn format() -> String {
 
 impl Window {
     fn read(line: &str) -> Option<(StatusLine, Self)> {
-        let mut fields = line.splitn(12, FIELD);
+        let mut fields = line.splitn(13, FIELD);
         let rows = status_lines(fields.next()?);
         let top = fields.next()? == "top";
         let id = fields.next()?.parse().ok()?;
@@ -102,6 +105,10 @@ impl Window {
         let panes = fields.next()?.parse().ok()?;
         // tmux's own modes, of which there may be several, cover what the program shows.
         let alternate = (fields.next()?, fields.next()?) == ("1", "0");
+        let brackets = match fields.next()? {
+            "" => None,
+            flag => Some(flag == "1"),
+        };
         let name = printed::read(fields.next()?);
         let name = name.chars().take(WINDOW_NAME_CHARS).collect();
         let window = Self {
@@ -114,6 +121,7 @@ impl Window {
             zoomed,
             panes,
             alternate,
+            brackets,
         };
         Some((StatusLine { rows, top }, window))
     }
@@ -222,12 +230,12 @@ mod tests {
 
     fn line(number: usize, active: bool) -> String {
         let active = u8::from(active);
-        format!("on\tbottom\t@{number}\t{number}\t{active}\t0\t1\t0\t2\t1\t1\tw{number}")
+        format!("on\tbottom\t@{number}\t{number}\t{active}\t0\t1\t0\t2\t1\t1\t\tw{number}")
     }
 
     #[test]
     fn a_listed_window_is_read_with_its_name_whole() {
-        let listed = "2\ttop\t@3\t1\t1\t0\t1\t0\t4\t1\t0\tna me\twith #(x)\non\ttop\tbroken\n";
+        let listed = "2\ttop\t@3\t1\t1\t0\t1\t0\t4\t1\t0\t1\tna me\twith #(x)\non\ttop\tbroken\n";
         let windows = read(listed);
         assert_eq!(windows.status, StatusLine { rows: 2, top: true });
         let [window] = &windows.windows[..] else {
@@ -237,6 +245,7 @@ mod tests {
         assert!(window.active && !window.bell && window.activity && !window.zoomed);
         assert_eq!(window.panes, 4);
         assert!(window.alternate);
+        assert_eq!(window.brackets, Some(true));
         assert_eq!(window.name, "na me\twith #(x)");
         assert_eq!(read("").status, StatusLine::default());
     }
@@ -250,6 +259,7 @@ mod tests {
         assert_eq!((windows.windows.len(), windows.more), (WINDOWS, 10));
         let current = &windows.windows[WINDOWS - 1];
         assert_eq!(current.index as usize, WINDOWS + 5);
+        assert_eq!(current.brackets, None, "an older tmux");
         assert!(!current.alternate, "its history is what is seen");
         let long = line(1, true) + &"ä".repeat(10_000);
         let name = read(&long).windows[0].name.clone();

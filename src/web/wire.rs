@@ -68,6 +68,9 @@ pub struct Window {
     /// A full-screen program has its active pane: there is no history to scroll.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub alternate: bool,
+    /// Whether what runs in its active pane tells pasted text from typed, where tmux knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brackets: Option<bool>,
 }
 
 /// May a viewer type?
@@ -202,6 +205,7 @@ impl Say {
             zoomed: window.zoomed,
             panes: window.panes,
             alternate: window.alternate,
+            brackets: window.brackets,
         };
         Self::Windows {
             status: Status {

@@ -1,6 +1,7 @@
 //! Windows: told to everybody as they are, whatever is done to them and whatever they are called;
 //! changed by drivers only, and only those of the session that is watched.
 
+use crate::harness::at_least;
 use crate::support::{Event, Join, PATIENCE, Service, Tmux, Viewer, until};
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ scenarios![
     whatever_they_are_called_is_text,
     hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too,
     the_history_is_scrolled_without_a_mouse_and_left_at_its_end,
+    whether_a_program_brackets_pastes_is_told_where_tmux_knows,
 ];
 
 /// Waits until the last `windows` a viewer was told are such.
@@ -63,11 +65,12 @@ async fn they_are_told_after_the_first_picture_and_with_every_change() {
     let told = windows(&shown, "the windows", |told| all(told).len() == 1).await;
     assert_eq!(told["status"], json!({"at": "bottom", "rows": 1}));
     let first = id(&told, "first");
-    assert_eq!(
-        all(&told)[0],
-        json!({"id": first, "index": 0, "name": "first", "active": true, "bell": false,
-            "activity": false, "zoomed": false, "panes": 1})
-    );
+    let mut wanted = json!({"id": first, "index": 0, "name": "first", "active": true, "bell": false,
+            "activity": false, "zoomed": false, "panes": 1});
+    if at_least(3, 7) {
+        wanted["brackets"] = false.into();
+    }
+    assert_eq!(all(&told)[0], wanted);
     let came: Vec<String> = shown
         .events()
         .iter()
@@ -372,4 +375,24 @@ async fn the_history_is_scrolled_without_a_mouse_and_left_at_its_end() {
         all(told)[0].get("alternate").is_none()
     })
     .await;
+}
+
+async fn whether_a_program_brackets_pastes_is_told_where_tmux_knows() {
+    let tmux = Tmux::start(80, 24);
+    // No name in the status line follows the program.
+    tmux.cmd(&["set-option", "-g", "automatic-rename", "off"]);
+    let service = Service::start(&tmux);
+    let viewer = driver(&service, "main").await;
+    let brackets = |told: &Value| all(told)[0].get("brackets").cloned();
+    let first = windows(&viewer, "them", |_| true).await;
+    if !at_least(3, 7) {
+        assert_eq!(brackets(&first), None);
+        return;
+    }
+    for (mode, wanted) in [('h', true), ('l', false), ('h', true)] {
+        viewer.input(format!("printf '\\033[?2004{mode}'; read line\r"));
+        let what = format!("brackets {wanted}");
+        windows(&viewer, &what, |told| brackets(told) == Some(wanted.into())).await;
+        viewer.input("done\r");
+    }
 }

@@ -7,7 +7,7 @@
 //! set for a window that is not the current one.
 
 use super::Live;
-use crate::bridge::windows::reads_another_way;
+use crate::bridge::windows::{is_output, reads_another_way};
 use crate::config::limits::WINDOW_ACT_INTERVAL;
 use crate::terminal::Screen;
 use crate::tmux::{Error, SessionState, WindowAct, Windows};
@@ -46,10 +46,18 @@ impl Live<'_> {
     /// A picture is to be shown.
     pub(super) fn compare_status(&mut self, after: &Screen) {
         let state = &self.bridge.state;
-        if let (Some(before), Some(windows)) = (&state.picture, &state.windows)
-            && reads_another_way(&before.screen, after, windows.status)
-        {
-            self.wonder.wonder();
+        if let (Some(before), Some(windows)) = (&state.picture, &state.windows) {
+            if reads_another_way(&before.screen, after, windows.status) {
+                self.wonder.wonder();
+            }
+            // Where tmux does not tell, there is nothing to ask.
+            let known = windows
+                .windows
+                .iter()
+                .any(|window| window.brackets.is_some());
+            if known && is_output(&before.screen, after) {
+                self.wonder.wrote();
+            }
         }
     }
 

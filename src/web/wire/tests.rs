@@ -167,10 +167,11 @@ fn what_we_say() {
                     zoomed: false,
                     panes: 2,
                     alternate: true,
+                    brackets: Some(false),
                 }],
                 more: 0,
             }),
-            r#"{"type":"windows","status":{"at":"top","rows":2},"windows":[{"id":"@1","index":4,"name":"<b>","active":true,"bell":false,"activity":true,"zoomed":false,"panes":2,"alternate":true}]}"#,
+            r#"{"type":"windows","status":{"at":"top","rows":2},"windows":[{"id":"@1","index":4,"name":"<b>","active":true,"bell":false,"activity":true,"zoomed":false,"panes":2,"alternate":true,"brackets":false}]}"#,
         ),
         (
             Say::windows(&tmux::Windows {
