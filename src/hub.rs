@@ -4,17 +4,18 @@
 //! anything of what a bridge does.
 
 use crate::bridge::{
-    self, Manner,
+    self, Kept, Manner,
     handle::{Glance, Handle, Join, Label, Refused, Seat},
 };
 use crate::config::Config;
-use crate::config::limits::{LINGER, SHUTDOWN};
+use crate::config::limits::{CLIENTS_END, LAST_INPUT, LINGER};
 use crate::pulse::Pulse;
 use crate::terminal::Widths;
 use crate::tmux::{Error, Server, Session, SessionId};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -51,6 +52,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Bridges {
     running: HashMap<SessionId, Running>,
+    /// Clients that another image of the program attached, and no bridge goes on with yet.
+    kept: HashMap<SessionId, Kept>,
     /// Number of bridges ever started: tells one of a session from the next.
     started: u64,
     closing: bool,
@@ -113,11 +116,18 @@ impl Hub {
         session: &Session,
         enter: impl Fn(&Handle) -> Result<T, Refused>,
     ) -> Result<T, JoinError> {
-        let joined = self.inner.bridges().enter(session, &enter);
+        let label = Label {
+            id: session.id,
+            name: session.name.as_str().into(),
+        };
+        let joined = self
+            .inner
+            .bridges()
+            .enter(label.id, session.created, &enter);
         if let Some(joined) = joined {
             return joined;
         }
-        let joined = self.start(session, enter)?;
+        let joined = self.start(label, session.created, enter)?;
         // The list of sessions lags a little behind tmux, which is asked while the bridge attaches. One
         // that was started for nothing finds out by itself.
         let there = self
@@ -134,31 +144,31 @@ impl Hub {
     /// Joins the bridge that somebody else started meanwhile, or starts one.
     fn start<T>(
         &self,
-        session: &Session,
+        session: Label,
+        created: u64,
         enter: impl Fn(&Handle) -> Result<T, Refused>,
     ) -> Result<T, JoinError> {
         let mut bridges = self.inner.bridges();
-        if let Some(joined) = bridges.enter(session, &enter) {
+        if let Some(joined) = bridges.enter(session.id, created, &enter) {
             return joined;
         }
-        let label = Label {
-            id: session.id,
-            name: session.name.as_str().into(),
-        };
         let inner = &self.inner;
+        let id = session.id;
+        let kept = bridges.kept.remove(&id);
         let (handle, bridge) = bridge::open(
             inner.server.clone(),
             Arc::clone(&inner.widths),
             inner.manner,
             inner.pulse.beat(format!("the bridge of {}", session.name)),
-            label,
-            session.created,
+            session,
+            created,
+            kept.filter(|kept| kept.created == created),
         );
         // Joined before it runs, so that its first attach has this viewer's size.
         let seat = enter(&handle).map_err(|_| JoinError::TooManyViewers)?;
         bridges.started += 1;
         let number = bridges.started;
-        let (hub, id) = (Arc::downgrade(inner), session.id);
+        let hub = Arc::downgrade(inner);
         let task = tokio::spawn(async move {
             bridge.await;
             if let Some(hub) = hub.upgrade() {
@@ -167,7 +177,7 @@ impl Hub {
         });
         let running = Running {
             number,
-            created: session.created,
+            created,
             handle,
             task,
         };
@@ -175,11 +185,53 @@ impl Hub {
         Ok(seat)
     }
 
-    /// Ends every bridge, after the input it has received was delivered. Nobody can join any more.
-    pub async fn shutdown(&self) {
+    /// Takes over clients that another image of the program attached: whoever joins their session goes
+    /// on with them. See [`Hub::adopt_rest`].
+    pub fn adopt(&self, kept: Vec<Kept>) {
+        let mut bridges = self.inner.bridges();
+        bridges
+            .kept
+            .extend(kept.into_iter().map(|kept| (kept.session, kept)));
+    }
+
+    /// Goes on with those clients nobody has joined: a session may live by one. They leave as any
+    /// bridge without viewers does.
+    pub fn adopt_rest(&self) {
+        let left: Vec<(Label, u64)> = {
+            let bridges = self.inner.bridges();
+            let label = |kept: &Kept| Label {
+                id: kept.session,
+                name: kept.name.as_str().into(),
+            };
+            let left = bridges.kept.values();
+            left.map(|kept| (label(kept), kept.created)).collect()
+        };
+        for (session, created) in left {
+            // The look ends at once, as when the last viewer has just left.
+            if let Err(error) = self.start(session, created, Handle::glance) {
+                tracing::debug!(%error, "a tmux client is not kept");
+            }
+        }
+    }
+
+    /// Whether any session has a bridge.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let bridges = self.inner.bridges();
+        bridges.running.is_empty() && bridges.kept.is_empty()
+    }
+
+    /// Ends every bridge, after the input it has received was delivered, and gives out their attached
+    /// clients, which live on. Nobody can join any more.
+    pub async fn hand_over(&self) -> Vec<Kept> {
+        let (keep, mut kept) = mpsc::unbounded_channel();
         let running: Vec<Running> = {
             let mut bridges = self.inner.bridges();
             bridges.closing = true;
+            for (_, unclaimed) in bridges.kept.drain() {
+                // The receiver is right here.
+                let _ = keep.send(unclaimed);
+            }
             bridges
                 .running
                 .drain()
@@ -187,7 +239,7 @@ impl Hub {
                 .collect()
         };
         for running in &running {
-            running.handle.stop();
+            running.handle.stop(keep.clone());
         }
         let all = async {
             for running in running {
@@ -195,9 +247,29 @@ impl Hub {
                 let _ = running.task.await;
             }
         };
-        if timeout(SHUTDOWN, all).await.is_err() {
-            tracing::warn!("a bridge did not end in time");
+        if timeout(LAST_INPUT, all).await.is_err() {
+            tracing::warn!("tmux did not take all input in time");
         }
+        std::iter::from_fn(|| kept.try_recv().ok()).collect()
+    }
+
+    /// As [`Hub::hand_over`], and ends the clients, one after the other: many that leave at once can end
+    /// a tmux server that is older than 3.8.
+    pub async fn shutdown(&self) {
+        end_clients(self.hand_over().await).await;
+    }
+}
+
+/// Ends clients that were handed over, one after the other.
+pub async fn end_clients(kept: Vec<Kept>) {
+    let all = async {
+        for Kept { transfer, .. } in kept {
+            transfer.end().await;
+        }
+    };
+    // Those that are left end when their terminals do.
+    if timeout(CLIENTS_END, all).await.is_err() {
+        tracing::warn!("tmux did not let all clients go in time");
     }
 }
 
@@ -212,14 +284,15 @@ impl Bridges {
     /// A seat at a running bridge; none if one has to be started.
     fn enter<T>(
         &self,
-        session: &Session,
+        id: SessionId,
+        created: u64,
         enter: impl Fn(&Handle) -> Result<T, Refused>,
     ) -> Option<Result<T, JoinError>> {
         if self.closing {
             return Some(Err(JoinError::ShuttingDown));
         }
-        let running = self.running.get(&session.id)?;
-        match session.created.cmp(&running.created) {
+        let running = self.running.get(&id)?;
+        match created.cmp(&running.created) {
             Ordering::Less => return Some(Err(JoinError::NoSuchSession)),
             Ordering::Equal => {}
             // It has not noticed yet that its server is gone.

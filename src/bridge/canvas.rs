@@ -138,6 +138,34 @@ impl Canvas {
         fed
     }
 
+    /// Takes in all of these bytes; nobody looks at the pictures in between.
+    pub(super) fn draw(&mut self, bytes: &[u8], now: Instant) {
+        let mut fed = 0;
+        while fed < bytes.len() {
+            fed += self.feed(&bytes[fed..], now);
+        }
+    }
+
+    /// What the terminal shows, for [`Canvas::restore`] elsewhere.
+    pub(super) fn snapshot(&mut self) -> Vec<u8> {
+        self.terminal.snapshot()
+    }
+
+    /// Goes on from a snapshot of a terminal that saw this client before. No picture is taken before
+    /// tmux has drawn everything anew, which it is to be asked for: what it draws until then builds on a
+    /// state that no snapshot has.
+    pub(super) fn restore(&mut self, snapshot: &[u8], now: Instant) {
+        let mut fed = 0;
+        while fed < snapshot.len() {
+            fed += self.terminal.feed(&snapshot[fed..]);
+        }
+        let _ = self.terminal.take_signals();
+        self.ends = self.terminal.sync_ends();
+        self.torn = Some(now);
+        self.guard.missed();
+        self.publish.touch(now);
+    }
+
     /// The pty has no more bytes for now.
     pub(super) const fn drained(&mut self) {
         self.publish.drained();

@@ -8,6 +8,7 @@
 mod driver;
 
 use super::fanout::{Fanout, Outlet};
+use super::handover::Kept;
 use super::sizing::Sizing;
 use crate::config::SizePolicy;
 use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION, WINDOW_ACTS};
@@ -101,6 +102,8 @@ pub(super) struct Roster {
     closed: bool,
     /// Set by the hub: deliver what was received, then end.
     pub(super) stop: bool,
+    /// Where the attached client goes then.
+    pub(super) keep: Option<mpsc::UnboundedSender<Kept>>,
 }
 
 impl Roster {
@@ -200,6 +203,7 @@ impl Handle {
                 empty_since: Some(now),
                 closed: false,
                 stop: false,
+                keep: None,
             }),
             changed: Notify::new(),
             fanout: Arc::new(Fanout::new(state.clone())),
@@ -283,9 +287,13 @@ impl Handle {
         })
     }
 
-    /// Asks the bridge to deliver what it has received and to end with [`End::ShuttingDown`].
-    pub(crate) fn stop(&self) {
-        self.shared.change(|roster| roster.stop = true);
+    /// Asks the bridge to deliver what it has received, to give its attached client away and to end with
+    /// [`End::ShuttingDown`].
+    pub(crate) fn stop(&self, keep: mpsc::UnboundedSender<Kept>) {
+        self.shared.change(|roster| {
+            roster.stop = true;
+            roster.keep = Some(keep);
+        });
     }
 }
 

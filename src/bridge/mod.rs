@@ -12,6 +12,7 @@ mod canvas;
 pub mod fanout;
 pub mod guard;
 pub mod handle;
+mod handover;
 mod live;
 mod news;
 mod presence;
@@ -28,8 +29,10 @@ use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::pulse::Beat;
 use crate::terminal::{Generation, Size, Widths};
-use crate::tmux::{self, Event, Server, SessionId, Status};
+use crate::tmux::{self, Attach, Event, Server, SessionId, Status};
 use crate::viewer::{Checker, Squeezer};
+pub use handover::Kept;
+
 use handle::{End, Ends, Handle, Label, Shared, State};
 use presence::Presence;
 use reattach::{Alive, Loss, Reattach, Step};
@@ -101,10 +104,13 @@ struct Bridge {
     name: Slot<Option<String>>,
     /// Why tmux could not be attached to, for the notice.
     cause: Option<String>,
+    /// A client to go on with instead of a new one.
+    kept: Option<Kept>,
 }
 
-/// Starts a bridge that watches `session`: the handle to it, and the task to spawn. It ends when the
-/// session does, when told to stop, or when nobody has been here for a while.
+/// Starts a bridge that watches `session`, through the client that was `kept` if there is one: the
+/// handle to it, and the task to spawn. It ends when the session does, when told to stop, or when nobody
+/// has been here for a while.
 pub(crate) fn open(
     server: Server,
     widths: Arc<Widths>,
@@ -112,6 +118,7 @@ pub(crate) fn open(
     beat: Beat,
     session: Label,
     created: u64,
+    kept: Option<Kept>,
 ) -> (Handle, impl Future<Output = ()> + Send + 'static) {
     let (handle, ends) = Handle::open(session.clone(), manner.policy, now());
     let squeezer = Arc::new(if manner.check_frames {
@@ -141,6 +148,7 @@ pub(crate) fn open(
         marks: None,
         name: Slot::default(),
         cause: None,
+        kept,
     };
     (handle, bridge.run())
 }
@@ -249,6 +257,9 @@ impl Bridge {
         while let Some(event) = self.next_event() {
             self.heard(event);
         }
+        if let Some(kept) = self.kept.take() {
+            return self.adopt(kept, now).await;
+        }
         let id = self.state.session.id;
         let (wish, plan) = {
             let sizing = &self.ends.shared.roster().sizing;
@@ -272,10 +283,30 @@ impl Bridge {
             Ok(Ok(attach)) => {
                 let plan = Plan { size, claim };
                 self.ends.shared.roster().sizing.applied(plan);
-                self.live(attach, plan).await
+                self.live(attach, plan, None).await
             }
             Ok(Err(error)) => self.failed(&error),
             Err(lost) => lost,
+        }
+    }
+
+    /// Goes on with a client that another image of the program attached.
+    async fn adopt(&mut self, kept: Kept, now: Instant) -> Lost {
+        let Kept {
+            plan,
+            transfer,
+            screen,
+            ..
+        } = kept;
+        match Attach::adopt(transfer) {
+            Ok(attach) => {
+                self.ends.shared.roster().sizing.applied(plan);
+                self.live(attach, plan, Some((&screen, now))).await
+            }
+            Err(error) => {
+                tracing::warn!(session = %self.state.session.name, %error, "the tmux client ended during the restart");
+                Lost::Ended
+            }
         }
     }
 

@@ -62,6 +62,18 @@ impl Resize {
         }
     }
 
+    /// The size and say our client has, or is being given.
+    pub(super) const fn applied(&self) -> Plan {
+        match self.phase {
+            Phase::Rest | Phase::Claiming(_) => self.applied,
+            Phase::Claimed(plan) => Plan {
+                claim: plan.claim,
+                ..self.applied
+            },
+            Phase::Confirming(plan, _) | Phase::Settling(plan, _) => plan,
+        }
+    }
+
     /// Names the size our client has at rest; none while it changes. What tmux says of the window is
     /// worth something only if it was asked and answered under the same.
     pub(super) fn rest(&self) -> Option<u64> {

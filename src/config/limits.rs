@@ -174,6 +174,8 @@ pub const SHOWN: Duration = Duration::from_secs(1);
 pub const SUSPEND_WAIT: Duration = Duration::from_millis(50);
 /// Clients of ours that are remembered after their end: what they sent before may be read after.
 pub const LEFT_CLIENTS: usize = 32;
+/// How long tmux may take to let a client go that was asked to end, before it is made to.
+pub const LEAVE_WAIT: Duration = Duration::from_millis(250);
 /// How long an ended client may take to leave before it is killed.
 pub const REAP_WAIT: Duration = Duration::from_secs(1);
 /// The width probe, whole; past it the built-in widths are used.
@@ -390,6 +392,12 @@ pub const CHECK: Duration = Duration::from_secs(10);
 pub const STORED: Duration = Duration::from_millis(400);
 /// How long sessions may take to be given what was typed, when muxview ends.
 pub const LAST_INPUT: Duration = Duration::from_millis(1400);
+/// How long tmux may take to let all clients go, one after the other, when muxview ends: each takes it
+/// a few milliseconds.
+pub const CLIENTS_END: Duration = Duration::from_millis(500);
+/// How long a tmux client of the process before is left alone when what was written of it cannot be
+/// read: the viewers, told to come again, attach a new one meanwhile.
+pub const STRANGER_WAIT: Duration = Duration::from_secs(15);
 /// Descriptors in one message to the service manager; the kernel takes at most 253.
 pub const DESCRIPTORS_PER_MESSAGE: usize = 200;
 /// How long one who was let in just before a stop may take to ask: it cannot know, and would be refused.

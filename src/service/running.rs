@@ -15,12 +15,11 @@ use super::notify::Notify;
 use super::passed::Passed;
 use super::{Error, Urls, gate, sessions_to_create, status, tmux_server, watchdog, witness};
 use crate::audit::Audit;
-use crate::config::limits::{
-    FREEZE, LAST_INPUT, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT,
-};
+use crate::bridge::Kept;
+use crate::config::limits::{FREEZE, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT};
 use crate::config::{Auth, Config};
 use crate::directory::{Address, Directory};
-use crate::hub::Hub;
+use crate::hub::{Hub, end_clients};
 use crate::pulse::Pulse;
 use crate::terminal::Widths;
 use crate::tmux::{self, NewSession, Status};
@@ -58,6 +57,7 @@ pub struct Service {
 pub(super) struct Rest {
     listeners: Vec<Passed>,
     viewers: Vec<Frozen>,
+    clients: Vec<Kept>,
     app: App,
     places: Places,
 }
@@ -98,7 +98,7 @@ impl Service {
             listeners.iter().map(|named| named.listener.address()),
             link,
         );
-        let inherited = Inherited::read(kept);
+        let mut inherited = Inherited::read(kept);
         witness::started(&audit, &config, inherited.len());
 
         let server = tmux_server(&config);
@@ -136,7 +136,8 @@ impl Service {
             if notify.is_heard() {
                 store::forget(notify);
             }
-            tokio::spawn(inherited.resume(app.clone(), places.clone()));
+            hub.adopt(inherited.take_clients());
+            tokio::spawn(inherited.resume(app.clone(), places.clone(), hub.clone()));
         }
         let entry = Entry {
             app: app.clone(),
@@ -209,11 +210,13 @@ impl Service {
         let viewers = *self.presence.watch().borrow();
         // One for the state.
         let room = self.stored.saturating_sub(1);
-        if viewers == 0 || room == 0 {
+        if (viewers == 0 && self.hub.is_idle()) || room == 0 {
             return self.end(why).await;
         }
         let audit = self.audit.clone();
         let mut rest = self.leave(why).await;
+        let unkept = rest.clients.split_off(room.min(rest.clients.len()));
+        let room = room - rest.clients.len();
         let too_many = rest.viewers.split_off(room.min(rest.viewers.len()));
         let (app, places) = (rest.app.clone(), rest.places.clone());
         let left = rest.viewers.len();
@@ -228,6 +231,7 @@ impl Service {
                 Inherited::read(passed).dismiss(&app, &places).await;
             }
         }
+        end_clients(unkept).await;
         handoff::dismiss(too_many, &app).await;
         audit.settle().await;
         tracing::info!("stopped");
@@ -270,15 +274,14 @@ impl Service {
             tracing::warn!("some viewers could not be frozen in time; they lose their connection");
         }
         let viewers: Vec<Frozen> = std::iter::from_fn(|| frozen.try_recv().ok()).collect();
-        if timeout(LAST_INPUT, self.hub.shutdown()).await.is_err() {
-            tracing::warn!("tmux did not take all input in time");
-        }
+        let clients = self.hub.hand_over().await;
         tracing::info!(viewers = viewers.len(), of = all, "everything is at rest");
         self.app.sum_up(true);
         witness::stopped(&self.audit, why, viewers.len()).await;
         Rest {
             listeners,
             viewers,
+            clients,
             app: self.app,
             places: self.places,
         }
@@ -304,9 +307,7 @@ impl Service {
         {
             tracing::warn!("some connections did not end in time");
         }
-        if timeout(LAST_INPUT, self.hub.shutdown()).await.is_err() {
-            tracing::warn!("tmux did not take all input in time");
-        }
+        self.hub.shutdown().await;
         self.app.sum_up(true);
         witness::stopped(&self.audit, why, 0).await;
         tracing::info!("stopped");
@@ -317,7 +318,7 @@ impl Rest {
     /// As the next process will find it.
     pub(super) fn pack(self) -> Vec<Passed> {
         let mut passed = self.listeners;
-        passed.extend(handoff::pack(self.viewers, &self.app));
+        passed.extend(handoff::pack(self.viewers, self.clients, &self.app));
         passed
     }
 }

@@ -18,11 +18,11 @@ use crate::tmux;
 
 /// Serves until a signal says otherwise. Prints one line with the URL once it is ready.
 pub async fn serve(config: Config) -> Result<(), Error> {
-    image::bury();
     let image = Image::of_this_process();
     let notify = Notify::from_environment();
     let mut signals = Signals::new().map_err(Error::Signals)?;
     let mut passed = passed::take().map_err(listen::Error::Passing)?;
+    image::reap_children(&passed);
     loop {
         let mut service = tokio::select! {
             service = Service::resume(config.clone(), passed, &notify) => service?,

@@ -200,6 +200,17 @@ impl Terminal {
         Arc::clone(&self.shown)
     }
 
+    /// Bytes that bring a new terminal of this size to the same state as far as anybody can see it.
+    /// What tmux alone relies on (its pen, the scroll region) is not in them: tmux has to redraw.
+    #[must_use]
+    pub fn snapshot(&mut self) -> Vec<u8> {
+        let mut bytes = repaint(None, &self.screen());
+        // An empty update, so that the one above does not pass for tmux's redraw.
+        bytes.extend(b"\x1b[?2026h\x1b[?2026l");
+        bytes.extend(self.scanner.pending());
+        bytes
+    }
+
     /// The title now.
     #[must_use]
     pub const fn title(&self) -> &Arc<str> {

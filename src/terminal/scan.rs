@@ -211,6 +211,28 @@ impl Scanner {
         (at, None)
     }
 
+    /// The unfinished end of what was read, for a scanner that reads the rest.
+    pub(super) fn pending(&self) -> Vec<u8> {
+        let (start, body): (&[u8], &[u8]) = match self.state {
+            State::Ground => (b"", &self.tail[..self.tail_len]),
+            State::Escape { .. } => (b"\x1b", b""),
+            State::Csi => (b"\x1b[", &self.body),
+            State::String { kind, .. } => match kind {
+                Kind::Osc => (b"\x1b]", &self.body),
+                Kind::Dcs => (b"\x1bP", &self.body),
+                Kind::Other => (b"\x1b_", b""),
+            },
+        };
+        let end: &[u8] = match &self.state {
+            State::Escape {
+                intermediate: Some(byte),
+            } => std::slice::from_ref(byte),
+            State::String { escaped: true, .. } => b"\x1b",
+            _ => b"",
+        };
+        [start, body, end].concat()
+    }
+
     /// Adds `byte` to the unfinished scalar: (bytes taken, whether it is finished or broken).
     fn grow_tail(&mut self, byte: u8) -> (usize, bool) {
         if !(0x80..0xc0).contains(&byte) {

@@ -14,13 +14,14 @@ use super::name::SessionId;
 use super::program::{Program, client_environment};
 use super::pty::{self, Line, failed};
 use super::terminfo;
-use crate::config::limits::{REAP_WAIT, SUSPEND_WAIT};
+use crate::config::limits::{LEAVE_WAIT, REAP_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
-use rustix::process::Signal;
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,6 +37,9 @@ const READ_BYTES: usize = 16 * 1024;
 /// A client that left its screen without ending is looked at this often before what it says is
 /// shown: a lock program may be asking for a password in our terminal.
 const SUSPEND_LOOKS: u32 = 10;
+
+/// Anything else would wait for tmux to let the client go.
+const ENDED_BY: Signal = Signal::KILL;
 
 /// One attached tmux client. Dropping it kills the client and leaves the session alone.
 pub struct Attach {
@@ -76,6 +80,45 @@ struct Left {
     revived: bool,
 }
 
+/// An attached client on its way to another image of the program. It goes on running meanwhile.
+/// Dropping this ends it: its terminal hangs up.
+#[derive(Debug)]
+pub struct Transfer {
+    /// The pty's master.
+    pub master: OwnedFd,
+    /// Read from it, and not yet given to who draws.
+    pub held: Vec<u8>,
+}
+
+impl Transfer {
+    /// The path of the client's terminal, which is tmux's name for it; none if the descriptor is not a
+    /// pty's master.
+    #[must_use]
+    pub fn tty(master: impl AsFd) -> Option<String> {
+        pty::path(master)
+    }
+
+    /// The process of the client; none if it has ended.
+    #[must_use]
+    pub fn pid(master: impl AsFd) -> Option<Pid> {
+        pty::leader(master)
+    }
+}
+
+impl Transfer {
+    /// Ends the client while its terminal is there, so that tmux sees it leave in an orderly way.
+    pub async fn end(self) {
+        let Ok(attach) = Attach::adopt(self) else {
+            return;
+        };
+        attach.client.signal(Signal::TERM);
+        let mut bytes = [0; READ_BYTES];
+        let left = async { while matches!(attach.read(&mut bytes).await, Ok(1..)) {} };
+        // Dropping it does the rest.
+        let _ = tokio::time::timeout(LEAVE_WAIT, left).await;
+    }
+}
+
 impl fmt::Debug for Attach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attach")
@@ -106,6 +149,54 @@ impl Attach {
             client,
             output: Mutex::default(),
         })
+    }
+
+    /// Goes on with a client that an earlier image of the program attached.
+    ///
+    /// # Errors
+    /// When it has ended, or the descriptor is not its terminal.
+    pub(crate) fn adopt(transfer: Transfer) -> io::Result<Self> {
+        let Transfer { master, held } = transfer;
+        let ended = || io::Error::from(io::ErrorKind::NotConnected);
+        let tty = pty::path(&master).ok_or_else(ended)?;
+        let pid = pty::leader(&master).ok_or_else(ended)?;
+        let client = Client::adopt(pid, ENDED_BY).ok_or_else(ended)?;
+        ioctl_fionbio(&master, true)?;
+        let mut output = Output {
+            farewell: Farewell::resumed(),
+            ..Output::default()
+        };
+        if held.is_empty() {
+            output.tell_gate();
+        } else {
+            output.feed(&held);
+        }
+        Ok(Self {
+            master: Master::new(master)?,
+            tty,
+            client,
+            output: Mutex::new(output),
+        })
+    }
+
+    /// Gives up the client, which goes on running, for another image of the program to adopt. An error
+    /// ends it.
+    pub(crate) fn hand_over(self) -> io::Result<Transfer> {
+        let output = self.output();
+        if output.closed || !output.farewell.entered() {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let drawn = &output.bytes[output.taken..];
+        let held = [drawn, output.farewell.held()].concat();
+        drop(output);
+        let master = self.master.into_fd();
+        self.client.release();
+        Ok(Transfer { master, held })
+    }
+
+    /// Has tmux draw everything anew and set the modes that change: what it does on a change of size.
+    pub(crate) fn redraw(&self) {
+        self.client.signal(Signal::WINCH);
     }
 
     /// tmux's name for this client: the path of the pty's other end.
@@ -373,8 +464,7 @@ fn spawn(
     let line = Line {
         arguments,
         environment,
-        // It would wait for tmux to let it go.
-        ended_by: Signal::KILL,
+        ended_by: ENDED_BY,
     };
     pty::spawn(program, line, size, pty::Mode::Cooked)
 }

@@ -1,8 +1,10 @@
 //! [`Client`]: the process of one tmux client of ours, from spawn to reaping. Knows its pid only.
 
 use crate::config::limits::{LEFT_CLIENTS, REAP_WAIT};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
 use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -75,6 +77,8 @@ pub(super) struct Client {
     pid: Pid,
     ended_by: Signal,
     reaped: bool,
+    /// For one that is not our child, and so not ours to reap.
+    handle: Option<OwnedFd>,
     _ours: Ours,
 }
 
@@ -86,14 +90,36 @@ impl Client {
             pid: Pid::from_raw(pid)?,
             ended_by,
             reaped: false,
+            handle: None,
             _ours: Ours::new(pid.unsigned_abs(), ended_by),
         })
+    }
+
+    /// Takes over a client that runs already: our child if an earlier image in this process started
+    /// it, else one whose end only the kernel's handle on it tells.
+    pub(super) fn adopt(pid: Pid, ended_by: Signal) -> Option<Self> {
+        let mut client = Self::new(pid.as_raw_nonzero().get(), ended_by)?;
+        match waitpid(Some(pid), WaitOptions::NOHANG) {
+            Err(rustix::io::Errno::CHILD) => client.handle = Some(handle(pid)?),
+            Ok(Some(_)) => client.reaped = true,
+            Ok(None) | Err(_) => {}
+        }
+        Some(client)
+    }
+
+    /// Gives it up without ending it: another image of the program adopts it.
+    pub(super) fn release(mut self) {
+        self.reaped = true;
     }
 
     /// Its end, once it has come. Does not block.
     pub(super) fn end(&mut self) -> Option<End> {
         if self.reaped {
             return Some(End::Unknown);
+        }
+        if let Some(handle) = &self.handle {
+            self.reaped = has_ended(handle);
+            return self.reaped.then_some(End::Unknown);
         }
         match waitpid(Some(self.pid), WaitOptions::NOHANG) {
             Ok(None) | Err(rustix::io::Errno::INTR) => None,
@@ -133,7 +159,7 @@ impl Drop for Client {
             return;
         }
         self.signal(self.ended_by);
-        if self.end().is_some() {
+        if self.end().is_some() || self.handle.is_some() {
             return;
         }
         let pid = self.pid;
@@ -143,6 +169,24 @@ impl Drop for Client {
             Err(_) => drop(std::thread::spawn(reap)),
         }
     }
+}
+
+/// The kernel's handle on a process that is not our child; only Linux has one.
+#[cfg(target_os = "linux")]
+fn handle(pid: Pid) -> Option<OwnedFd> {
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn handle(_: Pid) -> Option<OwnedFd> {
+    None
+}
+
+/// Whether the process has ended: its handle is readable then.
+fn has_ended(handle: &OwnedFd) -> bool {
+    let mut readable = [PollFd::new(handle, PollFlags::IN)];
+    let looked = poll(&mut readable, Some(&Timespec::default()));
+    looked.is_ok() && !readable[0].revents().is_empty()
 }
 
 /// Waits for a child of this process that was told to end, and kills it if it does not in

@@ -28,6 +28,19 @@ pub(super) struct Farewell {
 }
 
 impl Farewell {
+    /// That of a client which showed its screen before.
+    pub(super) fn resumed() -> Self {
+        Self {
+            entered: true,
+            ..Self::default()
+        }
+    }
+
+    /// What is held.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
     /// Takes bytes in and appends those that draw to `out`.
     pub(super) fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if !self.entered {

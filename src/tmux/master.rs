@@ -25,6 +25,11 @@ impl Master {
         self.0.get_ref()
     }
 
+    /// Takes it out of the reactor.
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.0.into_inner()
+    }
+
     /// Waits until `read` has something to read. Cancel-safe.
     pub(super) async fn read<T>(
         &self,

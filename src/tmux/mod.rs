@@ -34,7 +34,7 @@ mod version;
 mod whereabouts;
 mod windows;
 
-pub use attach::Attach;
+pub use attach::{Attach, Transfer};
 pub use client::{end_clients, is_client, reap};
 pub use control::Status;
 pub use ended::Ended;

@@ -17,11 +17,12 @@ use portable_pty::{PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use rustix::process::Pid;
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcgetsid, tcsetattr, tcsetwinsize};
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 /// More than a pty holds: what its line discipline keeps, and what is on its way there.
@@ -90,6 +91,17 @@ fn open(size: Size, mode: Mode) -> io::Result<(OwnedFd, CString)> {
     }
     ioctl_fionbio(&master, true)?;
     Ok((master, CString::new(tty.into_vec())?))
+}
+
+/// The path of the other end of the pty whose master this is; none if it is not one.
+pub(super) fn path(master: impl AsFd) -> Option<String> {
+    let path = rustix::pty::ptsname(master, Vec::new()).ok()?;
+    path.into_string().ok()
+}
+
+/// The client in the pty whose master this is: it leads the session that the terminal controls.
+pub(super) fn leader(master: impl AsFd) -> Option<Pid> {
+    tcgetsid(master).ok()
 }
 
 fn start(program: &Program, line: Line, tty: &CStr) -> nix::Result<i32> {

@@ -67,20 +67,15 @@ pub struct Stay {
 }
 
 /// Bytes in JSON.
-pub(super) mod in_base64 {
+pub(crate) mod in_base64 {
     use super::{BASE64_STANDARD, Bytes, Deserialize, Deserializer, Serializer};
     use base64::Engine as _;
 
-    pub(in crate::web) fn serialize<S: Serializer>(
-        bytes: &Bytes,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&BASE64_STANDARD.encode(bytes))
     }
 
-    pub(in crate::web) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Bytes, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(from)?;
         let bytes = BASE64_STANDARD.decode(text.as_bytes());
         bytes.map(Bytes::from).map_err(serde::de::Error::custom)

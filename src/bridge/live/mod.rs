@@ -8,7 +8,8 @@ mod furniture;
 mod stay;
 
 use super::canvas::{Canvas, Shot, Stray};
-use super::handle::Order;
+use super::handle::{Label, Order};
+use super::handover::Kept;
 use super::resize::Resize;
 use super::sizing::Plan;
 use super::slot::Slot;
@@ -28,6 +29,9 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
 const READ_BYTES: usize = 16 * 1024;
+/// Reads of what a client wrote before it is given away.
+const LAST_READS: usize = 64;
+
 /// What ended a wait.
 #[derive(Debug)]
 enum Wake {
@@ -78,21 +82,35 @@ struct Live<'a> {
 }
 
 impl Bridge {
-    /// Stays with `attach`, opened as planned, until it is over.
-    pub(super) async fn live(&mut self, attach: Attach, plan: Plan) -> Lost {
-        let canvas = Canvas::new(
+    /// Stays with `attach`, opened as planned, until it is over. One that was `kept` comes with what its
+    /// terminal showed.
+    pub(super) async fn live(
+        &mut self,
+        attach: Attach,
+        plan: Plan,
+        kept: Option<(&[u8], Instant)>,
+    ) -> Lost {
+        let mut canvas = Canvas::new(
             (self.state.session.id, self.created),
             plan.size,
             Arc::clone(&self.widths),
             self.generation(),
             self.framed,
         );
+        let mut resize = Resize::new(plan);
+        if let Some((screen, now)) = kept {
+            if let Err(lost) = careful(|| canvas.restore(screen, now)) {
+                return lost;
+            }
+            resize.wonder();
+            attach.redraw();
+        }
         self.typing.attached();
         let live = Live {
             bridge: self,
             attach,
             canvas,
-            resize: Resize::new(plan),
+            resize,
             session: Slot::default(),
             asked_at_rest: None,
             sized: Slot::default(),
@@ -121,7 +139,7 @@ impl Live<'_> {
             };
             if self.stop_at.is_some() && self.all_delivered() {
                 self.settle_delivery().await;
-                return Lost::Stopped;
+                return self.over(Lost::Stopped).await;
             }
             let woken = self.wait(wake).await;
             let read = matches!(woken, Wake::Read(_));
@@ -372,8 +390,47 @@ impl Live<'_> {
         }
     }
 
+    /// Gives the client away as it is, if somebody takes it.
+    fn give_away(mut self) -> io::Result<()> {
+        let Some(keep) = self.bridge.ends.shared.roster().keep.take() else {
+            return Ok(());
+        };
+        let now = now();
+        // A program that prints without end cannot hold this up.
+        for _ in 0..LAST_READS {
+            match self.attach.try_read(&mut self.buffer) {
+                Ok(0) => return Ok(()),
+                Ok(bytes) => {
+                    let (canvas, read) = (&mut self.canvas, &self.buffer[..bytes]);
+                    if careful(|| canvas.draw(read, now)).is_err() {
+                        return Ok(());
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        let Label { id, name } = &self.bridge.state.session;
+        let kept = Kept {
+            session: *id,
+            created: self.bridge.created,
+            name: name.to_string(),
+            plan: self.resize.applied(),
+            screen: self.canvas.snapshot(),
+            transfer: self.attach.hand_over()?,
+        };
+        // Nobody waits for it any more: it ends.
+        let _ = keep.send(kept);
+        Ok(())
+    }
+
     /// Parts with the attach. How it ended decides nothing: tmux is asked.
     async fn over(self, lost: Lost) -> Lost {
+        if matches!(lost, Lost::Stopped) {
+            if let Err(error) = self.give_away() {
+                tracing::debug!(%error, "a tmux client is not kept");
+            }
+            return lost;
+        }
         if matches!(lost, Lost::Ended) {
             self.bridge.typing.left(&self.attach.unread());
             let ended = timeout(DELIVERY, self.attach.ended()).await;

@@ -17,7 +17,7 @@ use crate::config::limits::CHECK;
 use crate::config::{self, Cli};
 use crate::os;
 use crate::service::passed::{self, Passed};
-use crate::tmux::{self, exclusively};
+use crate::tmux::{self, Transfer, exclusively};
 
 /// The program and its arguments, as it was started.
 #[derive(Debug, Clone)]
@@ -102,11 +102,16 @@ impl fmt::Display for Image {
     }
 }
 
-/// Has the children of the image before this one buried when they end: nobody here knows them.
-pub(crate) fn bury() {
+/// Has the children of the image before this one reaped when they end: nobody here knows them, but for
+/// the tmux clients whose terminals it passed on.
+pub(crate) fn reap_children(passed: &[Passed]) {
     if !passed::is_successor() {
         return;
     }
+    let adopted: Vec<Pid> = passed
+        .iter()
+        .filter_map(|passed| Transfer::pid(&passed.descriptor))
+        .collect();
     let own = rustix::process::getpid();
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
         return;
@@ -120,7 +125,7 @@ pub(crate) fn bury() {
             pids.filter_map(|pid| Pid::from_raw(pid.ok()?))
                 .collect::<Vec<_>>()
         })
-        .filter(|child| *child != own)
+        .filter(|child| *child != own && !adopted.contains(child))
         .collect();
     if !children.is_empty() {
         // Waits in a thread of its own: they end with their terminals, but in their own time.

@@ -1,7 +1,7 @@
-//! The handoff: what this process leaves to the next, and what one before has left to it. In:
-//! frozen viewers, or descriptors that were passed. Out: descriptors to pass, or viewers to go on
-//! with. [`state`] is its pure core, [`image`] and [`store`] are the two ways it travels. It must
-//! not know what viewers see.
+//! The handoff: what this process leaves to the next, and what one before has left to it. In: frozen
+//! viewers and tmux clients, or descriptors that were passed. Out: descriptors to pass, or viewers and
+//! clients to go on with. [`state`] is its pure core, [`image`] and [`store`] are the two ways it
+//! travels. It does not know what viewers see.
 
 pub(super) mod image;
 pub(super) mod state;
@@ -16,11 +16,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::accept::Places;
 use super::passed::{Passed, STATE, VIEWER};
+use crate::bridge::Kept;
+use crate::bridge::sizing::Plan;
+use crate::config::limits::STRANGER_WAIT;
+use crate::hub::{Hub, end_clients};
+use crate::terminal::Size;
+use crate::tmux::Transfer;
 use crate::web::App;
 use crate::web::carried::Carried;
 use crate::web::socket::Frozen;
 use crate::web::stream::{Socket, Stream};
-use state::{Seat, State};
+use state::{Client, Seat, State};
 
 /// A viewer that waits for somebody to go on with it.
 #[derive(Debug)]
@@ -37,14 +43,19 @@ pub(super) struct Inherited {
     gone: Vec<Carried>,
     /// Sockets nothing is known of.
     unknown: Vec<OwnedFd>,
+    /// tmux clients.
+    clients: Vec<Kept>,
+    /// Terminals of tmux clients of which nothing is known.
+    strangers: Vec<OwnedFd>,
     /// When they were last served.
     since: Option<SystemTime>,
 }
 
-/// Packs frozen viewers: their state and their sockets, as the next process will find them. Those
-/// whose state cannot be written are found without one, and told to come again.
-pub(super) fn pack(frozen: Vec<Frozen>, app: &App) -> Vec<Passed> {
-    let mut passed = vec![];
+/// Packs frozen viewers and tmux clients: their state, their sockets and terminals, as the next process
+/// will find them. Those whose state cannot be written are found without one: viewers are told to come
+/// again then.
+pub(super) fn pack(frozen: Vec<Frozen>, kept: Vec<Kept>, app: &App) -> Vec<Passed> {
+    let (mut passed, clients): (Vec<_>, Vec<_>) = kept.into_iter().filter_map(described).unzip();
     let mut seats = vec![];
     for Frozen {
         stream, carried, ..
@@ -69,12 +80,17 @@ pub(super) fn pack(frozen: Vec<Frozen>, app: &App) -> Vec<Passed> {
             }
         }
     }
-    if seats.is_empty() {
+    if seats.is_empty() && clients.is_empty() {
         return passed;
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let since = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
-    match file(&State { since, seats }.encode()) {
+    let state = State {
+        since,
+        seats,
+        clients,
+    };
+    match file(&state.encode()) {
         Ok(descriptor) => passed.push(Passed {
             name: STATE.to_owned(),
             descriptor,
@@ -82,6 +98,54 @@ pub(super) fn pack(frozen: Vec<Frozen>, app: &App) -> Vec<Passed> {
         Err(error) => tracing::error!(%error, "cannot write down how viewers were left"),
     }
     passed
+}
+
+/// A tmux client as it is passed. Under the name of viewers' sockets: a build that knows of no clients
+/// takes its terminal then, and closes it when it proves to be no socket. What has another name it would
+/// take for what it is to listen on.
+fn described(kept: Kept) -> Option<(Passed, Client)> {
+    let Kept {
+        session,
+        created,
+        name,
+        plan: Plan { size, claim },
+        transfer: Transfer { master, held },
+        screen,
+    } = kept;
+    let client = Client {
+        tty: Transfer::tty(&master)?,
+        session: session.to_string(),
+        created,
+        name,
+        size: (size.cols, size.rows),
+        claim,
+        screen: screen.into(),
+        held: held.into(),
+    };
+    let passed = Passed {
+        name: VIEWER.to_owned(),
+        descriptor: master,
+    };
+    Some((passed, client))
+}
+
+/// The way back; none where it is of no use.
+fn adopted(client: Client, master: OwnedFd) -> Option<Kept> {
+    let (cols, rows) = client.size;
+    Some(Kept {
+        session: client.session.parse().ok()?,
+        created: client.created,
+        name: client.name,
+        plan: Plan {
+            size: Size::clamped(cols.into(), rows.into()),
+            claim: client.claim,
+        },
+        transfer: Transfer {
+            master,
+            held: client.held.into(),
+        },
+        screen: client.screen.into(),
+    })
 }
 
 /// A file without a name.
@@ -102,16 +166,34 @@ impl Inherited {
     pub(super) fn read(kept: Vec<Passed>) -> Self {
         let (states, sockets): (Vec<_>, Vec<_>) =
             kept.into_iter().partition(|passed| passed.name == STATE);
+        let mut terminals: HashMap<String, OwnedFd> = HashMap::new();
+        let sockets = sockets.into_iter().filter_map(|passed| {
+            let Some(tty) = Transfer::tty(&passed.descriptor) else {
+                return Some(passed);
+            };
+            terminals.insert(tty, passed.descriptor);
+            None
+        });
         let inode =
             |passed: Passed| Some((fstat(&passed.descriptor).ok()?.st_ino, passed.descriptor));
-        let mut sockets: HashMap<u64, OwnedFd> = sockets.into_iter().filter_map(inode).collect();
+        let mut sockets: HashMap<u64, OwnedFd> = sockets.filter_map(inode).collect();
         let mut inherited = Self::default();
         for Passed { descriptor, .. } in states {
             let read = contents(descriptor).map_err(|error| error.to_string());
             let state =
                 read.and_then(|bytes| State::decode(&bytes).map_err(|refused| refused.to_string()));
             match state {
-                Ok(State { since, seats }) => {
+                Ok(State {
+                    since,
+                    seats,
+                    clients,
+                }) => {
+                    for client in clients {
+                        // One that has ended meanwhile is not passed, and one that is is adopted.
+                        let master = terminals.remove(&client.tty);
+                        let kept = master.and_then(|master| adopted(client, master));
+                        inherited.clients.extend(kept);
+                    }
                     inherited.since = Some(UNIX_EPOCH + Duration::from_millis(since));
                     for Seat { inode, viewer } in seats {
                         // A peer that hung up meanwhile may have been dropped by who kept it.
@@ -130,12 +212,19 @@ impl Inherited {
             }
         }
         inherited.unknown = sockets.into_values().collect();
+        inherited.strangers = terminals.into_values().collect();
         inherited
     }
 
     /// Whether there is nobody.
     pub(super) fn is_empty(&self) -> bool {
-        self.viewers.is_empty() && self.unknown.is_empty() && self.gone.is_empty()
+        let strangers = self.unknown.is_empty() && self.strangers.is_empty();
+        self.viewers.is_empty() && self.gone.is_empty() && self.clients.is_empty() && strangers
+    }
+
+    /// The tmux clients to go on with.
+    pub(super) fn take_clients(&mut self) -> Vec<Kept> {
+        std::mem::take(&mut self.clients)
     }
 
     /// How many there are to go on with.
@@ -145,6 +234,7 @@ impl Inherited {
 
     /// Tells all of them to come again.
     pub(super) async fn dismiss(self, app: &App, places: &Places) {
+        end_clients(self.clients).await;
         self.gone.iter().for_each(|viewer| app.lost(viewer));
         let viewers = self.viewers.into_iter();
         let known = viewers.filter_map(|waiting| {
@@ -157,7 +247,7 @@ impl Inherited {
     }
 
     /// Goes on with all of them, each in a place of its own.
-    pub(super) async fn resume(self, app: App, places: Places) {
+    pub(super) async fn resume(self, app: App, places: Places, hub: Hub) {
         let all = self.viewers.len();
         self.gone.iter().for_each(|viewer| app.lost(viewer));
         let viewers: Vec<(Stream, Carried)> = self
@@ -176,6 +266,7 @@ impl Inherited {
             async move { app.dismiss(unknown).await }
         });
         app.resume(viewers).await;
+        hub.adopt_rest();
         let seconds = self
             .since
             .and_then(|since| since.elapsed().ok())
@@ -190,6 +281,14 @@ impl Inherited {
         );
         // It has its own limit.
         let _ = dismissing.await;
+        if !self.strangers.is_empty() {
+            // Their sessions may live by them until the viewers are back and new clients attached.
+            tokio::time::sleep(STRANGER_WAIT).await;
+            for master in self.strangers {
+                let held = vec![];
+                Transfer { master, held }.end().await;
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! What one process leaves to the next: its viewers. PURE. In: viewers and the sockets they are at.
-//! Out: bytes, and from bytes the same, or why not. It must not know how the bytes travel.
+//! What one process leaves to the next: its viewers and its tmux clients. Pure. In: viewers and the
+//! sockets they are at, clients and the terminals they are in. Out: bytes, and from bytes the same, or
+//! why not. It does not know how the bytes travel.
 //!
 //! ```text
 //! "muxview handoff\n" | version, 4 bytes | SHA-256 of the rest, 32 bytes | JSON
@@ -8,10 +9,11 @@
 //! The version says what a reader must know. A build that knows it reads the JSON whether a field
 //! was added since or not; any other leaves it unread.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::web::carried::Carried;
+use crate::web::carried::{Carried, in_base64};
 
 const MAGIC: &[u8; 16] = b"muxview handoff\n";
 /// Of the state this build writes, and the only one it reads.
@@ -24,6 +26,33 @@ pub(super) struct State {
     /// When viewers were last served, in milliseconds since 1970.
     pub(super) since: u64,
     pub(super) seats: Vec<Seat>,
+    /// tmux clients that live on. A build that does not know them closes their terminals, which it takes
+    /// for viewers' sockets that are of no use.
+    #[serde(default)]
+    pub(super) clients: Vec<Client>,
+}
+
+/// One tmux client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Client {
+    /// The path of its terminal: what tmux calls it, and what the master tells.
+    pub(super) tty: String,
+    /// Its session's id, `$3`.
+    pub(super) session: String,
+    /// When that was made, in seconds since 1970.
+    pub(super) created: u64,
+    /// What that is called.
+    pub(super) name: String,
+    /// Columns and rows of the terminal.
+    pub(super) size: (u16, u16),
+    /// Whether it counts for the window's size.
+    pub(super) claim: bool,
+    /// Bytes that draw what the terminal showed.
+    #[serde(with = "in_base64")]
+    pub(super) screen: Bytes,
+    /// Bytes read from it and not drawn yet.
+    #[serde(with = "in_base64")]
+    pub(super) held: Bytes,
 }
 
 /// One viewer.
@@ -73,7 +102,6 @@ mod tests {
     use crate::access::Proof;
     use crate::web::carried::Stay;
     use crate::web::input::Message;
-    use bytes::Bytes;
     use proptest::prelude::*;
 
     fn bytes() -> impl Strategy<Value = Bytes> {
@@ -103,9 +131,28 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        fn client()(
+            names in (any::<String>(), any::<String>(), any::<String>()),
+            size in any::<(u16, u16)>(),
+            created in any::<u64>(),
+            claim in any::<bool>(),
+            screen in bytes(),
+            held in bytes(),
+        ) -> Client {
+            let (tty, session, name) = names;
+            Client { tty, session, created, name, size, claim, screen, held }
+        }
+    }
+
     fn state() -> impl Strategy<Value = State> {
         let seats = prop::collection::vec(seat(), 0..4);
-        (any::<u64>(), seats).prop_map(|(since, seats)| State { since, seats })
+        let clients = prop::collection::vec(client(), 0..3);
+        (any::<u64>(), seats, clients).prop_map(|(since, seats, clients)| State {
+            since,
+            seats,
+            clients,
+        })
     }
 
     proptest! {
@@ -142,6 +189,7 @@ mod tests {
         let mut bytes = State {
             since: 0,
             seats: vec![],
+            clients: vec![],
         }
         .encode();
         bytes[MAGIC.len() + 3] = 2;
@@ -167,6 +215,8 @@ mod tests {
         let seat = |field| read(json(field)).expect("readable").seats.remove(0);
         assert_eq!(seat(""), seat(r#","later":{"x":1}"#));
         assert_eq!(seat("").viewer.unread, Bytes::from_static(b"\0"));
+        let state = read(json("")).expect("readable");
+        assert_eq!(state.clients, [], "a build before them");
         assert_eq!(read("{}".to_owned()), Err(Refused::Damaged));
     }
 }

@@ -1,0 +1,24 @@
+//! [`Kept`]: an attached client between two images of the program, with what its bridge knew of it.
+//!
+//! A session with `destroy-unattached` ends with its last client, and tmux tells programs and hooks of
+//! every client that comes and goes. So a restart does not attach anew where it can be avoided.
+
+use super::sizing::Plan;
+use crate::tmux::{SessionId, Transfer};
+
+/// An attached client and its session. Dropping this ends the client.
+#[derive(Debug)]
+pub struct Kept {
+    /// Its session.
+    pub session: SessionId,
+    /// When that was made: another tmux server numbers from 0 again.
+    pub created: u64,
+    /// The session's name.
+    pub name: String,
+    /// The client's size, and whether it counts for the window's.
+    pub plan: Plan,
+    /// The client.
+    pub transfer: Transfer,
+    /// What its terminal showed, as [`Terminal::snapshot`](crate::terminal::Terminal::snapshot) has it.
+    pub screen: Vec<u8>,
+}

@@ -1,0 +1,127 @@
+//! Sessions with `destroy-unattached` end with their last client. Where that is ours, no restart of
+//! muxview takes it away, and the tmux server outlives all of them.
+
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+mod support;
+
+use std::path::PathBuf;
+use support::raw::{Got, Target, input};
+use support::typist::{listener, typed};
+use support::{Raw, Service, Tmux, process, soak, until};
+
+/// A session that lives by our client alone, what is typed into it, and who watches it.
+struct Fleeting {
+    tmux: Tmux,
+    service: Service,
+    typed: PathBuf,
+    viewer: Raw,
+    server: u32,
+}
+
+impl Fleeting {
+    async fn watched() -> Self {
+        let tmux = Tmux::without_server();
+        let typed = listener(&tmux, "main");
+        // The server outlives it, so that its end is seen as one.
+        tmux.session("other", 80, 24);
+        let service = Service::start(&tmux);
+        let viewer = Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await;
+        viewer.opened(1).await;
+        tmux.cmd(&["set-option", "-t", "main", "destroy-unattached", "on"]);
+        let server = tmux.pid();
+        Self {
+            tmux,
+            service,
+            typed,
+            viewer,
+            server,
+        }
+    }
+
+    /// Our clients of the session, with their processes.
+    fn clients(&self) -> String {
+        let format = "#{client_control_mode} #{client_name} #{client_pid}";
+        let all = self.tmux.cmd(&["list-clients", "-t", "main", "-F", format]);
+        let attached = all.lines().filter(|line| line.starts_with("0 "));
+        attached.collect::<Vec<_>>().join("\n")
+    }
+
+    fn lives(&self) {
+        let sessions = self.tmux.cmd(&["list-sessions", "-F", "#{session_name}"]);
+        assert_eq!(sessions, "main\nother", "{}", self.service.log());
+        assert_eq!(self.tmux.pid(), self.server);
+    }
+
+    /// Waits until another image has taken over.
+    async fn reloaded(&self, images: usize) {
+        until("another image", async || {
+            let log = self.service.log();
+            let started = log.matches("asked tmux").count();
+            if started == images { Ok(()) } else { Err(log) }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watched_session_keeps_its_client() {
+    let mut fleeting = Fleeting::watched().await;
+    let clients = fleeting.clients();
+    let times = soak(10, 50);
+    for time in 0..times {
+        process::signal(fleeting.service.pid(), "HUP");
+        let line = format!("{time}\n");
+        fleeting.viewer.write(&input(line.as_bytes())).await;
+        fleeting.viewer.opened(time + 2).await;
+        fleeting.lives();
+        assert_eq!(fleeting.clients(), clients);
+    }
+    let lines = typed(&fleeting.typed, times).await;
+    let wanted: Vec<String> = (0..times).map(|time| time.to_string()).collect();
+    assert_eq!(lines, wanted);
+    // One repaint for each image.
+    let repaints = |got: &&Got| matches!(got, Got::Binary(bytes) if bytes.starts_with(b"\x1bc"));
+    let log = fleeting.viewer.log();
+    assert_eq!(
+        log.iter().filter(repaints).count(),
+        times + 1,
+        "{}",
+        fleeting.viewer.story()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_nobody_watches_any_more_keeps_its_client() {
+    let fleeting = Fleeting::watched().await;
+    let clients = fleeting.clients();
+    let Fleeting {
+        tmux,
+        service,
+        typed: file,
+        viewer,
+        server,
+    } = fleeting;
+    drop(viewer);
+    let fleeting = Fleeting {
+        viewer: Raw::join(&Target::Tcp(service.port), "other", "").await,
+        tmux,
+        service,
+        typed: file,
+        server,
+    };
+    let times = soak(10, 50);
+    for time in 0..times {
+        process::signal(fleeting.service.pid(), "HUP");
+        fleeting.reloaded(time + 2).await;
+        fleeting.viewer.opened(time + 2).await;
+        fleeting.lives();
+        assert_eq!(fleeting.clients(), clients);
+    }
+    let port = fleeting.service.port;
+    let mut back = Raw::join(&Target::Tcp(port), "main", "cols=80&rows=24").await;
+    back.opened(1).await;
+    back.write(&input(b"back\n")).await;
+    assert_eq!(typed(&fleeting.typed, 1).await, ["back"]);
+    assert_eq!(fleeting.clients(), clients);
+}
