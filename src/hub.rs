@@ -214,6 +214,14 @@ impl Hub {
         }
     }
 
+    /// The sessions that have a bridge.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionId> {
+        let bridges = self.inner.bridges();
+        let all = bridges.running.keys().chain(bridges.kept.keys());
+        all.copied().collect()
+    }
+
     /// Whether any session has a bridge.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -5,7 +5,9 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 use support::raw::{Got, Target, input};
 use support::typist::{listener, typed};
 use support::{Raw, Service, Tmux, process, soak, until};
@@ -21,11 +23,15 @@ struct Fleeting {
 
 impl Fleeting {
     async fn watched() -> Self {
-        let tmux = Tmux::without_server();
+        let program = Path::new(env!("CARGO_BIN_EXE_muxview"));
+        Self::watched_by(Tmux::without_server(), program).await
+    }
+
+    async fn watched_by(tmux: Tmux, program: &Path) -> Self {
         let typed = listener(&tmux, "main");
         // The server outlives it, so that its end is seen as one.
         tmux.session("other", 80, 24);
-        let service = Service::start(&tmux);
+        let service = Service::start_at(&tmux, program, &[]);
         let viewer = Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await;
         viewer.opened(1).await;
         tmux.cmd(&["set-option", "-t", "main", "destroy-unattached", "on"]);
@@ -110,6 +116,7 @@ async fn a_session_that_nobody_watches_any_more_keeps_its_client() {
         typed: file,
         server,
     };
+    fleeting.viewer.opened(1).await;
     let times = soak(10, 50);
     for time in 0..times {
         process::signal(fleeting.service.pid(), "HUP");
@@ -124,4 +131,29 @@ async fn a_session_that_nobody_watches_any_more_keeps_its_client() {
     back.write(&input(b"back\n")).await;
     assert_eq!(typed(&fleeting.typed, 1).await, ["back"]);
     assert_eq!(fleeting.clients(), clients);
+}
+
+/// A program that checks well, and then ends at once.
+const BROKEN: &str = "#!/bin/sh\n[ \"$1\" = check ] && exit 0; exit 3\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_ends_at_once_leaves_the_session_alive() {
+    let tmux = Tmux::without_server();
+    let program = tmux.dir().join("muxview");
+    let real = Path::new(env!("CARGO_BIN_EXE_muxview"));
+    symlink(real, &program).unwrap();
+    let mut fleeting = Fleeting::watched_by(tmux, &program).await;
+    let broken = fleeting.tmux.file("broken", BROKEN);
+    std::fs::set_permissions(&broken, Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&broken, &program).unwrap();
+    process::signal(fleeting.service.pid(), "HUP");
+    assert_eq!(fleeting.service.ended().await, Some(3));
+    fleeting.lives();
+    // Somebody starts it again.
+    let service = Service::start(&fleeting.tmux);
+    let mut viewer = Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await;
+    viewer.opened(1).await;
+    viewer.write(&input(b"back\n")).await;
+    assert_eq!(typed(&fleeting.typed, 1).await, ["back"]);
+    fleeting.lives();
 }

@@ -398,6 +398,16 @@ pub const CLIENTS_END: Duration = Duration::from_millis(500);
 /// How long a tmux client of the process before is left alone when what was written of it cannot be
 /// read: the viewers, told to come again, attach a new one meanwhile.
 pub const STRANGER_WAIT: Duration = Duration::from_secs(15);
+/// How long a session that would end with our client is held while muxview is away: long enough for a
+/// program that does not start to be replaced by one that does.
+pub const HOLD_TIME: Duration = Duration::from_secs(60);
+/// How long all holders together may take to be there, before muxview goes without them; one takes up to
+/// 30 ms.
+pub const HOLD_WAIT: Duration = Duration::from_millis(400);
+/// Pause before it is looked again whether a holder is there.
+pub const HOLD_AGAIN: Duration = Duration::from_millis(5);
+/// How long after a restart holders stay: by then the clients that follow them are settled.
+pub const HOLD_AFTER: Duration = Duration::from_secs(2);
 /// Descriptors in one message to the service manager; the kernel takes at most 253.
 pub const DESCRIPTORS_PER_MESSAGE: usize = 200;
 /// How long one who was let in just before a stop may take to ask: it cannot know, and would be refused.

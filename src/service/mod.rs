@@ -5,6 +5,7 @@
 mod accept;
 mod gate;
 mod handoff;
+mod hold;
 mod listen;
 pub mod log;
 mod notify;

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::accept::{self, Entry, Places};
 use super::handoff::store;
 use super::handoff::{self, Inherited};
+use super::hold::Holders;
 use super::listen::{self, Listener, Named, Sorted};
 use super::notify::Notify;
 use super::passed::Passed;
@@ -22,7 +23,7 @@ use crate::directory::{Address, Directory};
 use crate::hub::{Hub, end_clients};
 use crate::pulse::Pulse;
 use crate::terminal::Widths;
-use crate::tmux::{self, NewSession, Status};
+use crate::tmux::{self, Holder, NewSession, Status};
 use crate::vault::Vault;
 use crate::web::access::Access;
 use crate::web::presence::Presence;
@@ -35,6 +36,8 @@ use crate::web::{App, Parts, Refusals, Rounds, Throttle};
 pub struct Service {
     urls: Urls,
     hub: Hub,
+    server: tmux::Server,
+    holders: Holders,
     presence: Presence,
     directory: Directory,
     pulse: Pulse,
@@ -58,6 +61,7 @@ pub(super) struct Rest {
     listeners: Vec<Passed>,
     viewers: Vec<Frozen>,
     clients: Vec<Kept>,
+    holders: Vec<Holder>,
     app: App,
     places: Places,
 }
@@ -130,6 +134,7 @@ impl Service {
             config.base_path,
         );
         let places = Places::new();
+        let holders = Holders::default();
         if !inherited.is_empty() {
             // Before a byte is read or written: whoever takes them out of the store after that would
             // find them elsewhere than they were left.
@@ -137,6 +142,7 @@ impl Service {
                 store::forget(notify);
             }
             hub.adopt(inherited.take_clients());
+            holders.adopt(inherited.take_holders(), &server);
             tokio::spawn(inherited.resume(app.clone(), places.clone(), hub.clone()));
         }
         let entry = Entry {
@@ -169,6 +175,8 @@ impl Service {
         Ok(Self {
             urls,
             hub,
+            server,
+            holders,
             presence,
             directory,
             pulse,
@@ -240,6 +248,8 @@ impl Service {
     /// Brings everything to rest: nothing new is accepted, requests are answered, what viewers typed
     /// is delivered, and from then on nobody reads or writes their sockets.
     pub(super) async fn leave(self, why: &str) -> Rest {
+        // While everything goes on, so that nobody waits for it.
+        let holders = self.holders.hold(&self.hub, &self.server).await;
         let mut open = self.presence.watch();
         self.stop.close();
         let mut listeners = vec![];
@@ -282,6 +292,7 @@ impl Service {
             listeners,
             viewers,
             clients,
+            holders,
             app: self.app,
             places: self.places,
         }
@@ -318,7 +329,12 @@ impl Rest {
     /// As the next process will find it.
     pub(super) fn pack(self) -> Vec<Passed> {
         let mut passed = self.listeners;
-        passed.extend(handoff::pack(self.viewers, self.clients, &self.app));
+        passed.extend(handoff::pack(
+            self.viewers,
+            self.clients,
+            self.holders,
+            &self.app,
+        ));
         passed
     }
 }

@@ -7,6 +7,7 @@
 //! | `control`, `conversation`, `control_parser`, `event` | the one control client: events and questions |
 //! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
 //! | `attach`, `farewell`, `ended`, `client`, `pty`, `master` | one `tmux attach` in a pty, to its end |
+//! | `holder` | clients that keep a session while we are away |
 //! | `windows` | a session's windows and status line, and what may be done with them |
 //! | `probe` | how wide tmux thinks characters are |
 //! | `error`, `version` | what goes wrong, in sentences |
@@ -20,6 +21,7 @@ mod ended;
 mod error;
 mod event;
 mod farewell;
+mod holder;
 mod master;
 pub mod name;
 mod printed;
@@ -40,6 +42,7 @@ pub use control::Status;
 pub use ended::Ended;
 pub use error::Error;
 pub use event::{Event, SessionState};
+pub use holder::Holder;
 pub use name::{SessionId, SessionName, WindowId};
 pub use program::{Socket, exclusively};
 pub use session::{NewSession, Session};

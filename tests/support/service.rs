@@ -186,7 +186,12 @@ impl Service {
     /// Sends SIGTERM; gives the exit code once it has ended.
     pub async fn terminate(&mut self) -> Option<i32> {
         process::signal(self.pid(), "TERM");
-        let status = super::until("muxview to end after SIGTERM", async || {
+        self.ended().await
+    }
+
+    /// Waits for the end; gives the exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let status = super::until("muxview to end", async || {
             self.child
                 .try_wait()
                 .unwrap()

@@ -21,12 +21,12 @@ use crate::bridge::sizing::Plan;
 use crate::config::limits::STRANGER_WAIT;
 use crate::hub::{Hub, end_clients};
 use crate::terminal::Size;
-use crate::tmux::Transfer;
+use crate::tmux::{Holder, Transfer};
 use crate::web::App;
 use crate::web::carried::Carried;
 use crate::web::socket::Frozen;
 use crate::web::stream::{Socket, Stream};
-use state::{Client, Seat, State};
+use state::{Client, Held, Seat, State};
 
 /// A viewer that waits for somebody to go on with it.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(super) struct Inherited {
     clients: Vec<Kept>,
     /// Terminals of tmux clients of which nothing is known.
     strangers: Vec<OwnedFd>,
+    /// Clients that hold sessions meanwhile.
+    holders: Vec<Holder>,
     /// When they were last served.
     since: Option<SystemTime>,
 }
@@ -54,7 +56,12 @@ pub(super) struct Inherited {
 /// Packs frozen viewers and tmux clients: their state, their sockets and terminals, as the next process
 /// will find them. Those whose state cannot be written are found without one: viewers are told to come
 /// again then.
-pub(super) fn pack(frozen: Vec<Frozen>, kept: Vec<Kept>, app: &App) -> Vec<Passed> {
+pub(super) fn pack(
+    frozen: Vec<Frozen>,
+    kept: Vec<Kept>,
+    holders: Vec<Holder>,
+    app: &App,
+) -> Vec<Passed> {
     let (mut passed, clients): (Vec<_>, Vec<_>) = kept.into_iter().filter_map(described).unzip();
     let mut seats = vec![];
     for Frozen {
@@ -80,7 +87,7 @@ pub(super) fn pack(frozen: Vec<Frozen>, kept: Vec<Kept>, app: &App) -> Vec<Passe
             }
         }
     }
-    if seats.is_empty() && clients.is_empty() {
+    if seats.is_empty() && clients.is_empty() && holders.is_empty() {
         return passed;
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -89,6 +96,7 @@ pub(super) fn pack(frozen: Vec<Frozen>, kept: Vec<Kept>, app: &App) -> Vec<Passe
         since,
         seats,
         clients,
+        holders: holders.into_iter().map(Held::from).collect(),
     };
     match file(&state.encode()) {
         Ok(descriptor) => passed.push(Passed {
@@ -148,6 +156,23 @@ fn adopted(client: Client, master: OwnedFd) -> Option<Kept> {
     })
 }
 
+impl Held {
+    fn read(self) -> Option<Holder> {
+        let session = self.session.parse().ok()?;
+        let client = self.client;
+        Some(Holder { session, client })
+    }
+}
+
+impl From<Holder> for Held {
+    fn from(holder: Holder) -> Self {
+        Self {
+            session: holder.session.to_string(),
+            client: holder.client,
+        }
+    }
+}
+
 /// A file without a name.
 fn file(contents: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create("muxview handoff", MemfdFlags::CLOEXEC)?);
@@ -187,7 +212,10 @@ impl Inherited {
                     since,
                     seats,
                     clients,
+                    holders,
                 }) => {
+                    let holders = holders.into_iter().filter_map(Held::read);
+                    inherited.holders.extend(holders);
                     for client in clients {
                         // One that has ended meanwhile is not passed, and one that is is adopted.
                         let master = terminals.remove(&client.tty);
@@ -219,7 +247,13 @@ impl Inherited {
     /// Whether there is nobody.
     pub(super) fn is_empty(&self) -> bool {
         let strangers = self.unknown.is_empty() && self.strangers.is_empty();
-        self.viewers.is_empty() && self.gone.is_empty() && self.clients.is_empty() && strangers
+        let clients = self.clients.is_empty() && self.holders.is_empty();
+        self.viewers.is_empty() && self.gone.is_empty() && clients && strangers
+    }
+
+    /// The clients that are to be ended now that this process is here.
+    pub(super) fn take_holders(&mut self) -> Vec<Holder> {
+        std::mem::take(&mut self.holders)
     }
 
     /// The tmux clients to go on with.

@@ -30,6 +30,18 @@ pub(super) struct State {
     /// for viewers' sockets that are of no use.
     #[serde(default)]
     pub(super) clients: Vec<Client>,
+    /// Clients of the tmux server that hold sessions meanwhile.
+    #[serde(default)]
+    pub(super) holders: Vec<Held>,
+}
+
+/// A session that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    /// Its id, `$3`.
+    pub(super) session: String,
+    /// The client that holds it, as tmux calls it.
+    pub(super) client: String,
 }
 
 /// One tmux client.
@@ -148,10 +160,14 @@ mod tests {
     fn state() -> impl Strategy<Value = State> {
         let seats = prop::collection::vec(seat(), 0..4);
         let clients = prop::collection::vec(client(), 0..3);
-        (any::<u64>(), seats, clients).prop_map(|(since, seats, clients)| State {
+        let held = any::<(String, String)>().prop_map(|(session, client)| Held { session, client });
+        let holders = prop::collection::vec(held, 0..3);
+        let all = (any::<u64>(), seats, clients, holders);
+        all.prop_map(|(since, seats, clients, holders)| State {
             since,
             seats,
             clients,
+            holders,
         })
     }
 
@@ -190,6 +206,7 @@ mod tests {
             since: 0,
             seats: vec![],
             clients: vec![],
+            holders: vec![],
         }
         .encode();
         bytes[MAGIC.len() + 3] = 2;
