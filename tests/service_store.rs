@@ -44,7 +44,9 @@ async fn nobody_notices_a_restart() {
     let watchers = viewers(manager.port, "main", 2).await;
     for time in 0..times {
         assert_eq!(manager.stop().await, Some(0), "{}", manager.log());
-        assert_eq!((manager.kept("c"), manager.kept("state")), (count + 2, 1));
+        // All viewers, and the session's client.
+        let kept = (manager.kept("c"), manager.kept("state"));
+        assert_eq!(kept, (count + 2 + 1, 1));
         manager.serve(&tmux).await;
         for watcher in &watchers {
             watcher.opened(time + 2).await;
@@ -270,12 +272,12 @@ async fn only_as_many_as_the_manager_keeps() {
     let tmux = Tmux::without_server();
     listener(&tmux, "main");
     let mut manager = Manager::new(&tmux);
-    for (room, kept) in [("0", 0), ("1", 0), ("3", 2), ("4096", 5)] {
+    for (room, kept, client) in [("0", 0, 0), ("1", 0, 0), ("3", 2, 0), ("4096", 5, 1)] {
         manager.variables = vec![("FDSTORE".to_owned(), room.to_owned())];
         manager.serve(&tmux).await;
         let mut viewers = viewers(manager.port, "main", 5).await;
         assert_eq!(manager.stop().await, Some(0), "{}", manager.log());
-        assert_eq!(manager.kept("c"), kept);
+        assert_eq!(manager.kept("c"), kept + client);
         manager.serve(&tmux).await;
         let mut closed = 0;
         for viewer in &mut viewers {
@@ -312,5 +314,45 @@ async fn only_as_many_as_the_manager_keeps() {
         assert_eq!(manager.stop().await, Some(0), "{}", manager.log());
         manager.drop_kept("c");
         manager.drop_kept("state");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_outlives_its_client_that_is_killed_with_us() {
+    let tmux = Tmux::without_server();
+    let file = listener(&tmux, "main");
+    tmux.session("other", 80, 24);
+    let mut manager = Manager::new(&tmux);
+    manager.serve(&tmux).await;
+    let mut viewers = viewers(manager.port, "main", 1).await;
+    tmux.cmd(&["set-option", "-t", "main", "destroy-unattached", "on"]);
+    let server = tmux.pid();
+    // With its terminal kept, and without: as a manager does that watches what it keeps.
+    for (round, kept) in [true, false].into_iter().enumerate() {
+        let attached = || {
+            let format = "#{client_control_mode} #{client_pid}";
+            let clients = tmux.cmd(&["list-clients", "-t", "main", "-F", format]);
+            let clients = clients.lines().filter_map(|line| line.strip_prefix("0 "));
+            clients.collect::<String>()
+        };
+        let clients = attached();
+        assert_eq!(manager.stop().await, Some(0), "{}", manager.log());
+        assert_eq!(attached(), clients, "it lives on");
+        // What a manager does that ends all processes of the service.
+        process::signal(clients.parse().unwrap(), "KILL");
+        until("the client to be gone", async || {
+            let now = attached();
+            if now.is_empty() { Ok(()) } else { Err(now) }
+        })
+        .await;
+        if !kept {
+            manager.drop_terminals();
+        }
+        manager.serve(&tmux).await;
+        viewers[0].opened(round + 2).await;
+        let line = format!("{round}\n");
+        viewers[0].write(&input(line.as_bytes())).await;
+        typed(&file, round + 1).await;
+        assert_eq!(tmux.pid(), server);
     }
 }

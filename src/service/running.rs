@@ -219,13 +219,17 @@ impl Service {
         // One for the state.
         let room = self.stored.saturating_sub(1);
         if (viewers == 0 && self.hub.is_idle()) || room == 0 {
+            if notify.is_heard() {
+                // The next process may be started at once.
+                self.holders.hold(&self.hub, &self.server).await;
+            }
             return self.end(why).await;
         }
         let audit = self.audit.clone();
         let mut rest = self.leave(why).await;
-        let unkept = rest.clients.split_off(room.min(rest.clients.len()));
-        let room = room - rest.clients.len();
         let too_many = rest.viewers.split_off(room.min(rest.viewers.len()));
+        let room = room - rest.viewers.len();
+        let unkept = rest.clients.split_off(room.min(rest.clients.len()));
         let (app, places) = (rest.app.clone(), rest.places.clone());
         let left = rest.viewers.len();
         rest.listeners.clear();

@@ -178,6 +178,14 @@ impl Manager {
             .retain(|(kept, _)| kept != name);
     }
 
+    /// Drops the terminals that are kept.
+    pub fn drop_terminals(&self) {
+        let mut heard = self.heard.lock().unwrap();
+        heard
+            .store
+            .retain(|(_, kept)| rustix::pty::ptsname(kept, Vec::new()).is_err());
+    }
+
     /// Changes the state that is kept.
     pub fn change_state(&self, change: impl FnOnce(&mut Vec<u8>)) {
         let heard = self.heard.lock().unwrap();

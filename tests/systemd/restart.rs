@@ -59,6 +59,44 @@ fn nobody_notices_a_restart() {
 }
 
 #[test]
+fn a_session_that_lives_by_our_client_outlives_restarts() {
+    let (machine, names, route) = machine(1);
+    let restarts = soak(5, 50);
+    let client = || machine.tmux("list-clients -t s0 -F '#{client_tty} #{client_pid}'");
+    let pid = machine.tmux("display-message -p '#{pid}'");
+    let account = machine.inside(async || {
+        let crowd = Crowd::gather(&route, &names, 2, Duration::from_millis(50)).await;
+        machine.tmux("set-option -t s0 destroy-unattached on");
+        let before = client();
+        for restart in 1..=restarts {
+            tokio::task::block_in_place(|| machine.sh("systemctl restart muxview.service"));
+            crowd.served_by(1 + restart).await;
+            // Where one was there twice, another client held the session.
+            let now = client();
+            assert!(
+                now.lines().any(|line| line == before),
+                "{now}, before {before}"
+            );
+        }
+        crowd.end().await
+    });
+    account.unnoticed(1 + restarts);
+    account.check(file(&machine));
+    assert_eq!(machine.tmux("display-message -p '#{pid}'"), pid);
+    // Where there is no next process, nothing of it is left.
+    machine.sh("systemctl stop muxview.socket muxview.service");
+    machine.until("its clients to end", |machine| {
+        let left =
+            machine.sh("cat /sys/fs/cgroup/system.slice/muxview.service/cgroup.procs 2>&1 || true");
+        if left.is_empty() || left.contains("No such file") {
+            Ok(())
+        } else {
+            Err(left)
+        }
+    });
+}
+
+#[test]
 fn a_broken_new_binary_keeps_everyone_waiting_for_a_good_one() {
     let (machine, names, route) = machine(2);
     let account = machine.inside(async || {
