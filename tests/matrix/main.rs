@@ -26,6 +26,7 @@ mod attach;
 mod capabilities;
 mod clipboard;
 mod colour;
+mod destroy_unattached;
 mod escape;
 mod fidelity;
 mod figures;
@@ -60,6 +61,7 @@ fn all() -> Vec<Scenario> {
         capabilities::scenarios(),
         clipboard::scenarios(),
         colour::scenarios(),
+        destroy_unattached::scenarios(),
         escape::scenarios(),
         fidelity::scenarios(),
         focus::scenarios(),

@@ -1,16 +1,20 @@
 //! Sessions with `destroy-unattached` end with their last client. Where that is ours, no restart of
 //! muxview takes it away, and the tmux server outlives all of them.
 
-#![allow(clippy::unwrap_used)] // a failed step is a failed test
-
-mod support;
-
+use crate::figures::{self, Column};
+use crate::harness::by_depth;
+use crate::support::raw::{Got, Target, input};
+use crate::support::typist::{listener, typed};
+use crate::support::{Raw, Service, Tmux, process, until};
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use support::raw::{Got, Target, input};
-use support::typist::{listener, typed};
-use support::{Raw, Service, Tmux, process, soak, until};
+
+scenarios![
+    a_watched_session_keeps_its_client,
+    a_session_that_nobody_watches_any_more_keeps_its_client,
+    a_program_that_ends_at_once_leaves_the_session_alive,
+];
 
 /// A session that lives by our client alone, what is typed into it, and who watches it.
 struct Fleeting {
@@ -70,11 +74,10 @@ impl Fleeting {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watched_session_keeps_its_client() {
     let mut fleeting = Fleeting::watched().await;
     let clients = fleeting.clients();
-    let times = soak(10, 50);
+    let times = by_depth(5, 10, 50);
     for time in 0..times {
         process::signal(fleeting.service.pid(), "HUP");
         let line = format!("{time}\n");
@@ -82,6 +85,7 @@ async fn a_watched_session_keeps_its_client() {
         fleeting.viewer.opened(time + 2).await;
         fleeting.lives();
         assert_eq!(fleeting.clients(), clients);
+        figures::count(Column::Restarts, 1, 1);
     }
     let lines = typed(&fleeting.typed, times).await;
     let wanted: Vec<String> = (0..times).map(|time| time.to_string()).collect();
@@ -97,7 +101,6 @@ async fn a_watched_session_keeps_its_client() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_nobody_watches_any_more_keeps_its_client() {
     let fleeting = Fleeting::watched().await;
     let clients = fleeting.clients();
@@ -117,13 +120,14 @@ async fn a_session_that_nobody_watches_any_more_keeps_its_client() {
         server,
     };
     fleeting.viewer.opened(1).await;
-    let times = soak(10, 50);
+    let times = by_depth(5, 10, 50);
     for time in 0..times {
         process::signal(fleeting.service.pid(), "HUP");
         fleeting.reloaded(time + 2).await;
         fleeting.viewer.opened(time + 2).await;
         fleeting.lives();
         assert_eq!(fleeting.clients(), clients);
+        figures::count(Column::Restarts, 1, 1);
     }
     let port = fleeting.service.port;
     let mut back = Raw::join(&Target::Tcp(port), "main", "cols=80&rows=24").await;
@@ -136,7 +140,6 @@ async fn a_session_that_nobody_watches_any_more_keeps_its_client() {
 /// A program that checks well, and then ends at once.
 const BROKEN: &str = "#!/bin/sh\n[ \"$1\" = check ] && exit 0; exit 3\n";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_that_ends_at_once_leaves_the_session_alive() {
     let tmux = Tmux::without_server();
     let program = tmux.dir().join("muxview");
