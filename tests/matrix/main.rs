@@ -26,6 +26,7 @@ mod attach;
 mod capabilities;
 mod clipboard;
 mod colour;
+mod configurations;
 mod destroy_unattached;
 mod escape;
 mod fidelity;
@@ -61,6 +62,7 @@ fn all() -> Vec<Scenario> {
         capabilities::scenarios(),
         clipboard::scenarios(),
         colour::scenarios(),
+        configurations::scenarios(),
         destroy_unattached::scenarios(),
         escape::scenarios(),
         fidelity::scenarios(),

@@ -291,8 +291,6 @@ async fn whatever_they_are_called_is_text() {
 
 async fn hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too() {
     let tmux = Tmux::start(80, 24);
-    // A login shell, the default, can set another PATH, which has another tmux.
-    tmux.cmd(&["set-option", "-g", "default-command", "exec sh"]);
     tmux.enter(
         "main:",
         "for i in $(seq 300); do tmux new-window -d -n w$i 'exec cat'; done; tmux wait-for -S made",

@@ -49,8 +49,7 @@ impl BareAttach {
         Self::open(tmux, session, cols, rows, options)
     }
 
-    /// A client that counts as little, but may type: tmux 3.8 refuses `send-keys` where a read-only
-    /// client is the only other one. `renamed`: its terminal has another name, so that a configuration
+    /// A client that counts as little. `renamed`: its terminal has another name, so that a configuration
     /// for `tmux*` is not for it.
     pub fn beside(tmux: &Tmux, xterm: &Xterm, (cols, rows): (u16, u16), renamed: bool) -> Self {
         let options = Options {
@@ -68,6 +67,19 @@ impl BareAttach {
         Self::open_as(tmux, "main", term, (cols, rows), options)
     }
 
+    /// A person at a terminal of their own who starts the session `main`, and with it the server.
+    pub fn start(tmux: &Tmux, cols: u16, rows: u16) -> Self {
+        let options = Options {
+            read_only: false,
+            ignore_size: false,
+            xterm: None,
+            record: false,
+            listener: None,
+        };
+        let arguments = ["new-session", "-s", "main", "exec sh"];
+        Self::running(tmux, &arguments, OUR_TERM, (cols, rows), options)
+    }
+
     pub fn open(tmux: &Tmux, session: &str, cols: u16, rows: u16, options: Options<'_>) -> Self {
         Self::open_as(tmux, session, OUR_TERM, (cols, rows), options)
     }
@@ -75,6 +87,23 @@ impl BareAttach {
     fn open_as(
         tmux: &Tmux,
         session: &str,
+        term: &str,
+        size: (u16, u16),
+        options: Options<'_>,
+    ) -> Self {
+        let mut arguments = vec!["attach-session", "-E", "-t", session];
+        match (options.ignore_size, options.read_only) {
+            (true, true) => arguments.extend(["-f", "ignore-size,read-only"]),
+            (true, false) => arguments.extend(["-f", "ignore-size"]),
+            (false, true) => arguments.extend(["-f", "read-only"]),
+            (false, false) => {}
+        }
+        Self::running(tmux, &arguments, term, size, options)
+    }
+
+    fn running(
+        tmux: &Tmux,
+        arguments: &[&str],
         term: &str,
         (cols, rows): (u16, u16),
         options: Options<'_>,
@@ -86,22 +115,17 @@ impl BareAttach {
             ("HOME", tmux.dir().to_str().unwrap().to_owned()),
             ("LC_ALL", "C.UTF-8".to_owned()),
             ("TERM", term.to_owned()),
+            ("SHELL", "/bin/sh".to_owned()),
+            ("PS1", "$ ".to_owned()),
         ] {
             command.env(key, value);
         }
-        command.args(["-u", "-T", FEATURES, "-S"]);
+        command.cwd(tmux.dir());
+        command.args(["-u", "-T", FEATURES, "-f"]);
+        command.arg(tmux.config());
+        command.arg("-S");
         command.arg(tmux.socket());
-        command.args(["attach-session", "-E", "-t", session]);
-        let mut flags = Vec::new();
-        if options.ignore_size {
-            flags.push("ignore-size");
-        }
-        if options.read_only {
-            flags.push("read-only");
-        }
-        if !flags.is_empty() {
-            command.args(["-f", &flags.join(",")]);
-        }
+        command.args(arguments);
         let size = PtySize {
             rows,
             cols,

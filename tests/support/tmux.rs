@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 pub struct Tmux {
     dir: TempDir,
+    config: PathBuf,
 }
 
 impl Tmux {
@@ -20,12 +21,23 @@ impl Tmux {
 
     /// Only the place for one.
     pub fn without_server() -> Self {
-        Self {
-            dir: tempfile::Builder::new()
-                .prefix("muxview-test-")
-                .tempdir()
-                .unwrap(),
-        }
+        Self::with_config("/dev/null".into())
+    }
+
+    /// Only the place for one that will start with this configuration.
+    pub fn with_config(config: PathBuf) -> Self {
+        let mut dir = tempfile::Builder::new();
+        let dir = dir.prefix("muxview-test-").tempdir().unwrap();
+        // A login shell, as tmux starts by default, would have the system's PATH: another tmux perhaps.
+        let path = std::env::var("PATH").unwrap_or_default();
+        let profile = format!("export PATH='{path}' PS1='$ '\n");
+        std::fs::write(dir.path().join(".profile"), profile).unwrap();
+        Self { dir, config }
+    }
+
+    /// The configuration its server starts with.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -67,7 +79,9 @@ impl Tmux {
     pub fn command(&self) -> Command {
         let mut command = Command::new("tmux");
         command
-            .args(["-u", "-f", "/dev/null", "-S"])
+            .args(["-u", "-f"])
+            .arg(&self.config)
+            .arg("-S")
             .arg(self.socket());
         self.clean(&mut command);
         command
