@@ -87,6 +87,9 @@ async fn with_configuration(name: &str) {
     let shown = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
     assert_eq!(tmux.format("main:", "#{pane_in_mode}"), "0", "{shown}");
 
+    // Names that change by themselves half a second later would make pictures that never rest.
+    tmux.cmd(&["set-option", "-wg", "automatic-rename", "off"]);
+
     let before = found_by_a_person(&tmux, &person);
     let mut scene = Scene::around(tmux, 80, 24).await;
     undisturbed(
