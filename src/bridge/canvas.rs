@@ -9,7 +9,7 @@ use super::publish::{Due, Publish};
 use crate::config::limits::{
     CATCH_UP, FRAME_INTERVAL, REDRAW_INTERVAL, STARVED, TORN_TIMEOUT, UNWATCHED_INTERVAL,
 };
-use crate::terminal::{Generation, Screen, Signals, Size, Terminal, Widths};
+use crate::terminal::{ExtendedKeys, Generation, Screen, Signals, Size, Terminal, Widths};
 use crate::tmux::{SessionId, Whereabouts};
 use std::sync::Arc;
 use std::time::Instant;
@@ -75,8 +75,11 @@ impl Canvas {
         after: Generation,
         published: Option<Instant>,
     ) -> Self {
+        let mut terminal = Terminal::new(size, widths, after);
+        // Until tmux says whether a pane asked for more.
+        terminal.pane_keys(Some(ExtendedKeys::Off));
         Self {
-            terminal: Terminal::new(size, widths, after),
+            terminal,
             publish: Publish::new(published),
             guard: Guard::new(session, created),
             pending: None,
@@ -92,6 +95,13 @@ impl Canvas {
             watched: None,
             given: None,
             skipped: false,
+        }
+    }
+
+    /// What the active pane asked for in extended keys, as tmux says.
+    pub(super) fn pane_keys(&mut self, keys: Option<ExtendedKeys>, now: Instant) {
+        if self.terminal.pane_keys(keys) {
+            self.publish.touch(now);
         }
     }
 

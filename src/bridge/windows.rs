@@ -87,6 +87,20 @@ pub(super) fn is_output(before: &Screen, after: &Screen) -> bool {
     before.cursor.row != after.cursor.row || changed.count() > 1
 }
 
+/// Whether a program wants keys or the mouse sent in another way. One that asks for extended keys, of
+/// which tmux tells nothing by itself, mostly asks for this in the same breath.
+pub(super) fn keys_another_way(before: &Screen, after: &Screen) -> bool {
+    let wanted = |screen: &Screen| {
+        let modes = screen.modes;
+        (
+            modes.application_cursor,
+            modes.application_keypad,
+            modes.mouse,
+        )
+    };
+    wanted(before) != wanted(after)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +164,24 @@ mod tests {
         let mut terminal = Terminal::new(size, Arc::new(Widths::default()), Generation(0));
         terminal.feed(text.as_bytes());
         terminal.screen()
+    }
+
+    #[test]
+    fn other_modes_of_keys_and_mouse_are_a_hint_and_a_prompt_is_not() {
+        let plain = screen(4, "");
+        for (modes, hint) in [
+            ("\x1b[?1h", true),
+            ("\x1b=", true),
+            ("\x1b[?1000h", true),
+            ("\x1b[?2004h", false),
+            ("$ ", false),
+        ] {
+            assert_eq!(
+                keys_another_way(&plain, &screen(4, modes)),
+                hint,
+                "{modes:?}"
+            );
+        }
     }
 
     #[test]

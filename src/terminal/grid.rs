@@ -23,9 +23,8 @@ pub(super) struct Grid {
     pub(super) dirty: Dirty,
     /// First and last row of the scroll region.
     region: (u16, u16),
-    /// First and last column of the scroll region; less than all columns only in [`Grid::margin_mode`].
+    /// First and last column of the scroll region.
     margins: (u16, u16),
-    margin_mode: bool,
     /// A character was printed in the column of the right margin, so the next one wraps. vt100 stands
     /// one column to the right. In the last column of the screen vt100 keeps track of this itself.
     wraps: bool,
@@ -50,7 +49,6 @@ impl Grid {
             dirty: Dirty::new(rows.get(), cols.get()),
             region: (0, last_row),
             margins: (0, last_col),
-            margin_mode: false,
             wraps: false,
             pen: 0,
             painted: false,
@@ -73,7 +71,6 @@ impl Grid {
         let (rows, cols) = self.size();
         self.region = (0, rows - 1);
         self.margins = (0, cols - 1);
-        self.margin_mode = false;
         self.wraps = false;
         (self.pen, self.painted) = (0, false);
     }
@@ -339,19 +336,19 @@ impl Grid {
         }
     }
 
-    /// DECLRMM (`?69`): whether there are left and right margins.
-    pub(super) fn margin_mode(&mut self, on: bool) {
+    /// DECLRMM (`?69`), on or off: without left and right margins.
+    pub(super) fn reset_margins(&mut self) {
         self.settle();
-        self.margin_mode = on;
         self.margins = (0, self.size().1 - 1);
     }
 
-    /// DECSLRM: the left and the right margin, 1-based; 0 is the edge of the screen.
+    /// DECSLRM: the left and the right margin, 1-based; 0 is the edge of the screen. Taken without
+    /// DECLRMM, too: tmux sends that one only when a client attaches or changes its size.
     pub(super) fn set_margins(&mut self, left: u16, right: u16) {
         let cols = self.size().1;
         let left = left.max(1);
         let right = if right == 0 { cols } else { right.min(cols) };
-        if self.margin_mode && left < right {
+        if left < right {
             self.go(b"\x1b[H");
             self.margins = (left - 1, right - 1);
         }

@@ -24,7 +24,8 @@ pub use miniature::miniature;
 pub use pen::{Attributes, Color, Link, Pen, Underline};
 pub use repaint::repaint;
 pub use screen::{
-    CellRef, CellText, Cursor, Generation, Modes, MouseEncoding, MouseMode, Row, Screen,
+    CellRef, CellText, Cursor, ExtendedKeys, Generation, Modes, MouseEncoding, MouseMode, Row,
+    Screen,
 };
 pub use width::{Joins, Widths};
 
@@ -162,6 +163,12 @@ impl Terminal {
         self.prepass.redrawn
     }
 
+    /// What the active pane asked for in extended keys. `None`, as at the start: tmux does not say, and
+    /// what it announces to its terminal counts. Whether that is news.
+    pub fn pane_keys(&mut self, keys: Option<ExtendedKeys>) -> bool {
+        self.prepass.pane_keys(keys)
+    }
+
     /// The picture now: the same `Arc` as last time if nothing changed, else one with the next
     /// generation, sharing the rows that did not change.
     pub fn screen(&mut self) -> Arc<Screen> {
@@ -191,7 +198,7 @@ impl Terminal {
             size: self.size,
             rows,
             cursor: self.prepass.cursor(),
-            modes: self.prepass.modes,
+            modes: self.prepass.modes(),
             title: Arc::clone(&self.prepass.title),
         };
         if !screen.shows_same(before) {

@@ -12,7 +12,7 @@ use super::grid::{Grid, pen_id};
 use super::pen::{Color, Link, Pen};
 use super::pens::Pens;
 use super::scan::{CLIPBOARD, Csi, Token};
-use super::screen::{Cursor, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
+use super::screen::{Cursor, ExtendedKeys, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
 use super::width::{Stand, Widths};
 use super::{ClipboardLoss, Signals, Size};
 use crate::config::limits::{CLIPBOARD_BYTES, COLS, LINK_BYTES, TITLE_CHARS};
@@ -35,6 +35,10 @@ pub(super) struct Prepass {
     /// A border is being drawn between two marks.
     in_border: bool,
     pub(super) modes: Modes,
+    /// What tmux last said by XTMODKEYS.
+    announced_keys: ExtendedKeys,
+    /// What the active pane asked for, if tmux says.
+    pane_keys: Option<ExtendedKeys>,
     pub(super) title: Arc<str>,
     cursor_visible: bool,
     cursor_shape: u8,
@@ -61,6 +65,8 @@ impl Prepass {
             previous: None,
             in_border: false,
             modes: Modes::default(),
+            announced_keys: ExtendedKeys::Off,
+            pane_keys: None,
             title: "".into(),
             cursor_visible: true,
             cursor_shape: 0,
@@ -175,6 +181,7 @@ impl Prepass {
         self.charsets = Charsets::default();
         self.pen = Pen::default();
         self.modes = Modes::default();
+        self.announced_keys = ExtendedKeys::Off;
         self.cursor_shape = 0;
         self.synchronizing = false;
     }
@@ -220,6 +227,9 @@ impl Prepass {
             (None, None, b's') => self.grid.set_margins(param(0), param(1)),
             (None, Some(b'$'), b'x') => self.fill(csi),
             (None, Some(b' '), b'q') => self.cursor_shape = csi.param(0, 0).min(6) as u8,
+            (Some(b'>'), None, b'm') if csi.param(0, 0) == 4 => {
+                self.announced_keys = ExtendedKeys::numbered(csi.param(1, 0));
+            }
             (Some(b'?'), None, b'h' | b'l') => {
                 for mode in csi.params() {
                     for number in mode.take(1).flatten() {
@@ -263,7 +273,7 @@ impl Prepass {
             1 => modes.application_cursor = on,
             9 => modes.mouse = mouse(MouseMode::Press),
             25 => self.cursor_visible = on,
-            69 => self.grid.margin_mode(on),
+            69 => self.grid.reset_margins(),
             1000 => modes.mouse = mouse(MouseMode::PressRelease),
             1002 => modes.mouse = mouse(MouseMode::ButtonMotion),
             1003 => modes.mouse = mouse(MouseMode::AnyMotion),
@@ -351,6 +361,25 @@ impl Prepass {
         }
         let painted = self.pen.background != Color::Default;
         self.grid.take_pen(self.pens.intern(&self.pen), painted);
+    }
+
+    /// What the active pane asked for; none where tmux does not say.
+    /// Whether that is news.
+    pub(super) fn pane_keys(&mut self, keys: Option<ExtendedKeys>) -> bool {
+        let before = self.modes();
+        self.pane_keys = keys;
+        let news = before != self.modes();
+        self.touched |= news;
+        news
+    }
+
+    /// The modes now. tmux up to 3.4 does not say what a pane asked for, only whether it passes extended
+    /// keys on at all; from 3.5 on it says, and what it announces to its own terminal means nothing.
+    pub(super) fn modes(&self) -> Modes {
+        Modes {
+            extended_keys: self.pane_keys.unwrap_or(self.announced_keys),
+            ..self.modes
+        }
     }
 
     /// The cursor now. A pending wrap is told as the last column.

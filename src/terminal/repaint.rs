@@ -5,7 +5,7 @@
 //! has it, the default pen, no margins. Every frame leaves the terminal like that.
 
 use super::brush::Brush;
-use super::screen::{Modes, MouseEncoding, MouseMode, Row, Screen};
+use super::screen::{ExtendedKeys, Modes, MouseEncoding, MouseMode, Row, Screen};
 use super::scroll;
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ fn full(current: &Screen) -> Vec<u8> {
     write_cursor_color(&mut brush, current);
     brush.write(format_args!("\x1b[{} q", current.cursor.shape));
     brush.write(format_args!("\x1b[?25l"));
+    // Not every terminal resets this one.
+    write_extended_keys(&mut brush, current.modes.extended_keys);
     write_modes(&mut brush, blank.modes, current.modes);
     paint(&mut brush, &blank.rows, &current.rows);
     let mut out = brush.finish(current.cursor.row, current.cursor.col);
@@ -59,6 +61,9 @@ fn delta(previous: &Screen, current: &Screen) -> Vec<u8> {
     }
     if previous.cursor.visible && !current.cursor.visible {
         brush.write(format_args!("\x1b[?25l"));
+    }
+    if previous.modes.extended_keys != current.modes.extended_keys {
+        write_extended_keys(&mut brush, current.modes.extended_keys);
     }
     write_modes(&mut brush, previous.modes, current.modes);
     match scroll::find(&previous.rows, &current.rows) {
@@ -111,6 +116,18 @@ fn write_cursor_color(brush: &mut Brush, screen: &Screen) {
     }
 }
 
+fn write_extended_keys(brush: &mut Brush, keys: ExtendedKeys) {
+    brush.write(format_args!(
+        "{}",
+        match keys {
+            ExtendedKeys::Off => "\x1b[>4m",
+            ExtendedKeys::Ambiguous => "\x1b[>4;1m",
+            ExtendedKeys::All => "\x1b[>4;2m",
+        }
+    ));
+}
+
+/// All but the extended keys.
 fn write_modes(brush: &mut Brush, from: Modes, to: Modes) {
     let mut set = |number: u16, on: bool| {
         brush.write(format_args!("\x1b[?{number}{}", if on { 'h' } else { 'l' }));
@@ -195,6 +212,11 @@ mod tests {
             3 => (number(), 0u16..22).prop_map(|(r, c)| format!("\x1b[{r};{c}H").into_bytes()),
             2 => (number(), "[ABCDEFGJKLMPSTX@d]").prop_map(|(n, f)| format!("\x1b[{n}{f}").into_bytes()),
             1 => (number(), number()).prop_map(|(a, b)| format!("\x1b[{a};{b}r").into_bytes()),
+            1 => (number(), 0u16..22).prop_map(|(a, b)| format!("\x1b[{a};{b}s").into_bytes()),
+            1 => (number(), number()).prop_map(|(a, b)| format!("\x1b[35;{a};{b};5;9$x").into_bytes()),
+            1 => "[()][0AB]".prop_map(|set| format!("\x1b{set}").into_bytes()),
+            1 => "[\x0e\x0f]".prop_map(String::into_bytes),
+            1 => (0u16..4).prop_map(|n| format!("\x1b[>4;{n}m").into_bytes()),
             2 => crate::terminal::pen::tests::any_pen().prop_map(|pen| {
                 let mut out = b"\x1b[m".to_vec();
                 pen.write(&crate::terminal::Pen::default(), &mut out);

@@ -289,6 +289,31 @@ pub enum MouseEncoding {
     Sgr,
 }
 
+/// Which keys are sent in an extended form, that tells modifiers the older forms cannot: XTMODKEYS,
+/// `CSI > 4 ; n m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExtendedKeys {
+    /// None.
+    #[default]
+    Off,
+    /// `1`: those without an older form.
+    Ambiguous,
+    /// `2`: all with modifiers.
+    All,
+}
+
+impl ExtendedKeys {
+    /// From the `n` of `CSI > 4 ; n m`.
+    #[must_use]
+    pub const fn numbered(n: u16) -> Self {
+        match n {
+            0 => Self::Off,
+            1 => Self::Ambiguous,
+            _ => Self::All,
+        }
+    }
+}
+
 /// Modes that change what a viewer's keys and pointer send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Modes {
@@ -304,4 +329,6 @@ pub struct Modes {
     pub mouse: MouseMode,
     /// `?1005`, `?1006`.
     pub mouse_encoding: MouseEncoding,
+    /// `CSI > 4 ; n m`.
+    pub extended_keys: ExtendedKeys,
 }

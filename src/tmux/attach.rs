@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 /// What our terminal can do. tmux stops at the first name it does not know, so the newest comes last.
 /// `margins` and `rectfill` are left out: vt100 misdraws what tmux then sends (facts §1).
-const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,mouse,overline,strikethrough,sync,title,usstyle,hyperlinks";
+const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,extkeys,mouse,overline,strikethrough,sync,title,usstyle,hyperlinks";
 
 /// Bytes read at once; tmux writes at most 16 KB.
 const READ_BYTES: usize = 16 * 1024;

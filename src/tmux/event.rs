@@ -66,8 +66,8 @@ pub struct SessionState {
     pub size: Size,
     /// Clients attached, ours included.
     pub attached: u32,
-    /// What the status line would mark (alerts, zoom, panes) and where it is. Says only by being another
-    /// that the windows are to be asked for.
+    /// What the status line would mark (alerts, zoom, panes), where it is, and which keys the active pane
+    /// wants. Says only by being another that the windows are to be asked for.
     pub marks: String,
     /// What runs in the active pane.
     pub command: String,
@@ -100,7 +100,7 @@ pub(super) fn subscription() -> String {
     let known = known.map(|name| format!("#{{{name}}}"));
     // Short also for a thousand windows, since it is worked out every second. What it leaves out is
     // the zoom and the panes of a window that is not the current one.
-    let marks = "#{session_alerts} #{window_zoomed_flag} #{window_panes} #{alternate_on}#{pane_in_mode} #{status} #{status-position}";
+    let marks = "#{session_alerts} #{window_zoomed_flag} #{window_panes} #{alternate_on}#{pane_in_mode}#{pane_key_mode} #{status} #{status-position}";
     let said = ["pane_current_command", "pane_title"].map(harmless);
     let told = [marks.to_owned(), ACTIVITY.to_owned()];
     let record = [&known[..], &told, &said[..]].concat().join("\t");

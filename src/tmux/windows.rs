@@ -4,6 +4,7 @@
 use super::event::{FIELD, status_lines};
 use super::{Error, Server, SessionId, WindowId, printed};
 use crate::config::limits::{WINDOW_NAME_CHARS, WINDOWS};
+use crate::terminal::ExtendedKeys;
 use serde::{Deserialize, Serialize};
 use tmux_interface::{
     IfShell, KillWindow, ListWindows, NewWindow, ResizePane, SelectWindow, TmuxCommand,
@@ -18,6 +19,9 @@ pub struct Windows {
     pub windows: Vec<Window>,
     /// How many more there are.
     pub more: usize,
+    /// What the active pane of the current window asked for in extended keys; `None` before tmux 3.5,
+    /// which does not say.
+    pub extended_keys: Option<ExtendedKeys>,
 }
 
 /// The rows tmux's status line takes of every client's screen.
@@ -87,6 +91,7 @@ fn format() -> String {
         "alternate_on",
         "pane_in_mode",
         "bracket_paste_flag",
+        "pane_key_mode",
     ];
     let known = known.map(|name| format!("#{{{name}}}")).join("\t");
     let name = printed::field_within("window_name", WINDOW_NAME_CHARS);
@@ -94,8 +99,8 @@ fn format() -> String {
 }
 
 impl Window {
-    fn read(line: &str) -> Option<(StatusLine, Self)> {
-        let mut fields = line.splitn(13, FIELD);
+    fn read(line: &str) -> Option<(StatusLine, Option<ExtendedKeys>, Self)> {
+        let mut fields = line.splitn(14, FIELD);
         let rows = status_lines(fields.next()?);
         let top = fields.next()? == "top";
         let id = fields.next()?.parse().ok()?;
@@ -109,6 +114,7 @@ impl Window {
             "" => None,
             flag => Some(flag == "1"),
         };
+        let keys = key_mode(fields.next()?);
         let name = printed::read(fields.next()?);
         let name = name.chars().take(WINDOW_NAME_CHARS).collect();
         let window = Self {
@@ -123,17 +129,31 @@ impl Window {
             alternate,
             brackets,
         };
-        Some((StatusLine { rows, top }, window))
+        Some((StatusLine { rows, top }, keys, window))
+    }
+}
+
+/// Reads tmux's `pane_key_mode`.
+fn key_mode(said: &str) -> Option<ExtendedKeys> {
+    match said {
+        "VT10x" => Some(ExtendedKeys::Off),
+        "Ext 1" => Some(ExtendedKeys::Ambiguous),
+        "Ext 2" => Some(ExtendedKeys::All),
+        _ => None,
     }
 }
 
 /// Reads the answer to a question with [`format`].
 fn read(listed: &str) -> Windows {
     let mut found = listed.lines().filter_map(Window::read).peekable();
-    let status = found.peek().map(|(status, _)| *status).unwrap_or_default();
+    let status = found.peek().map(|(status, ..)| *status).unwrap_or_default();
     let mut windows = vec![];
     let mut more = 0;
-    for (_, window) in found {
+    let mut extended_keys = None;
+    for (_, keys, window) in found {
+        if window.active {
+            extended_keys = keys;
+        }
         if windows.len() < WINDOWS {
             windows.push(window);
             continue;
@@ -148,6 +168,7 @@ fn read(listed: &str) -> Windows {
         status,
         windows,
         more,
+        extended_keys,
     }
 }
 
@@ -230,12 +251,13 @@ mod tests {
 
     fn line(number: usize, active: bool) -> String {
         let active = u8::from(active);
-        format!("on\tbottom\t@{number}\t{number}\t{active}\t0\t1\t0\t2\t1\t1\t\tw{number}")
+        format!("on\tbottom\t@{number}\t{number}\t{active}\t0\t1\t0\t2\t1\t1\t\tVT10x\tw{number}")
     }
 
     #[test]
     fn a_listed_window_is_read_with_its_name_whole() {
-        let listed = "2\ttop\t@3\t1\t1\t0\t1\t0\t4\t1\t0\t1\tna me\twith #(x)\non\ttop\tbroken\n";
+        let listed =
+            "2\ttop\t@3\t1\t1\t0\t1\t0\t4\t1\t0\t1\tExt 2\tna me\twith #(x)\non\ttop\tbroken\n";
         let windows = read(listed);
         assert_eq!(windows.status, StatusLine { rows: 2, top: true });
         let [window] = &windows.windows[..] else {
@@ -244,6 +266,7 @@ mod tests {
         assert_eq!((window.id, window.index), (WindowId(3), 1));
         assert!(window.active && !window.bell && window.activity && !window.zoomed);
         assert_eq!(window.panes, 4);
+        assert_eq!(windows.extended_keys, Some(ExtendedKeys::All));
         assert!(window.alternate);
         assert_eq!(window.brackets, Some(true));
         assert_eq!(window.name, "na me\twith #(x)");

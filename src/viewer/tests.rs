@@ -111,6 +111,7 @@ fn windows_are_told_after_the_first_picture_and_when_they_change() {
             status,
             windows,
             more,
+            extended_keys: None,
         })
     };
     for visible in [true, false] {

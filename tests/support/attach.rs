@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// The features muxview's own client claims (facts §0), so that both are drawn alike.
-pub const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,mouse,overline,strikethrough,sync,title,usstyle,hyperlinks";
+pub const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,extkeys,mouse,overline,strikethrough,sync,title,usstyle,hyperlinks";
 
 /// The terminal muxview's own client says it is.
 const OUR_TERM: &str = "tmux-256color";

@@ -2,12 +2,13 @@
 //! drivers want done with them.
 //!
 //! What hints at a change: events of tmux, what its subscription says of the status line (within a
-//! second), and that the status line in the picture reads another way (at once). Not noticed until
-//! one of these comes is what tmux tells nobody: a zoom, a pane more or less, an option of its own
+//! second), and that the status line in the picture reads another way or a program wants keys in another
+//! way (at once). Not noticed until one of these comes is what tmux tells nobody: a zoom, a pane more or less, an option of its own
 //! set for a window that is not the current one.
 
 use super::Live;
-use crate::bridge::windows::{is_output, reads_another_way};
+use crate::bridge::now;
+use crate::bridge::windows::{is_output, keys_another_way, reads_another_way};
 use crate::config::limits::WINDOW_ACT_INTERVAL;
 use crate::terminal::Screen;
 use crate::tmux::{Error, SessionState, WindowAct, Windows};
@@ -31,7 +32,9 @@ impl Live<'_> {
 
     pub(super) fn windows_are(&mut self, windows: Result<Windows, Error>) {
         match windows {
-            Ok(windows) => {
+            Ok(mut windows) => {
+                // Viewers get this in their pictures, not with the windows.
+                self.canvas.pane_keys(windows.extended_keys.take(), now());
                 let known = &mut self.bridge.state.windows;
                 if known.as_deref() != Some(&windows) {
                     *known = Some(Arc::new(windows));
@@ -47,7 +50,9 @@ impl Live<'_> {
     pub(super) fn compare_status(&mut self, after: &Screen) {
         let state = &self.bridge.state;
         if let (Some(before), Some(windows)) = (&state.picture, &state.windows) {
-            if reads_another_way(&before.screen, after, windows.status) {
+            if reads_another_way(&before.screen, after, windows.status)
+                || keys_another_way(&before.screen, after)
+            {
                 self.wonder.wonder();
             }
             // Where tmux does not tell, there is nothing to ask.
