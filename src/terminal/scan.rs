@@ -470,5 +470,37 @@ mod tests {
             let cut = cut.min(bytes.len());
             prop_assert_eq!(tokens(&[&bytes]), tokens(&[&bytes[..cut], &bytes[cut..]]));
         }
+
+        #[test]
+        fn another_scanner_goes_on_from_what_is_pending(
+            bytes in proptest::collection::vec(
+                prop_oneof![any::<u8>(), proptest::sample::select(&b"\x1b[]P_^\\\x07;?1hm\xe6\xbc"[..])], 0..60),
+            cut in 0usize..60,
+        ) {
+            let (before, after) = bytes.split_at(cut.min(bytes.len()));
+            let mut scanner = Scanner::default();
+            let mut rest = before;
+            while !rest.is_empty() {
+                let (taken, _) = scanner.next(rest);
+                rest = &rest[taken..];
+            }
+            let pending = scanner.pending();
+            let mut same = Scanner::default();
+            let mut rest = &pending[..];
+            while !rest.is_empty() {
+                let (taken, token) = same.next(rest);
+                prop_assert_eq!(token, None);
+                rest = &rest[taken..];
+            }
+            let (mut on, mut anew) = (after, after);
+            loop {
+                let ((taken, token), (taken_anew, token_anew)) = (scanner.next(on), same.next(anew));
+                prop_assert_eq!((taken, &token), (taken_anew, &token_anew));
+                if token.is_none() {
+                    break;
+                }
+                (on, anew) = (&on[taken..], &anew[taken..]);
+            }
+        }
     }
 }

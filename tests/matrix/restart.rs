@@ -1,7 +1,7 @@
 //! muxview keeps nothing that a restart would miss.
 
-use crate::support;
-use crate::support::{Join, Scene, Viewer, until};
+use crate::support::raw::{Got, Target, ping, say};
+use crate::support::{Event, Join, Raw, Scene, Service, Tmux, Viewer, Xterm, process, until};
 use std::time::{Duration, Instant};
 
 scenarios![
@@ -9,6 +9,8 @@ scenarios![
     ended_by_sigterm,
     started_before_any_session,
     killed_it_leaves_no_client_behind,
+    a_new_image_shows_the_same_picture_and_modes,
+    what_is_printed_meanwhile_is_shown,
 ];
 
 async fn killed_and_started_again() {
@@ -90,9 +92,9 @@ async fn ended_by_sigterm() {
 }
 
 async fn started_before_any_session() {
-    let tmux = support::Tmux::without_server();
-    let service = support::Service::start(&tmux);
-    let xterm = support::Xterm::start();
+    let tmux = Tmux::without_server();
+    let service = Service::start(&tmux);
+    let xterm = Xterm::start();
     let nobody = Viewer::listen(&service, "main", Join::driver(80, 24)).await;
     assert_eq!(nobody.closed().await.0, 4404);
     tmux.session("main", 80, 24);
@@ -100,9 +102,9 @@ async fn started_before_any_session() {
         let viewer = Viewer::join(&service, &xterm, "main", Join::driver(80, 24)).await;
         let event = viewer.wait("a picture or a close", |events| {
             events.iter().find_map(|(_, event)| match event {
-                support::Event::Binary(_) => Some(Ok(())),
-                support::Event::Closed(code, reason) => Some(Err(format!("{code} {reason}"))),
-                support::Event::Text(_) => None,
+                Event::Binary(_) => Some(Ok(())),
+                Event::Closed(code, reason) => Some(Err(format!("{code} {reason}"))),
+                Event::Text(_) => None,
             })
         });
         event.await
@@ -111,10 +113,10 @@ async fn started_before_any_session() {
 }
 
 async fn killed_it_leaves_no_client_behind() {
-    let tmux = support::Tmux::start(80, 24);
+    let tmux = Tmux::start(80, 24);
     tmux.session("other", 80, 24);
-    let xterm = support::Xterm::start();
-    let mut service = support::Service::start(&tmux);
+    let xterm = Xterm::start();
+    let mut service = Service::start(&tmux);
     for _ in 0..10 {
         for session in ["main", "other"] {
             let viewer = Viewer::join(&service, &xterm, session, Join::driver(80, 24)).await;
@@ -131,5 +133,73 @@ async fn killed_it_leaves_no_client_behind() {
         })
         .await;
         service.restart(&tmux);
+    }
+}
+
+/// What a program can set that is seen or felt in a viewer's terminal.
+const MODES: &str = "printf '\\033]2;a title\\007\\033[5 q\\033]12;#123456\\007\\033[?1002h\\033[?1006h\\033[?2004h\\033[?1h\\033='; \
+                     printf '\\033[1;31mred\\033[m \\033[4:3mcurly\\033[m 漢字\\033[5;10rin a region\\033[7;3H'; \
+                     tmux wait-for -S drawn; exec cat";
+
+/// The repaint that was sent last.
+fn last_repaint(viewer: &Raw) -> Vec<u8> {
+    let repaints = viewer.log().into_iter().filter_map(|got| match got {
+        Got::Binary(bytes) if bytes.starts_with(b"\x1bc") => Some(bytes),
+        _ => None,
+    });
+    repaints.last().unwrap()
+}
+
+async fn a_new_image_shows_the_same_picture_and_modes() {
+    let tmux = Tmux::without_server();
+    tmux.session("other", 80, 24);
+    for (option, value) in [
+        ("set-titles", "on"),
+        ("set-titles-string", "#T"),
+        ("mouse", "on"),
+    ] {
+        tmux.cmd(&["set-option", "-g", option, value]);
+    }
+    tmux.session_running("main", 80, 24, MODES);
+    tmux.wait_for("drawn").await;
+    let service = Service::start(&tmux);
+    let mut viewer = Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await;
+    viewer.opened(1).await;
+    for time in 0..3 {
+        let repaint = serde_json::json!({"type": "repaint"});
+        viewer.write(&[say(&repaint), ping(time)].concat()).await;
+        viewer.ponged(time).await;
+        let before = last_repaint(&viewer);
+        process::signal(service.pid(), "HUP");
+        viewer.opened(time as usize + 2).await;
+        let after = last_repaint(&viewer);
+        assert_eq!(
+            after.escape_ascii().to_string(),
+            before.escape_ascii().to_string()
+        );
+    }
+    assert!(
+        last_repaint(&viewer)
+            .windows(7)
+            .any(|bytes| bytes == b"a title")
+    );
+}
+
+/// A program that prints coloured lines for a while, and draws within a scroll region.
+const PRINTS: &str = "printf '\\033[3;20r\\033[3H'; i=0; while [ $i -lt 1500 ]; do i=$((i+1)); \
+                      printf '\\033[%dmline %d\\033[m\\n' $((31+i%7)) $i; done; printf '\\033[r\\033[H'; echo DONE";
+
+async fn what_is_printed_meanwhile_is_shown() {
+    let scene = Scene::open(80, 24).await;
+    for round in 0..3 {
+        scene.run(&format!("clear; {PRINTS}{round}")).await;
+        process::signal(scene.service.pid(), "HUP");
+        let hellos = |events: &[(_, Event)]| {
+            let hello = |(_, event): &&(_, Event)| matches!(event, Event::Text(text) if text["type"] == "hello");
+            (events.iter().filter(hello).count() == round + 2).then_some(())
+        };
+        scene.live.wait("another image", hellos).await;
+        let done = format!("DONE{round}\n");
+        scene.same("after", |picture| picture.contains(&done)).await;
     }
 }

@@ -325,3 +325,41 @@ fn who_comes_to_look_is_not_kept_waiting_by_a_tmux_that_does_not_answer() {
     assert_eq!(canvas.wake_at(later), Some(later + CATCH_UP));
     assert!(!canvas.behind(later + CATCH_UP));
 }
+
+#[test]
+fn a_restored_terminal_is_seen_once_all_of_it_is_drawn_anew() {
+    let now = Instant::now();
+    let mut old = live(now);
+    old.draw(b"\x1b]2;title\x07\x1b[?1002h\x1b[?2004h\x1b[?20", now);
+    let mut canvas = canvas();
+    canvas.restore(&old.snapshot(), now);
+    // The rest of a sequence whose beginning the other one had read.
+    assert!(read(&mut canvas, "04lt", now).is_none());
+    assert!(!canvas.question(now));
+    assert!(read(&mut canvas, &redraw("anew"), now).is_none());
+    assert!(canvas.question(now));
+    assert!(
+        canvas.answered(at(OURS), now).expect("ours").is_none(),
+        "an event may have been missed"
+    );
+    let later = now + FRAME_INTERVAL;
+    assert!(canvas.look(later).is_none());
+    assert!(canvas.question(later));
+    let shot = canvas.answered(at(OURS), later).expect("ours");
+    let Shot { screen, .. } = shot.expect("covered");
+    assert_eq!(&*screen.title, "title");
+    assert_eq!(screen.modes.mouse, crate::terminal::MouseMode::ButtonMotion);
+    assert!(!screen.modes.bracketed_paste);
+    assert!(screen.rows.iter().all(|row| row.text() == "anew"));
+}
+
+#[test]
+fn a_restored_terminal_that_is_not_drawn_anew_is_seen_after_a_while() {
+    let now = Instant::now();
+    let mut canvas = canvas();
+    canvas.restore(&live(now).snapshot(), now);
+    assert!(canvas.look(now).is_none());
+    let late = canvas.wake_at(now).expect("it is looked at again");
+    assert!(late >= now + TORN_TIMEOUT);
+    assert!(canvas.look(late).is_none() && canvas.question(late));
+}
