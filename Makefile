@@ -60,6 +60,7 @@ fuzz: tools assets ## Every fuzz target for five minutes; needs nightly and carg
 
 .PHONY: soak
 soak: test-tools assets tests/node_modules/.stamp ## The tests of `make test`, each many times longer, and an hour of every fuzz target
+	@.ci/releases
 	MUXVIEW_SOAK=1 $(CARGO) test --locked --release
 	cd tests && MUXVIEW_SOAK=1 MUXVIEW_BIN=../target/release/muxview node --test browser
 	@.ci/fuzz 3600

@@ -16,7 +16,7 @@ scenarios![
     a_suspended_client_is_revived,
     a_locked_client_shows_its_lock_and_stays_locked,
     a_switched_client_is_noticed_and_brought_back,
-    a_large_paste_arrives_whole,
+    a_large_paste_arrives_whole.normal(),
 ];
 
 const SIZE: Size = Size { cols: 80, rows: 25 };

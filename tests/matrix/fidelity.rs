@@ -15,11 +15,11 @@ scenarios![
     widths_are_those_of_tmux,
     windows_panes_and_overlays,
     popups_menus_and_prompts,
-    vim_and_less,
+    vim_and_less.normal(),
     resizes,
     a_busy_full_screen_program,
-    a_million_lines,
-    random_programs,
+    a_million_lines.normal(),
+    random_programs.normal(),
 ];
 
 /// Clears the screen, prints a file and says so.

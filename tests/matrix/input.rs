@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use tokio_tungstenite::tungstenite::Message;
 
 scenarios![
-    a_mebibyte_of_text_and_controls,
+    a_mebibyte_of_text_and_controls.normal(),
     characters_split_over_messages,
     arbitrary_bytes_as_from_a_bare_attach,
     pastes_with_and_without_brackets,
     drivers_type_in_turn_and_spectators_not_at_all,
-    nothing_a_spectator_sends_reaches_tmux,
+    nothing_a_spectator_sends_reaches_tmux.normal(),
 ];
 
 /// Starts a program in a session that writes what it reads, as it comes, into a file.

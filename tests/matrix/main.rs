@@ -41,6 +41,7 @@ mod relaunch;
 mod restart;
 mod size;
 mod stray;
+mod upgrade;
 mod widths;
 mod window_size;
 mod windows;
@@ -76,6 +77,7 @@ fn all() -> Vec<Scenario> {
         restart::scenarios(),
         size::scenarios(),
         stray::scenarios(),
+        upgrade::scenarios(),
         widths::scenarios(),
         window_size::scenarios(),
         windows::scenarios(),

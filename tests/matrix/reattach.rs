@@ -8,7 +8,7 @@ use muxview::viewer::{End, Output};
 
 scenarios![
     viewers_survive_every_end_of_the_client,
-    fifty_kills_are_fifty_repaints,
+    fifty_kills_are_fifty_repaints.normal(),
     the_end_of_the_session_is_the_end,
     the_end_of_the_server_is_told_as_such,
     a_client_that_is_thrown_out_again_and_again_is_noticed_but_not_hammered,

@@ -10,7 +10,7 @@ scenarios![
     a_driver_opens_switches_zooms_and_closes_them,
     a_spectator_changes_nothing_and_nobody_another_session,
     whatever_they_are_called_is_text,
-    hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too,
+    hundreds_of_windows_are_told_within_bounds_and_a_flood_of_clicks_is_too.normal(),
     the_history_is_scrolled_without_a_mouse_and_left_at_its_end,
     whether_a_program_brackets_pastes_is_told_where_tmux_knows,
 ];
