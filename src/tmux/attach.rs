@@ -1,19 +1,22 @@
 //! [`Attach`]: one `tmux attach` in a pty. Bytes come out, input and sizes go in, and at the end it
-//! says how it ended. Knows nothing of what the bytes mean, except its own farewell.
+//! says how it ended. It stands for a terminal: what tmux asks of that is answered in here, at once.
 //!
 //! The process that uses this must handle SIGHUP: `detach-client -P` makes the tmux client send it to
 //! its parent, which is us, and its default action ends the process. It must be a handler; an ignored
 //! signal would be inherited by every child (facts §7).
 
-use super::client::{Client, End};
+use super::client::{Client, Doing, End};
+use super::client_output::ClientOutput;
 use super::ended::Ended;
 use super::error::Error;
-use super::farewell::Farewell;
 use super::master::Master;
 use super::name::SessionId;
 use super::program::{Program, client_environment};
 use super::pty::{self, Line, failed};
+use super::queries::Queries;
+use super::replies::Replies;
 use super::terminfo;
+use super::theme::Theme;
 use crate::config::limits::{LEAVE_WAIT, REAP_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
 use rustix::io::ioctl_fionbio;
@@ -24,7 +27,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// What our terminal can do. tmux stops at the first name it does not know, so the newest comes last.
@@ -35,11 +38,17 @@ const FEATURES: &str = "256,RGB,bpaste,ccolour,clipboard,cstyle,extkeys,mouse,ov
 const READ_BYTES: usize = 16 * 1024;
 
 /// A client that left its screen without ending is looked at this often before what it says is
-/// shown: a lock program may be asking for a password in our terminal.
+/// shown. That is for systems that do not tell whether it is locked.
 const SUSPEND_LOOKS: u32 = 10;
 
 /// Anything else would wait for tmux to let the client go.
 const ENDED_BY: Signal = Signal::KILL;
+/// Focus reports of a terminal (`?1004`).
+const FOCUS_IN: &[u8] = b"\x1b[I";
+const FOCUS_OUT: &[u8] = b"\x1b[O";
+
+/// Says in what is handed over that tmux takes the terminal for focused. No terminal knows it.
+const FOCUSED: &[u8] = b"\x1b]1004;focused\x1b\\";
 
 /// One attached tmux client. Dropping it kills the client and leaves the session alone.
 pub struct Attach {
@@ -47,11 +56,18 @@ pub struct Attach {
     tty: String,
     client: Client,
     output: Mutex<Output>,
+    /// A writer has seen that the client left; the reader looks after it.
+    left: Notify,
 }
 
 #[derive(Default)]
 struct Output {
-    farewell: Farewell,
+    client: ClientOutput,
+    queries: Queries,
+    replies: Replies,
+    theme: Theme,
+    /// What tmux was told last of the terminal's focus; it takes a new client for focused.
+    focused: Option<bool>,
     /// Bytes that draw and were not asked for yet, from `taken` on.
     bytes: Vec<u8>,
     taken: usize,
@@ -64,8 +80,8 @@ struct Output {
 /// Whether input would reach tmux.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Gate {
-    /// The client has not entered its screen or has left it: its terminal would edit, echo and take
-    /// signals from the keys. tmux makes it raw just before it enters.
+    /// The client is not attached yet or has left: its terminal would edit, echo and take signals
+    /// from the keys.
     #[default]
     Shut,
     Open,
@@ -75,7 +91,7 @@ enum Gate {
 /// The client has left its screen.
 struct Left {
     since: Instant,
-    /// How often it was looked at since.
+    /// How often it was looked at since then.
     looks: u32,
     revived: bool,
 }
@@ -148,6 +164,7 @@ impl Attach {
             tty,
             client,
             output: Mutex::default(),
+            left: Notify::new(),
         })
     }
 
@@ -162,20 +179,13 @@ impl Attach {
         let pid = pty::leader(&master).ok_or_else(ended)?;
         let client = Client::adopt(pid, ENDED_BY).ok_or_else(ended)?;
         ioctl_fionbio(&master, true)?;
-        let mut output = Output {
-            farewell: Farewell::resumed(),
-            ..Output::default()
-        };
-        if held.is_empty() {
-            output.tell_gate();
-        } else {
-            output.feed(&held);
-        }
+        let output = Output::resumed(&held, pty::is_raw(&master));
         Ok(Self {
             master: Master::new(master)?,
             tty,
             client,
             output: Mutex::new(output),
+            left: Notify::new(),
         })
     }
 
@@ -183,11 +193,10 @@ impl Attach {
     /// ends it.
     pub(crate) fn hand_over(self) -> io::Result<Transfer> {
         let output = self.output();
-        if output.closed || !output.farewell.entered() {
+        if output.closed || !output.client.attached() {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        let drawn = &output.bytes[output.taken..];
-        let held = [drawn, output.farewell.held()].concat();
+        let held = output.to_resume();
         drop(output);
         let master = self.master.into_fd();
         self.client.release();
@@ -215,10 +224,54 @@ impl Attach {
         self.output.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sets the colours that programs are told when they ask, and whether they are told to be dark.
+    /// A theme set before the first [`Attach::read`] is the one tmux learns at once.
+    pub fn set_theme(&self, theme: Theme) {
+        let mut output = self.output();
+        if output.theme != theme {
+            output.theme = theme;
+            let told = output.queries.changed(&theme);
+            output.replies.push(told);
+            self.reply(&mut output);
+        }
+    }
+
+    /// Says whether somebody is looking at this terminal. A new client is not focused; programs that
+    /// want to know are told what changes, unless somebody else's terminal is focused.
+    pub fn set_focused(&self, focused: bool) {
+        let mut output = self.output();
+        // Before the client is attached, tmux does not listen.
+        if output.focused.is_some_and(|told| told != focused) {
+            output.focused = Some(focused);
+            let report = if focused { FOCUS_IN } else { FOCUS_OUT };
+            output.replies.push(report.to_vec());
+            self.reply(&mut output);
+        }
+    }
+
+    /// What to write for the Escape key. tmux waits for what may follow a lone ESC, but not where it
+    /// asked for another form.
+    #[must_use]
+    pub fn escape_key(&self) -> &'static [u8] {
+        if self.output().queries.application_escape() {
+            b"\x1bO["
+        } else {
+            b"\x1b"
+        }
+    }
+
+    /// Whether a program of the client's own runs in its place (`lock-session`), or it is just about
+    /// to begin or end. A client that takes its place would not be locked.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.output().client.left() || self.client.doing() == Some(Doing::Program)
+    }
+
     /// Waits for bytes and reads some; 0 when the client has ended. Cancel-safe. What a client sends
     /// while leaving (it clears the screen) is not given out.
     ///
-    /// A suspended client is revived in here, so somebody must always be reading.
+    /// A suspended client is revived in here, and what tmux asks is answered, so somebody must always
+    /// be reading.
     ///
     /// # Errors
     /// Those of the pty, other than its end.
@@ -227,7 +280,7 @@ impl Attach {
             if let Some(n) = self.output().take(buf) {
                 return Ok(n);
             }
-            let look = self.output().next_look();
+            let look = self.output().wake_at();
             let read = async {
                 let read = self.master.read(|master| self.fill(master));
                 match look {
@@ -235,9 +288,16 @@ impl Attach {
                     None => Ok(read.await),
                 }
             };
-            match read.await {
+            let read = tokio::select! {
+                read = read => read,
+                () = self.left.notified() => continue,
+            };
+            match read {
                 Ok(filled) => filled?,
-                Err(_) => self.look(),
+                Err(_) => {
+                    self.look();
+                    self.reply(&mut self.output());
+                }
             }
         }
     }
@@ -259,22 +319,54 @@ impl Attach {
     fn fill(&self, master: &OwnedFd) -> io::Result<()> {
         let mut bytes = [0; READ_BYTES];
         let n = pty::read(master, &mut bytes)?;
-        self.output().feed(&bytes[..n]);
+        // Asked after the read: the terminal changes before the client writes what belongs to it.
+        let raw = n > 0 && pty::is_raw(master);
+        let mut output = self.output();
+        output.feed(&bytes[..n], raw);
+        self.reply(&mut output);
         Ok(())
     }
 
-    /// The client has left its screen and not ended: revives it if it is suspended.
+    /// Writes what we have to say ourselves, as far as it may be written now and the pty takes it.
+    fn reply(&self, output: &mut Output) {
+        if output.closed || !output.client.attached() || output.client.left() {
+            return;
+        }
+        while let Some(reply) = output.replies.due(Instant::now().into_std()) {
+            // A terminal that is no longer raw would echo it.
+            if !pty::is_raw(self.master.fd()) {
+                return;
+            }
+            // A pty that is full: typed bytes wait for the rest, and their writer tries again. Any
+            // other failure is the client's end, which is seen when reading.
+            let Ok(written) = pty::write(self.master.fd(), reply) else {
+                return;
+            };
+            output.replies.wrote(written);
+        }
+    }
+
+    /// The client has left its screen and not ended: revives it if it is suspended, shows what its
+    /// terminal shows if it is locked.
     fn look(&self) {
         let mut output = self.output();
-        let silent = output.farewell.silent();
-        let Some(left) = &mut output.left else {
+        let silent = output.client.silent();
+        let Some(left) = output
+            .left
+            .as_mut()
+            .filter(|left| left.next_look() <= Instant::now())
+        else {
             return;
         };
         left.looks += 1;
-        // Keys that were on their way when it left are echoed by its terminal, so where the children
-        // can be seen, what is printed says nothing.
-        let alone = self.client.has_children().map_or(silent, |has| !has);
-        if alone && !left.revived {
+        // Only a client that has acted on tmux's word to stop may be told to go on: one that is about
+        // to start a lock program would be unlocked by it.
+        let suspended = match self.client.doing() {
+            Some(doing) => doing == Doing::Suspended,
+            None => silent,
+        };
+        let program = self.client.doing() == Some(Doing::Program);
+        if suspended && !left.revived {
             left.revived = true;
             output.revived += 1;
             drop(output);
@@ -282,8 +374,8 @@ impl Attach {
             // no effect, but tmux waits for the "I am back" it says on SIGCONT.
             tracing::info!(client = self.tty, "tmux client suspended, reviving it");
             self.client.signal(Signal::CONT);
-        } else if left.looks >= SUSPEND_LOOKS {
-            output.release();
+        } else if program || left.looks >= SUSPEND_LOOKS {
+            output.show();
         }
     }
 
@@ -291,9 +383,9 @@ impl Attach {
     /// task reads. Keystrokes of different messages belong in different writes: tmux takes a burst
     /// for a paste and then ignores its prefix key in it.
     ///
-    /// A client gets nothing before it has entered its screen, nor when it has left it, until it is
-    /// back: its terminal would change the keys and echo them, which looks as if something else had
-    /// its say there, and one that ends would lose them. Only reading finds out, so somebody must.
+    /// A client gets nothing before it is attached, nor when it has left, until it is back: its
+    /// terminal would change the keys and echo them, and one that ends would lose them. Only reading
+    /// finds out, so somebody must.
     ///
     /// # Errors
     /// Those of the pty; when the client has ended, too.
@@ -319,13 +411,28 @@ impl Attach {
     /// # Errors
     /// `WouldBlock`, and as [`Attach::write`].
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let gate = *self.output().gate.borrow();
+        let mut output = self.output();
+        let gate = *output.gate.borrow();
         match gate {
-            Gate::Open => pty::write(self.master.fd(), bytes),
-            Gate::Shut => Err(io::ErrorKind::WouldBlock.into()),
+            Gate::Open => {}
+            Gate::Shut => return Err(io::ErrorKind::WouldBlock.into()),
             // The kernel would take the bytes all the same.
-            Gate::Ended => Err(io::ErrorKind::BrokenPipe.into()),
+            Gate::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
         }
+        if output.left_now(pty::is_raw(self.master.fd())) {
+            self.left.notify_one();
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.reply(&mut output);
+        if output.replies.under_way() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let written = pty::write(self.master.fd(), bytes)?;
+        let whole = written == bytes.len();
+        output
+            .replies
+            .typed(&bytes[..written], whole, Instant::now().into_std());
+        Ok(written)
     }
 
     /// Whether tmux has yet to read some of what was written. What waits to be read is asked of the
@@ -344,7 +451,8 @@ impl Attach {
             return Vec::new();
         }
         // Where it cannot be told, nothing is known to be unread.
-        pty::unread(self.master.fd(), &self.tty).unwrap_or_default()
+        let unread = pty::unread(self.master.fd(), &self.tty).unwrap_or_default();
+        self.output().replies.without_own(unread)
     }
 
     /// Sets the pty's size; tmux redraws everything.
@@ -379,19 +487,43 @@ impl Attach {
             pause *= 2;
         };
         let output = self.output();
-        Ended::read(end, output.farewell.entered(), &output.farewell.words())
+        Ended::read(end, output.client.attached(), &output.client.words())
     }
 }
 
 impl Output {
-    fn feed(&mut self, bytes: &[u8]) {
+    fn feed(&mut self, bytes: &[u8], raw: bool) {
         if bytes.is_empty() {
             self.closed = true;
             self.tell_gate();
             return;
         }
-        self.farewell.feed(bytes, &mut self.bytes);
-        if !self.farewell.leaving() {
+        self.client.feed(bytes, raw, &mut self.bytes);
+        if raw {
+            let mut answers = Vec::new();
+            self.queries.feed(bytes, &self.theme, &mut answers);
+            if self.focused.is_none() {
+                self.focused = Some(false);
+                self.replies.push(FOCUS_OUT.to_vec());
+            }
+            self.replies.push(answers);
+        }
+        self.note_left();
+    }
+
+    /// Whether the client turns out to have left though nothing that says so was read yet: keys would
+    /// be changed by its terminal, and thrown away when it is back.
+    fn left_now(&mut self, raw: bool) -> bool {
+        if raw || self.client.left() {
+            return false;
+        }
+        self.client.turned(false);
+        self.note_left();
+        true
+    }
+
+    fn note_left(&mut self) {
+        if !self.client.away() {
             self.left = None;
         } else if self.left.is_none() {
             self.left = Some(Left {
@@ -403,11 +535,45 @@ impl Output {
         self.tell_gate();
     }
 
+    /// The state of a client that another image of the program read before: `held` is what that gave
+    /// with [`Output::to_resume`].
+    fn resumed(held: &[u8], raw: bool) -> Self {
+        let mark = memchr::memmem::find(held, FOCUSED);
+        let (before, after) = match mark {
+            Some(at) => (&held[..at], &held[at + FOCUSED.len()..]),
+            None => (held, &[][..]),
+        };
+        let mut output = Self {
+            client: ClientOutput::resumed(),
+            focused: Some(mark.is_some()),
+            ..Self::default()
+        };
+        for bytes in [before, after] {
+            // Whatever was asked in these is answered.
+            output.queries.feed(bytes, &Theme::default(), &mut Vec::new());
+            output.client.feed(bytes, raw, &mut output.bytes);
+        }
+        output.note_left();
+        output
+    }
+
+    /// What another image of the program must know of this client: what was read and not given out
+    /// yet, after sequences that draw nothing and say what tmux has asked and been told.
+    fn to_resume(&self) -> Vec<u8> {
+        let mut held = self.queries.seen();
+        if self.focused == Some(true) {
+            held.extend_from_slice(FOCUSED);
+        }
+        held.extend_from_slice(&self.bytes[self.taken..]);
+        held.extend_from_slice(self.client.held());
+        held
+    }
+
     /// Lets writers go on, or not.
     fn tell_gate(&self) {
         let gate = if self.closed {
             Gate::Ended
-        } else if self.farewell.entered() && !self.farewell.leaving() {
+        } else if self.client.takes_input() {
             Gate::Open
         } else {
             Gate::Shut
@@ -434,15 +600,23 @@ impl Output {
         Some(n)
     }
 
-    fn next_look(&self) -> Option<Instant> {
-        let left = self.left.as_ref()?;
-        Some(left.since + SUSPEND_WAIT * (left.looks + 1))
+    /// When there is something to do though nothing was read.
+    fn wake_at(&self) -> Option<Instant> {
+        let look = self.left.as_ref().map(Left::next_look);
+        let reply = self.replies.wake_at().map(Instant::from_std);
+        [look, reply].into_iter().flatten().min()
     }
 
-    fn release(&mut self) {
+    fn show(&mut self) {
         self.left = None;
-        self.farewell.release(&mut self.bytes);
+        self.client.show(&mut self.bytes);
         self.tell_gate();
+    }
+}
+
+impl Left {
+    fn next_look(&self) -> Instant {
+        self.since + SUSPEND_WAIT * (self.looks + 1)
     }
 }
 

@@ -135,12 +135,25 @@ impl Client {
         }
     }
 
-    /// Whether it runs a program of its own: the lock program of `lock-session`, which must not be cut
-    /// short. Only Linux tells; elsewhere it is not known, and what the program prints has to.
-    pub(super) fn has_children(&self) -> Option<bool> {
+    /// What it does instead of showing its session. Only Linux tells.
+    pub(super) fn doing(&self) -> Option<Doing> {
         let pid = self.pid.as_raw_nonzero();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        Some(!children.ok()?.trim().is_empty())
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        if !children.trim().is_empty() {
+            return Some(Doing::Program);
+        }
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let ignored = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))?;
+        let ignored = u64::from_str_radix(ignored.trim(), 16).ok()?;
+        // A client ignores the signal until tmux tells it to stop itself.
+        let stops = ignored & (1 << (Signal::TSTP.as_raw() - 1)) == 0;
+        Some(if stops {
+            Doing::Suspended
+        } else {
+            Doing::Neither
+        })
     }
 
     /// Sends it a signal, if it has not been reaped.
@@ -210,6 +223,17 @@ pub fn reap(pid: Pid) {
         waitpid(Some(pid), WaitOptions::empty()),
         Err(rustix::io::Errno::INTR)
     ) {}
+}
+
+/// What a client does that has left its screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// It has stopped itself, as far as it can, and waits for SIGCONT.
+    Suspended,
+    /// It waits for a program of its own: the lock program of `lock-session`.
+    Program,
+    /// It has not acted yet on what tmux told it.
+    Neither,
 }
 
 /// How a process ended.

@@ -41,28 +41,52 @@ impl fmt::Display for Ended {
 }
 
 impl Ended {
-    /// Reads it from how the process ended, whether it ever showed its screen, and its last words.
-    pub(super) fn read(end: End, entered: bool, words: &str) -> Self {
+    /// Reads it from how the process ended, whether it ever was attached, and its last words, in
+    /// front of which there may be text that a program drew.
+    pub(super) fn read(end: End, attached: bool, words: &str) -> Self {
         if let End::Signal(signal) = end {
             return Self::Killed(signal);
         }
-        let said = |start: &str| words.starts_with(start);
-        if said("[detached") {
-            Self::Detached
-        } else if said("[exited]") {
-            Self::Exited
-        } else if said("[server exited") || said("[lost server") {
-            Self::ServerExited
-        } else if said("[lost tty") {
-            Self::LostTty
-        } else if said("[terminated") {
-            Self::Terminated
-        } else if !entered {
-            Self::Refused(Error::from_words("attach", words))
+        // Keys that came too late may be echoed after it.
+        if let Some(ended) = words.lines().rev().find_map(Self::from_line) {
+            return ended;
+        }
+        let last = words.lines().next_back().unwrap_or_default();
+        if attached {
+            Self::Other(readable(last))
         } else {
-            Self::Other(words.chars().take(200).collect())
+            Self::Refused(Error::from_words("attach", words))
         }
     }
+
+    /// From a line that ends with what a client says when it leaves.
+    fn from_line(line: &str) -> Option<Self> {
+        let line = line.trim_end();
+        let detached = line.ends_with("[detached]")
+            || line.ends_with("[detached and SIGHUP]")
+            || (line.ends_with(")]")
+                && (line.contains("[detached (from session ")
+                    || line.contains("[detached and SIGHUP (from session ")));
+        if detached {
+            return Some(Self::Detached);
+        }
+        let known = [
+            ("[exited]", Self::Exited),
+            ("[server exited]", Self::ServerExited),
+            ("[server exited unexpectedly]", Self::ServerExited),
+            ("[lost server]", Self::ServerExited),
+            ("[lost tty]", Self::LostTty),
+            ("[terminated]", Self::Terminated),
+        ];
+        let ended = known.into_iter().find(|(said, _)| line.ends_with(said));
+        ended.map(|(_, ended)| ended)
+    }
+}
+
+/// Words for people: no control characters, and not endless.
+fn readable(words: &str) -> String {
+    let readable = words.chars().filter(|char| !char.is_control());
+    readable.take(200).collect()
 }
 
 #[cfg(test)]
@@ -80,6 +104,21 @@ mod tests {
             (1, "[lost tty]", Ended::LostTty),
             (1, "[terminated]", Ended::Terminated),
             (0, "[something new]", Ended::Other("[something new]".into())),
+            (
+                0,
+                "[something \u{7}new]",
+                Ended::Other("[something new]".into()),
+            ),
+            (1, "[lost tty]\r\n^[[O^[[A", Ended::LostTty),
+            // Drawn before.
+            (0, "text[exited]", Ended::Exited),
+            (
+                1,
+                "x[detached (from session a)][server exited unexpectedly]",
+                Ended::ServerExited,
+            ),
+            (0, "text[detached (from session a)]", Ended::Detached),
+            (0, "[detached (from session [exited])]", Ended::Detached),
         ] {
             assert_eq!(Ended::read(End::Code(code), true, words), expected);
         }

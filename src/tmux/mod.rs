@@ -6,21 +6,22 @@
 //! | `program` | the tmux program: command lines, time-outs, the spawn lock |
 //! | `control`, `conversation`, `control_parser`, `event` | the one control client: events and questions |
 //! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
-//! | `attach`, `farewell`, `ended`, `client`, `pty`, `master` | one `tmux attach` in a pty, to its end |
 //! | `holder` | clients that keep a session while we are away |
+//! | `attach`, `client_output`, `ended`, `client`, `pty`, `master` | one `tmux attach` in a pty, to its end |
+//! | `queries`, `replies`, `theme` | what tmux asks the terminal of that client, and our answers |
 //! | `windows` | a session's windows and status line, and what may be done with them |
 //! | `probe` | how wide tmux thinks characters are |
 //! | `error`, `version` | what goes wrong, in sentences |
 
 pub mod attach;
 mod client;
+mod client_output;
 pub mod control;
 pub mod control_parser;
 mod conversation;
 mod ended;
 mod error;
 mod event;
-mod farewell;
 mod holder;
 mod master;
 pub mod name;
@@ -28,10 +29,13 @@ mod printed;
 mod probe;
 mod program;
 mod pty;
+mod queries;
+mod replies;
 pub mod session;
 mod start;
 mod start_command;
 mod terminfo;
+mod theme;
 mod version;
 mod whereabouts;
 mod windows;
@@ -47,6 +51,7 @@ pub use name::{SessionId, SessionName, WindowId};
 pub use program::{Socket, exclusively};
 pub use session::{NewSession, Session};
 pub use terminfo::described as terminal_described;
+pub use theme::{Rgb, Theme};
 pub use version::Version;
 pub use whereabouts::Whereabouts;
 pub use windows::{StatusLine, Window, WindowAct, Windows};

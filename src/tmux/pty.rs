@@ -18,12 +18,19 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::Pid;
-use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcgetsid, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    LocalModes, OptionalActions, Winsize, tcgetattr, tcgetsid, tcsetattr, tcsetwinsize,
+};
 use std::ffi::{CStr, CString, OsString};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+/// Width and height of a cell, which tmux works out from the pty's size in pixels. Where a terminal
+/// gives none it takes these itself, after asking, and from 3.6 on it delays a lone Escape until that
+/// is answered.
+const CELL_PIXELS: (u16, u16) = (16, 32);
 
 /// More than a pty holds: what its line discipline keeps, and what is on its way there.
 const HELD_BYTES: usize = 128 * 1024;
@@ -78,7 +85,8 @@ fn open(size: Size, mode: Mode) -> io::Result<(OwnedFd, CString)> {
     let size = PtySize {
         cols: size.cols,
         rows: size.rows,
-        ..PtySize::default()
+        pixel_width: size.cols.saturating_mul(CELL_PIXELS.0),
+        pixel_height: size.rows.saturating_mul(CELL_PIXELS.1),
     };
     let pair = native_pty_system()
         .openpty(size)
@@ -148,6 +156,12 @@ fn make_raw(master: &OwnedFd) -> rustix::io::Result<()> {
     tcsetattr(master, OptionalActions::Now, &settings)
 }
 
+/// Whether what is written to this pty is given on as it is, and not line by line. Not where it
+/// cannot be told: a pty whose other end is closed.
+pub(super) fn is_raw(master: &OwnedFd) -> bool {
+    tcgetattr(master).is_ok_and(|settings| !settings.local_modes.contains(LocalModes::ICANON))
+}
+
 /// Opens the end that a client has, to look at it.
 pub(super) fn other_end(tty: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -182,8 +196,8 @@ pub(super) fn resize(master: &OwnedFd, size: Size) -> rustix::io::Result<()> {
     let size = Winsize {
         ws_col: size.cols,
         ws_row: size.rows,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
+        ws_xpixel: size.cols.saturating_mul(CELL_PIXELS.0),
+        ws_ypixel: size.rows.saturating_mul(CELL_PIXELS.1),
     };
     tcsetwinsize(master, size)
 }

@@ -58,9 +58,34 @@ impl Server {
         home: SessionId,
     ) -> Result<Option<Whereabouts>, Error> {
         match self.find_client(client, Some(home)).await {
-            Ok(None) | Err(Error::NoSuchSession) => self.find_client(client, None).await,
-            found => found,
+            Ok(None) | Err(Error::NoSuchSession) => {}
+            found => return found,
         }
+        match self.find_client(client, None).await? {
+            None => self.find_unlisted_client(client, home).await,
+            found => Ok(found),
+        }
+    }
+
+    /// Looks for a client that shows `home` among those that tmux 3.7 and later do not list: it is
+    /// suspended or locked.
+    async fn find_unlisted_client(
+        &self,
+        client: &str,
+        home: SessionId,
+    ) -> Result<Option<Whereabouts>, Error> {
+        let mut command: TmuxCommand<'_> = DisplayMessage::new().print().build();
+        // Another client of the session answers for one that is not there.
+        command
+            .push_option("-t", format!("{home}:"))
+            .push_option("-c", client)
+            .push_param(FORMAT);
+        let said = match self.ask("look for the client", command).await {
+            Err(Error::NoServer | Error::NoSuchSession) => return Ok(None),
+            said => said?,
+        };
+        let found = said.lines().find_map(Whereabouts::read);
+        Ok(found.and_then(|(name, found)| (name == client).then_some(found)))
     }
 
     /// Looks for a client among those of one session, or of all.

@@ -17,6 +17,7 @@ scenarios![
     a_locked_client_shows_its_lock_and_stays_locked,
     a_switched_client_is_noticed_and_brought_back,
     a_large_paste_arrives_whole.normal(),
+    configurations_that_take_capabilities_away_take_no_input_away,
 ];
 
 const SIZE: Size = Size { cols: 80, rows: 25 };
@@ -301,4 +302,52 @@ async fn a_large_paste_arrives_whole() {
         std::fs::read(&file).is_ok_and(|read| read == text)
     })
     .await;
+}
+
+/// Which sequences a client begins and ends with is the user's to say.
+async fn configurations_that_take_capabilities_away_take_no_input_away() {
+    for overrides in [
+        ",*:smcup@:rmcup@",
+        ",*256color*:smcup@:rmcup@",
+        ",*:smcup@:rmcup@:smkx@:rmkx@:clear=\\E[H\\E[2J",
+    ] {
+        let tmux = Tmux::started();
+        tmux.must(&["set-option", "-as", "terminal-overrides", overrides]);
+        let server = tmux.ready().await;
+        let attach = server.attach(SessionId(0), SIZE, false).await.unwrap();
+        {
+            let mut buf = [0; 4096];
+            let write = write_all(&attach, b"typed");
+            tokio::pin!(write);
+            tokio::time::timeout(PATIENCE, async {
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = &mut write => break,
+                        n = attach.read(&mut buf) => assert!(n.unwrap() > 0),
+                    }
+                }
+            })
+            .await
+            .unwrap_or_else(|_| panic!("nothing can be typed with {overrides}"));
+        }
+        until("the pane shows it", || async {
+            tmux.must(&["capture-pane", "-p", "-t", "a:"])
+                .starts_with("typed")
+        })
+        .await;
+        tmux.must(&["suspend-client", "-t", attach.client()]);
+        let mut buf = [0; 4096];
+        tokio::time::timeout(PATIENCE, async {
+            while attach.revived() == 0 {
+                assert!(attach.read(&mut buf).await.unwrap() > 0);
+            }
+        })
+        .await
+        .expect("it is revived");
+        write_all(&attach, b" again").await;
+        read_until(&attach, "again").await;
+        tmux.must(&["detach-client", "-t", attach.client()]);
+        assert_eq!(end_of(attach).await, Ended::Detached, "{overrides}");
+    }
 }

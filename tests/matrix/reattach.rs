@@ -90,8 +90,11 @@ async fn viewers_survive_every_end_of_the_client() {
     watcher.types("d").await;
     repainted(&mut watcher, before).await;
     echoes(&mut watcher, "five").await;
+    // tmux throws away what it has read of a client that it suspends.
+    tmux.cmd(&["bind-key", "C-z", "suspend-client ; wait-for -S suspended"]);
     watcher.types("\x02").await;
     watcher.types("\x1a").await;
+    tmux.wait_for("suspended").await;
     echoes(&mut watcher, "six").await;
 }
 
