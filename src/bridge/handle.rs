@@ -81,8 +81,9 @@ pub(super) enum Order {
 pub(super) struct Input {
     pub(super) from: ViewerId,
     pub(super) bytes: Bytes,
-    /// Its share of [`INPUT_BYTES`], given back when it is written.
-    pub(super) _room: OwnedSemaphorePermit,
+    /// Its share of [`INPUT_BYTES`], given back when it is written. None for the few bytes that were
+    /// held back of another message.
+    pub(super) _room: Option<OwnedSemaphorePermit>,
 }
 
 /// Who is here, as it is now.

@@ -22,6 +22,7 @@ mod resize;
 pub mod sizing;
 mod slot;
 mod typing;
+mod unfinished;
 mod windows;
 mod written;
 

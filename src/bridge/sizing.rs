@@ -28,6 +28,8 @@ pub struct Plan {
 struct Ask {
     size: Option<Size>,
     visible: bool,
+    /// Its terminal reported the focus.
+    focused: bool,
     /// When it acted last, on a clock that counts acts; 0: it has not acted, it only came back.
     acted: u64,
     /// What it sent so far.
@@ -91,6 +93,7 @@ impl Sizing {
         let ask = Ask {
             size,
             visible,
+            focused: false,
             acted: 0,
             activity: Activity::default(),
         };
@@ -146,6 +149,8 @@ impl Sizing {
     pub fn showed(&mut self, id: ViewerId, visible: bool) {
         let before = self.change(|drivers| {
             let ask = drivers.get_mut(&id)?;
+            // A page that is shown again reports its focus anew.
+            ask.focused &= visible;
             Some(std::mem::replace(&mut ask.visible, visible))
         });
         if visible && before == Some(false) {
@@ -167,6 +172,20 @@ impl Sizing {
             self.typed_last = Some(id);
             self.act(id);
         }
+    }
+
+    /// A driver's terminal reported that it is focused, or no longer is.
+    pub fn focus(&mut self, id: ViewerId, focused: bool) {
+        if let Some(ask) = self.drivers.get_mut(&id) {
+            ask.focused = focused;
+        }
+    }
+
+    /// Whether the driver whose focus is the program's has it.
+    #[must_use]
+    pub fn focused(&self) -> bool {
+        let leader = self.leader().and_then(|id| self.drivers.get(&id));
+        leader.is_some_and(|ask| ask.focused)
     }
 
     /// Who typed last, if still here.

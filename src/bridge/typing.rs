@@ -5,9 +5,9 @@
 //! comes in as an argument.
 
 use super::handle::Input;
+use super::unfinished::Unfinished;
 use super::written::Written;
 use crate::config::limits::{ESCAPE_TIME, INPUT_SPACING};
-use crate::viewer::ViewerId;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -17,7 +17,10 @@ use std::time::Instant;
 pub(super) struct Typing {
     /// Nobody has read these; they come before the current one.
     again: VecDeque<Bytes>,
-    current: Option<Input>,
+    /// The current message, and at most one more.
+    queue: VecDeque<Input>,
+    /// The beginning of a key or a character, whose rest may come with the next message.
+    unfinished: Unfinished,
     /// Some of the message written last is written, and not all of it.
     begun: bool,
     last: Written,
@@ -30,18 +33,41 @@ pub(super) struct Typing {
 impl Typing {
     /// Whether the next message may be given.
     pub(super) fn idle(&self) -> bool {
-        self.current.is_none() && self.again.is_empty()
+        self.queue.is_empty() && self.again.is_empty()
     }
 
-    /// Takes the next message.
-    pub(super) fn take(&mut self, input: Input) {
-        self.current = Some(input);
+    /// Takes the next message. `escape` is what tmux takes for the Escape key.
+    pub(super) fn take(&mut self, input: Input, escape: &'static [u8], now: Instant) {
+        self.unfinished.take(input, escape, now, &mut self.queue);
         self.begun = false;
+    }
+
+    /// Takes what was held back for long enough, if a message may be taken.
+    pub(super) fn release(&mut self, now: Instant) {
+        if self.idle() && self.unfinished.until().is_some_and(|until| until <= now) {
+            self.flush();
+        }
+    }
+
+    /// Takes what is held back. True if there was something.
+    pub(super) fn flush(&mut self) -> bool {
+        let held = self.unfinished.flush();
+        let any = held.is_some();
+        if any {
+            self.begun = false;
+        }
+        self.queue.extend(held);
+        any
+    }
+
+    /// When to [`Typing::release`] though nothing happened.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        self.unfinished.until().filter(|_| self.idle())
     }
 
     /// The message to write next, or its rest.
     fn message(&self) -> Option<&Bytes> {
-        let current = self.current.as_ref().map(|input| &input.bytes);
+        let current = self.queue.front().map(|input| &input.bytes);
         self.again.front().or(current)
     }
 
@@ -82,7 +108,7 @@ impl Typing {
 
     /// So many of them were written.
     pub(super) fn wrote(&mut self, bytes: usize, now: Instant) {
-        let current = self.current.as_mut().map(|input| &mut input.bytes);
+        let current = self.queue.front_mut().map(|input| &mut input.bytes);
         let Some(message) = self.again.front_mut().or(current) else {
             return;
         };
@@ -94,7 +120,7 @@ impl Typing {
         self.begun = !over;
         if over {
             if self.again.pop_front().is_none() {
-                self.current = None;
+                self.queue.pop_front();
             }
             self.written = Some((now, bound));
         }
@@ -114,9 +140,13 @@ fn may_be_bound(message: &[u8]) -> bool {
     }
 }
 
-/// A report of the terminal's focus, as a whole message.
-fn is_focus_report(bytes: &[u8]) -> bool {
-    matches!(bytes, b"\x1b[I" | b"\x1b[O")
+/// A report of the terminal's focus, as a whole message: whether it has it.
+pub(super) fn focus_report(bytes: &[u8]) -> Option<bool> {
+    match bytes {
+        b"\x1b[I" => Some(true),
+        b"\x1b[O" => Some(false),
+        _ => None,
+    }
 }
 
 /// Mouse reports come in swarms and are never taken for pasted text.
@@ -124,14 +154,10 @@ fn is_mouse(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x1b[<") || bytes.starts_with(b"\x1b[M")
 }
 
-/// Whether a message may go to the program: everything, but focus is only the leader's to report.
-pub(super) fn admits(bytes: &[u8], from: ViewerId, leader: Option<ViewerId>) -> bool {
-    !is_focus_report(bytes) || leader == Some(from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::viewer::ViewerId;
     use bytes::Bytes;
     use std::sync::Arc;
     use std::time::Duration;
@@ -142,7 +168,7 @@ mod tests {
         Input {
             from: ViewerId(1),
             bytes: Bytes::from_static(bytes),
-            _room: room.try_acquire_owned().expect("it is free"),
+            _room: room.try_acquire_owned().ok(),
         }
     }
 
@@ -151,7 +177,7 @@ mod tests {
         let now = Instant::now();
         let mut typing = Typing::default();
         assert!(typing.idle() && typing.next(now).is_none());
-        typing.take(message(b"hello"));
+        typing.take(message(b"hello"), b"\x1b", now);
         assert_eq!(typing.next(now), Some((&b"hello"[..], None)));
         typing.wrote(2, now);
         assert_eq!(
@@ -167,9 +193,9 @@ mod tests {
     fn keys_keep_their_distance_and_mouse_reports_do_not() {
         let now = Instant::now();
         let mut typing = Typing::default();
-        typing.take(message(b"\x02"));
+        typing.take(message(b"\x02"), b"\x1b", now);
         typing.wrote(1, now);
-        typing.take(message(b"c"));
+        typing.take(message(b"c"), b"\x1b", now);
         assert_eq!(
             typing.next(now),
             Some((&b"c"[..], Some(now + INPUT_SPACING)))
@@ -180,7 +206,7 @@ mod tests {
             "the distance is there"
         );
         typing.wrote(1, now + Duration::from_millis(3));
-        typing.take(message(b"\x1b[<35;1;1M"));
+        typing.take(message(b"\x1b[<35;1;1M"), b"\x1b", now);
         assert_eq!(typing.next(now).expect("taken").1, None);
     }
 
@@ -195,11 +221,11 @@ mod tests {
             "é".as_bytes(),
             b"a pasted line, longer than any key",
         ] {
-            typing.take(message(text));
+            typing.take(message(text), b"\x1b", now);
             assert_eq!(typing.next(now).expect("taken").1, None, "{text:?}");
             typing.wrote(text.len(), now);
         }
-        typing.take(message(b"\x1b[A"));
+        typing.take(message(b"\x1b[A"), b"\x1b", now);
         assert_eq!(
             typing.next(now).expect("taken").1,
             Some(now + INPUT_SPACING)
@@ -211,7 +237,7 @@ mod tests {
         let now = Instant::now();
         let mut typing = Typing::default();
         for (bytes, held) in [(&b"a\x1b"[..], true), (b"[A", false), (b"\x1b", true)] {
-            typing.take(message(bytes));
+            typing.take(message(bytes), b"\x1b", now);
             typing.wrote(bytes.len(), now);
             assert_eq!(
                 typing.held_until(),
@@ -222,15 +248,24 @@ mod tests {
     }
 
     #[test]
-    fn focus_is_the_leaders_to_report() {
-        let (leader, other) = (ViewerId(1), ViewerId(2));
-        assert!(admits(b"\x1b[I", leader, Some(leader)));
-        assert!(!admits(b"\x1b[O", other, Some(leader)));
-        assert!(!admits(b"\x1b[I", other, None));
-        assert!(
-            admits(b"\x1b[Ix", other, Some(leader)),
-            "not a report by itself"
-        );
-        assert!(admits(b"ls\r", other, Some(leader)));
+    fn only_a_whole_message_is_a_focus_report() {
+        assert_eq!(focus_report(b"\x1b[I"), Some(true));
+        assert_eq!(focus_report(b"\x1b[O"), Some(false));
+        assert_eq!(focus_report(b"\x1b[Ix"), None);
+        assert_eq!(focus_report(b"ls\r"), None);
+    }
+
+    #[test]
+    fn what_is_held_back_is_written_when_its_time_comes() {
+        let now = Instant::now();
+        let mut typing = Typing::default();
+        typing.take(message(b"\x1b"), b"\x1bO[", now);
+        assert!(typing.idle() && typing.next(now).is_none());
+        let until = typing.wake_at().expect("it is held");
+        typing.release(now);
+        assert!(typing.idle());
+        typing.release(until);
+        assert_eq!(typing.next(until), Some((&b"\x1bO["[..], None)));
+        assert!(!typing.flush());
     }
 }

@@ -120,6 +120,12 @@ pub const INPUT_SPACING: Duration = Duration::from_millis(3);
 /// How long tmux holds an escape that nothing follows (its `escape-time`, 500 ms by default), and a
 /// moment more.
 pub const ESCAPE_TIME: Duration = Duration::from_millis(520);
+/// How long a message that is a lone ESC is held back, as it may be the beginning of a key whose rest
+/// comes with the next message: the `escape-time` that tmux has by default since 3.5.
+pub const ESCAPE_WAIT: Duration = Duration::from_millis(10);
+/// How long the beginning of a UTF-8 character is held back for the rest of it. tmux itself waits no
+/// longer than its `escape-time`, and a network may take longer than that.
+pub const CHARACTER_WAIT: Duration = Duration::from_secs(2);
 /// How long input already received may take to reach tmux when a bridge stops.
 pub const DELIVERY: Duration = Duration::from_secs(1);
 /// A session's windows are asked for at most once in this time: a status line may change with every

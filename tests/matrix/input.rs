@@ -1,14 +1,20 @@
 //! Input arrives whole, in order, and exactly as a bare `tmux attach` would deliver it.
 
+use crate::pane_input::PaneInput;
 use crate::support;
+use crate::support::Tmux;
 use crate::support::{BareAttach, Event, Join, PATIENCE, Scene, Viewer, attach, soak, until};
+use crate::watcher::{Bench, driver};
 use bytes::Bytes;
+use muxview::terminal::Size;
 use std::path::PathBuf;
 use tokio_tungstenite::tungstenite::Message;
 
 scenarios![
     a_mebibyte_of_text_and_controls.normal(),
     characters_split_over_messages,
+    characters_split_over_messages_that_are_far_apart,
+    nothing_of_ours_is_typed,
     arbitrary_bytes_as_from_a_bare_attach,
     pastes_with_and_without_brackets,
     drivers_type_in_turn_and_spectators_not_at_all,
@@ -145,6 +151,58 @@ async fn characters_split_over_messages() {
         "{}",
         first_difference(&seen, text.as_bytes())
     );
+}
+
+async fn characters_split_over_messages_that_are_far_apart() {
+    for escape_time in ["0", "10", "500"] {
+        let tmux = Tmux::start(80, 24);
+        tmux.cmd(&["set-option", "-g", "escape-time", escape_time]);
+        let bench = Bench::new(&tmux).await;
+        let mut pane = PaneInput::of(&tmux, "main").await;
+        let mut watcher = bench.watch("main", driver(80, 24)).await;
+        watcher.shows("ready").await;
+        let driver = watcher.driver();
+        for text in ["é", "漢", "\u{1f600}"] {
+            for byte in text.as_bytes() {
+                driver
+                    .input(Bytes::copy_from_slice(&[*byte]))
+                    .await
+                    .unwrap();
+                // Many times as long as the shortest time that tmux waits for the rest.
+                for _ in 0..20 {
+                    tmux.format("main:", "#{pid}");
+                }
+            }
+            pane.reads(text.as_bytes()).await;
+        }
+    }
+}
+
+/// Whatever tmux asks our terminal: the answers reach tmux and no program.
+async fn nothing_of_ours_is_typed() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    let mut pane = PaneInput::of(&tmux, "main").await;
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    watcher.shows("ready").await;
+    for round in 0..5u16 {
+        let before = watcher.published().expect("shown").generation.0;
+        let size = Size {
+            cols: 80 + round,
+            rows: 24,
+        };
+        watcher.driver().resize(size);
+        watcher.types("a").await;
+        pane.reads(b"a").await;
+        tmux.cmd(&["detach-client", "-s", "main"]);
+        watcher
+            .follow("the picture of a new client", |watcher| {
+                watcher.published().expect("shown").generation.0 > before + 64
+            })
+            .await;
+        watcher.types("c").await;
+        pane.reads(b"c").await;
+    }
 }
 
 async fn arbitrary_bytes_as_from_a_bare_attach() {

@@ -36,6 +36,7 @@ mod input;
 mod keys;
 mod latency;
 mod lock;
+mod pane_input;
 mod reattach;
 mod relaunch;
 mod restart;

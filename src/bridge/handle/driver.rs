@@ -52,7 +52,7 @@ impl Driver {
         Order::Type(Input {
             from: self.id,
             bytes,
-            _room: room,
+            _room: Some(room),
         })
     }
 

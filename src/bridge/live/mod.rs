@@ -160,6 +160,8 @@ impl Live<'_> {
         self.beg(now);
         let plan = self.size(now)?;
         let empty = self.presence(now)?;
+        self.mirror_focus();
+        self.bridge.typing.release(now);
         self.ask_windows(now);
         self.bridge.publish(now);
         let wakes = [
@@ -168,6 +170,7 @@ impl Live<'_> {
             self.resize.wake_at(plan, self.sized.is_free()),
             self.bridge.presence.wake_at(),
             self.wonder.wake_at(self.windows.is_free()),
+            self.bridge.typing.wake_at(),
             empty,
             self.stop_at,
         ];

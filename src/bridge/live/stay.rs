@@ -33,6 +33,11 @@ impl Live<'_> {
         if leave_at > now {
             return Ok(Some(leave_at));
         }
+        if self.attach.is_locked() {
+            // The next client would not be.
+            self.leave_at = Some(now + self.bridge.linger);
+            return Ok(self.leave_at);
+        }
         if self.needed.is_free() {
             let (server, id) = (self.bridge.server.clone(), self.bridge.state.session.id);
             self.needed.ask(async move {
@@ -58,7 +63,7 @@ impl Live<'_> {
     pub(super) fn ordered(&mut self, order: Option<Order>, now: Instant) -> Result<(), Lost> {
         match order {
             Some(Order::Type(input)) => {
-                self.input(input);
+                self.input(input, now);
                 return self.write(now);
             }
             Some(Order::Window { from, act, room }) => self.act(from, act, room, now),
@@ -80,19 +85,34 @@ impl Live<'_> {
         Ok(())
     }
 
-    fn input(&mut self, input: Input) {
+    fn input(&mut self, input: Input, now: Instant) {
         let mut roster = self.bridge.ends.shared.roster();
-        if typing::admits(&input.bytes, input.from, roster.sizing.leader()) {
-            roster.sizing.sent(input.from, &input.bytes);
+        if let Some(focused) = typing::focus_report(&input.bytes) {
+            roster.sizing.focus(input.from, focused);
             drop(roster);
-            self.bridge.typing.take(input);
+            self.mirror_focus();
+            return;
         }
+        roster.sizing.sent(input.from, &input.bytes);
+        drop(roster);
+        // Who types may have become the one whose focus counts.
+        self.mirror_focus();
+        let escape = self.attach.escape_key();
+        self.bridge.typing.take(input, escape, now);
     }
 
-    pub(super) fn all_delivered(&self) -> bool {
+    /// Tells tmux whether the driver who claims the size is looking.
+    pub(super) fn mirror_focus(&self) {
+        let focused = self.bridge.ends.shared.roster().sizing.focused();
+        self.attach.set_focused(focused);
+    }
+
+    /// Whether everything that was received is written. Nothing is held back any more then.
+    pub(super) fn all_delivered(&mut self) -> bool {
         let orders = &self.bridge.ends.orders;
+        let received = orders.is_closed() && orders.is_empty();
         let idle = self.bridge.typing.idle() && self.acted.is_free();
-        idle && orders.is_closed() && orders.is_empty()
+        received && idle && !self.bridge.typing.flush()
     }
 
     /// Gives tmux the time to read what was written, before its client goes: the terminal's buffer
