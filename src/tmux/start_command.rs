@@ -187,7 +187,7 @@ mod tests {
         #[test]
         fn whatever_was_started_is_started_again(command in "[ -~é漢\n\t\r\x07\x1b\x7f]{0,30}", other in "[ -~\n]{0,10}") {
             let printed = printed_by_3_4(&substituted(&shown(&command)));
-            prop_assert_eq!(shell_command(&printed::read(&printed)), command.clone());
+            prop_assert_eq!(shell_command(&printed::read(&printed)), command.as_str());
             let both = format!("{} {}", shown(&command), shown(&other));
             prop_assert_eq!(arguments(&both), [command, other]);
         }
