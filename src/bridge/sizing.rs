@@ -67,6 +67,8 @@ pub struct Sizing {
     /// What they come to. Asked with every key and every picture, and there may be thousands of them.
     sum: OnceCell<Sum>,
     typed_last: Option<ViewerId>,
+    /// A driver has reported whether its terminal is focused, or has left.
+    focus_told: bool,
     window: Option<Size>,
     applied: Option<Plan>,
     verdict: Verdict,
@@ -82,6 +84,7 @@ impl Sizing {
             drivers: BTreeMap::new(),
             sum: OnceCell::new(),
             typed_last: None,
+            focus_told: false,
             window: None,
             applied: None,
             verdict: Verdict::Open,
@@ -127,6 +130,7 @@ impl Sizing {
     /// A driver left.
     pub fn left(&mut self, id: ViewerId) {
         self.change(|drivers| drivers.remove(&id));
+        self.focus_told = true;
         if self.typed_last == Some(id) {
             self.typed_last = None;
         }
@@ -178,14 +182,17 @@ impl Sizing {
     pub fn focus(&mut self, id: ViewerId, focused: bool) {
         if let Some(ask) = self.drivers.get_mut(&id) {
             ask.focused = focused;
+            self.focus_told = true;
         }
     }
 
-    /// Whether the driver whose focus is the program's has it.
+    /// Whether the driver whose focus is the program's has it; not known before any driver has
+    /// reported it, since an earlier process of ours may have been told.
     #[must_use]
-    pub fn focused(&self) -> bool {
+    pub fn focused(&self) -> Option<bool> {
         let leader = self.leader().and_then(|id| self.drivers.get(&id));
-        leader.is_some_and(|ask| ask.focused)
+        let focused = leader.is_some_and(|ask| ask.focused);
+        self.focus_told.then_some(focused)
     }
 
     /// Who typed last, if still here.

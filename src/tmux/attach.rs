@@ -550,7 +550,9 @@ impl Output {
         };
         for bytes in [before, after] {
             // Whatever was asked in these is answered.
-            output.queries.feed(bytes, &Theme::default(), &mut Vec::new());
+            output
+                .queries
+                .feed(bytes, &Theme::default(), &mut Vec::new());
             output.client.feed(bytes, raw, &mut output.bytes);
         }
         output.note_left();

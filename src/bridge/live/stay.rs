@@ -104,7 +104,9 @@ impl Live<'_> {
     /// Tells tmux whether the driver who claims the size is looking.
     pub(super) fn mirror_focus(&self) {
         let focused = self.bridge.ends.shared.roster().sizing.focused();
-        self.attach.set_focused(focused);
+        if let Some(focused) = focused {
+            self.attach.set_focused(focused);
+        }
     }
 
     /// Whether everything that was received is written. Nothing is held back any more then.

@@ -240,3 +240,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_focus_is_that_of_the_driver_who_claims_the_size() {
+    let (first, second) = (ViewerId(1), ViewerId(2));
+    let size = Some(Size { cols: 80, rows: 24 });
+    let mut sizing = Sizing::new(SizePolicy::Latest);
+    sizing.joined(first, size, true, false);
+    assert_eq!(sizing.focused(), None, "an earlier process may know better");
+    sizing.focus(first, true);
+    assert_eq!(sizing.focused(), Some(true));
+    sizing.joined(second, size, true, false);
+    assert_eq!(sizing.focused(), Some(false), "the second one leads");
+    sizing.focus(second, true);
+    sizing.typed(first);
+    assert_eq!(sizing.focused(), Some(true));
+    sizing.focus(first, false);
+    assert_eq!(sizing.focused(), Some(false));
+    sizing.typed(second);
+    assert_eq!(sizing.focused(), Some(true), "its own report counts now");
+    sizing.showed(second, false);
+    assert_eq!(sizing.focused(), Some(false));
+    sizing.showed(second, true);
+    assert_eq!(sizing.focused(), Some(false), "not before it says so");
+    sizing.focus(second, true);
+    sizing.left(second);
+    assert_eq!(sizing.focused(), Some(false));
+}
