@@ -143,11 +143,11 @@ const MODES: &str = "printf '\\033]2;a title\\007\\033[5 q\\033]12;#123456\\007\
 
 /// The repaint that was sent last.
 fn last_repaint(viewer: &Raw) -> Vec<u8> {
-    let repaints = viewer.log().into_iter().filter_map(|got| match got {
+    let mut repaints = viewer.log().into_iter().filter_map(|got| match got {
         Got::Binary(bytes) if bytes.starts_with(b"\x1bc") => Some(bytes),
         _ => None,
     });
-    repaints.last().unwrap()
+    repaints.next_back().unwrap()
 }
 
 async fn a_new_image_shows_the_same_picture_and_modes() {
