@@ -214,10 +214,10 @@ impl Bridge {
                     Lost::Idle => break self.end(None),
                     Lost::Stopped => break self.end(Some(End::ShuttingDown)),
                     Lost::Ended => self.lost(Loss::Other),
-                    Lost::Detached => self.lost(Loss::Detached),
+                    Lost::Detached => self.lost(Loss::SentAway),
                     Lost::Strayed(session) => {
                         self.strayed = session;
-                        self.lost(Loss::Other);
+                        self.lost(session.map_or(Loss::Other, |_| Loss::SentAway));
                     }
                     Lost::Panicked => {
                         tracing::error!(session = %self.state.session.name, "the terminal failed on what tmux wrote; attaching anew");

@@ -162,13 +162,18 @@ impl Bridge {
     }
 
     pub(super) async fn tell_moved(&mut self, strayed: SessionId) {
-        let Some(to) = self.ends.shared.roster().sizing.typed_last() else {
-            return;
-        };
         let Ok(sessions) = self.server.sessions().await else {
             return;
         };
         let Some(session) = sessions.into_iter().find(|session| session.id == strayed) else {
+            return;
+        };
+        // Told only if it happens again and again.
+        self.cause = Some(format!(
+            "tmux switches our client to the session {:?} each time, as a hook in its configuration may do",
+            session.name
+        ));
+        let Some(to) = self.ends.shared.roster().sizing.typed_last() else {
             return;
         };
         let serial = self

@@ -41,8 +41,9 @@ pub enum Alive {
 /// How an attach ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// tmux detached it: somebody's key or command, or a hook that does so each time.
-    Detached,
+    /// tmux detached it, or switched it to another session: somebody's key or command, or a hook that
+    /// does so each time.
+    SentAway,
     /// Anything else.
     Other,
 }
@@ -71,8 +72,8 @@ pub struct Reattach {
     failures: u32,
     /// Attaches in a row that had a picture and did not last.
     short: u32,
-    /// Those of them in a row that tmux detached.
-    detached: u32,
+    /// Those of them in a row that tmux sent away.
+    sent_away: u32,
     started: Option<Instant>,
 }
 
@@ -90,7 +91,7 @@ impl Reattach {
             phase: Phase::Due,
             failures: 0,
             short: 0,
-            detached: 0,
+            sent_away: 0,
             started: None,
         }
     }
@@ -128,14 +129,14 @@ impl Reattach {
         if self.phase != Phase::Live {
             self.failures = self.failures.saturating_add(1);
         } else if lasted {
-            (self.short, self.detached) = (0, 0);
+            (self.short, self.sent_away) = (0, 0);
         } else {
             self.short = self.short.saturating_add(1);
         }
         if loss == Loss::Other {
-            self.detached = 0;
+            self.sent_away = 0;
         } else if !lasted {
-            self.detached = self.detached.saturating_add(1);
+            self.sent_away = self.sent_away.saturating_add(1);
         }
         // At once, but not in a busy loop.
         let attach = (now + self.wait(jitter)).max(started + RETRY.0);
@@ -179,9 +180,9 @@ impl Reattach {
     /// picture is not success yet, or a hook that throws every client out would have us come back
     /// for ever.
     fn strikes(&self) -> (u32, u32) {
-        let detached = self.detached.saturating_sub(DETACHES);
+        let sent_away = self.sent_away.saturating_sub(DETACHES);
         let short = self.short.saturating_sub(SHORT_LIVES);
-        (self.failures.max(detached), short)
+        (self.failures.max(sent_away), short)
     }
 
     fn wait(&self, jitter: f64) -> Duration {
@@ -261,7 +262,7 @@ mod tests {
     fn a_storm_of_short_lives_is_backed_off_from_and_told() {
         for (loss, free, longest) in [
             (Loss::Other, SHORT_LIVES, SHORT_LIVES_RETRY),
-            (Loss::Detached, DETACHES, RETRY.1),
+            (Loss::SentAway, DETACHES, RETRY.1),
         ] {
             let mut now = Instant::now();
             let mut reattach = Reattach::new();
@@ -293,7 +294,7 @@ mod tests {
             let loss = if life % DETACHES == 0 {
                 Loss::Other
             } else {
-                Loss::Detached
+                Loss::SentAway
             };
             let wait = lives(&mut reattach, loss, &mut now, ms(150));
             assert_eq!(wait, Duration::ZERO);

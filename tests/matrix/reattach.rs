@@ -1,5 +1,6 @@
 //! Viewers belong to the session: whatever happens to the attached client, they stay.
 
+use crate::harness::at_least;
 use crate::support;
 use crate::support::Tmux;
 use crate::watcher::{Bench, SPECTATOR, Watcher, driver};
@@ -14,6 +15,8 @@ scenarios![
     a_client_that_is_thrown_out_again_and_again_is_noticed_but_not_hammered,
     a_client_that_is_detached_again_and_again_is_backed_off_from_soon,
     a_rename_before_the_bridge_listens_is_told,
+    popups_and_menus_that_a_hook_opens_are_shown,
+    a_hook_that_switches_every_client_ends_in_a_message,
 ];
 
 /// Waits for the repaint of a new client.
@@ -195,4 +198,52 @@ async fn a_rename_before_the_bridge_listens_is_told() {
     watcher
         .follow("its name", |watcher| *name(watcher) == *"second")
         .await;
+}
+
+async fn popups_and_menus_that_a_hook_opens_are_shown() {
+    let popup = "display-popup -E 'echo POP''UP; exec cat'";
+    let menu = "display-menu -T title first a '' second b ''";
+    let later = "run-shell -b \"sleep 0.3; tmux display-menu -c '#{hook_client}' -T title first a '' \
+                 second b '' >/dev/null 2>&1; :\"";
+    let mut hooks = vec![(popup, "POPUP"), (later, "second")];
+    // Before that the client says its size once more, which closes menus that are open.
+    if at_least(3, 7) {
+        hooks.push((menu, "second"));
+    }
+    for (hook, shown) in hooks {
+        let tmux = Tmux::start(80, 24);
+        let bench = Bench::new(&tmux).await;
+        tmux.cmd(&["set-hook", "-g", "client-attached", hook]);
+        let mut watcher = bench.watch("main", driver(100, 30)).await;
+        watcher.shows(shown).await;
+        // And by the client after it.
+        let before = watcher.published().expect("shown").generation.0;
+        tmux.cmd(&["detach-client", "-s", "main"]);
+        repainted(&mut watcher, before).await;
+        watcher.shows(shown).await;
+        // It stays while nobody does anything.
+        let client = tmux.clients().pop().expect("our client");
+        tmux.cmd(&["refresh-client", "-t", &client]);
+        watcher.types("x").await;
+        watcher.shows(shown).await;
+    }
+}
+
+async fn a_hook_that_switches_every_client_ends_in_a_message() {
+    let tmux = Tmux::start(80, 24);
+    tmux.session("other", 80, 24);
+    let bench = Bench::new(&tmux).await;
+    let hook = "switch-client -t other";
+    tmux.cmd(&["set-hook", "-g", "client-attached", hook]);
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    watcher
+        .follow("a notice that says so", |watcher| {
+            let told = |output: &Output| {
+                matches!(output, Output::Notice(text) if text.contains("other") && text.contains("hook"))
+            };
+            watcher.outputs.iter().any(told)
+        })
+        .await;
+    tmux.cmd(&["set-hook", "-gu", "client-attached"]);
+    watcher.shows("$").await;
 }
