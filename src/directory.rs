@@ -207,16 +207,11 @@ async fn keep_current(
     }
 }
 
-/// Waits for an event that may change the list, and a moment more unless somebody wants it now; takes
+/// Waits for an event, any of which may change the list, and a moment more unless somebody wants it now; takes
 /// all that wait with it. False when there will be none any more.
 async fn told(events: &mut broadcast::Receiver<Event>, look: &Notify) -> bool {
-    let changes = |event: &Event| !matches!(event, Event::LayoutChanged { .. });
-    loop {
-        match events.recv().await {
-            Err(broadcast::error::RecvError::Closed) => return false,
-            Ok(event) if !changes(&event) => {}
-            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break,
-        }
+    if let Err(broadcast::error::RecvError::Closed) = events.recv().await {
+        return false;
     }
     let _ = timeout(LISTING_LINGER, look.notified()).await;
     loop {

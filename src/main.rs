@@ -161,8 +161,8 @@ fn serve(config: Config, warnings: Vec<String>) -> Result<(), Failure> {
     }
     let runtime = runtime()?;
     let served = runtime.block_on(service::serve(config));
-    // Tasks are dropped, and with them our tmux clients ended: a control client left behind would stay
-    // attached for ever. But a thread that waits for a tmux that never answers must not keep us.
+    // Tasks are dropped, and with them our tmux clients ended. But a thread that waits for a tmux that
+    // never answers must not keep us.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     served.map_err(failure)
 }

@@ -23,7 +23,7 @@ const PURE: &[&str] = &[
     "src/doctor/server.rs",
     "src/doctor/socket.rs",
     "src/doctor/unit.rs",
-    "src/tmux/control_parser.rs",
+    "src/tmux/notification_parser.rs",
     "src/service/handoff/state.rs",
     "src/tmux/name.rs",
     "src/web/carried.rs",

@@ -333,8 +333,6 @@ enum Deed {
     Muxview,
     /// The client in whose pty keys are typed.
     Client,
-    /// The client that asks and is told.
-    Control,
     Connection,
     Handoff,
 }
@@ -350,14 +348,10 @@ struct Killer {
 }
 
 impl Killer {
-    /// Process ids of muxview's tmux clients: those with a pty, or those that control.
-    fn clients(&self, control: bool) -> Vec<u32> {
-        let format = "#{client_control_mode} #{client_pid}";
-        let list = self.tmux.cmd(&["list-clients", "-F", format]);
-        let wanted = if control { "1 " } else { "0 " };
-        list.lines()
-            .filter_map(|line| line.strip_prefix(wanted)?.parse().ok())
-            .collect()
+    /// Process ids of muxview's tmux clients.
+    fn clients(&self) -> Vec<u32> {
+        let list = self.tmux.cmd(&["list-clients", "-F", "#{client_pid}"]);
+        list.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
     /// Waits until so many more words have been typed, by whoever can.
@@ -403,11 +397,10 @@ impl Killer {
                 .await;
                 self.service.restart(&self.tmux);
             }
-            Deed::Client | Deed::Control => {
-                let control = deed == Deed::Control;
+            Deed::Client => {
                 let before = until("a client of this muxview", async || {
                     let own = process::children(self.service.pid());
-                    let mut now = self.clients(control);
+                    let mut now = self.clients();
                     now.retain(|client| own.contains(client));
                     if now.is_empty() {
                         Err(String::new())
@@ -418,7 +411,7 @@ impl Killer {
                 let before = before.await;
                 process::signal(before[0], "KILL");
                 until("another client", async || {
-                    let now = self.clients(control);
+                    let now = self.clients();
                     let own = process::children(self.service.pid());
                     let new = now
                         .iter()
@@ -632,8 +625,7 @@ async fn killed_at_random_moments_while_keys_are_typed() {
         }
         let deed = match killer.dice.below(10) {
             0..3 => Deed::Muxview,
-            3..6 => Deed::Client,
-            6 => Deed::Control,
+            3..7 => Deed::Client,
             _ => Deed::Connection,
         };
         killer.act(deed).await;
@@ -673,11 +665,10 @@ async fn killed_at_random_moments_while_keys_are_typed() {
     let account = account(&spells, &arrived, &killer.deeds);
     let handoffs: usize = spells.iter().map(|spell| spell.handoffs).sum();
     println!(
-        "{kills} kills ({} of muxview, {} of its tmux client, {} of its control client, {} of connections) \
+        "{kills} kills ({} of muxview, {} of its tmux client, {} of connections) \
          and {} handoffs ({handoffs} times a connection went on): {account}",
         killer.count(Deed::Muxview),
         killer.count(Deed::Client),
-        killer.count(Deed::Control),
         killer.count(Deed::Connection),
         killer.count(Deed::Handoff),
     );

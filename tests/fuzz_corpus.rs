@@ -3,10 +3,10 @@
 
 #[path = "fuzz/checks/client_message.rs"]
 mod client_message;
-#[path = "fuzz/checks/control_parser.rs"]
-mod control_parser;
 #[path = "fuzz/checks/credential.rs"]
 mod credential;
+#[path = "fuzz/checks/notification_parser.rs"]
+mod notification_parser;
 #[path = "fuzz/checks/origin.rs"]
 mod origin;
 #[path = "fuzz/checks/terminal.rs"]
@@ -34,7 +34,7 @@ fn client_messages() {
 
 #[test]
 fn control_mode() {
-    replay("control_parser", control_parser::check);
+    replay("notification_parser", notification_parser::check);
 }
 
 #[test]

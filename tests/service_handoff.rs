@@ -382,7 +382,7 @@ async fn a_detached_client_asks_for_nothing() {
     let service = Service::start(&tmux);
     let viewers = [Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await];
     viewers[0].opened(1).await;
-    let pids = || tmux.cmd(&["list-clients", "-F", "#{client_control_mode} #{client_pid}"]);
+    let pids = || tmux.cmd(&["list-clients", "-F", "#{client_pid}"]);
     let before = pids();
     // tmux has it send a SIGHUP to its parent, which is muxview.
     tmux.cmd(&["detach-client", "-P", "-t", &tmux.clients()[0]]);

@@ -37,15 +37,12 @@ async fn every_meter_has_help_and_counts() {
     scene.live.input("echo cou''nted\r".as_bytes());
     scene.live.shows("typed", |p| p.contains("counted\n")).await;
     // One reattach, and one who asks for a foreign host.
-    let clients = scene.tmux.cmd(&[
-        "list-clients",
-        "-F",
-        "#{client_control_mode} #{client_tty} #{client_pid}",
-    ]);
+    let format = "#{client_tty} #{client_pid}";
+    let clients = scene.tmux.cmd(&["list-clients", "-F", format]);
     let referee = scene.referee.tty();
     let ours = clients
         .lines()
-        .filter_map(|line| line.strip_prefix("0 ")?.split_once(' '))
+        .filter_map(|line| line.split_once(' '))
         .find(|(tty, _)| *tty != referee)
         .unwrap();
     process::signal(ours.1.parse().unwrap(), "KILL");

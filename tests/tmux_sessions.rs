@@ -254,7 +254,7 @@ async fn the_directory_follows_and_survives_the_server() {
     shows(&["a", "b"]).await;
     server.rename(b.id, &"z".parse().unwrap()).await.unwrap();
     shows(&["a", "z"]).await;
-    // Titles come by the subscription.
+    // Titles change without a notification.
     tmux.must(&["select-pane", "-t", "a:", "-T", "my title"]);
     let mut titled = directory.watch();
     tokio::time::timeout(
@@ -314,7 +314,7 @@ async fn a_program_cannot_forge_sessions_or_notifications_by_its_name() {
     }
     // What becomes of a control character depends on the version; some show no name at all.
     let whole = |command: &str| command != "bash" && !command.contains(char::is_control);
-    // Two ways to be told of them: the subscription's records and the list.
+    // Two questions tell of them: the one asked every second and the list.
     tokio::time::timeout(PATIENCE, async {
         loop {
             match events.recv().await.unwrap() {
@@ -326,7 +326,7 @@ async fn a_program_cannot_forge_sessions_or_notifications_by_its_name() {
                         return;
                     }
                 }
-                Event::Reset => panic!("the control client was ended"),
+                Event::Reset => panic!("the connection was lost"),
                 _ => {}
             }
         }

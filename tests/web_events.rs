@@ -113,10 +113,9 @@ fn shown(told: &Value) -> String {
     lines.map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Clients other than the control client.
+/// Clients of sessions.
 fn clients(tmux: &Tmux) -> usize {
-    let list = tmux.must(&["list-clients", "-F", "#{client_control_mode}"]);
-    list.lines().filter(|control| *control == "0").count()
+    tmux.must(&["list-clients"]).lines().count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

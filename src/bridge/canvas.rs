@@ -351,15 +351,6 @@ impl Canvas {
         }
     }
 
-    /// tmux says our client shows this session now. `Err` if that is not ours.
-    pub(super) fn event(&mut self, session: SessionId) -> Result<(), Stray> {
-        if self.guard.event(session) {
-            Err(Stray(Some(session)))
-        } else {
-            Ok(())
-        }
-    }
-
     /// Events may have been missed.
     pub(super) const fn missed(&mut self) {
         self.guard.missed();

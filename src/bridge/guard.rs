@@ -5,8 +5,8 @@
 //! once ([`Guard::free`]), and what an answer means. It must not know pictures, tasks or clocks.
 //!
 //! Why this is sound. tmux can switch our client to another session at any moment (`switch-client`,
-//! `prefix s`, `detach-on-destroy off`), and its events and the pty's bytes come on separate
-//! descriptors without a common order. But:
+//! `prefix s`, `detach-on-destroy off`), and nothing orders its answers and notifications with the
+//! bytes of the pty. But:
 //!
 //! 1. The first a switched client gets is a redraw of everything, wrapped in a synchronised update,
 //!    preceded at most by a title; until it is complete the picture is not consistent and not taken.
@@ -19,15 +19,13 @@
 //! 3. It may have been away and come back before that moment, and what was drawn meanwhile is still
 //!    in the terminal. So the same question asks whether the client was ever switched
 //!    (`client_last_session`), and one that was is given up: a fresh attach starts from a cleared
-//!    screen. Only the end of that other session makes tmux forget. Then the event of the switch
-//!    tells: tmux writes it to the control client before it draws the first byte of the other
-//!    session (its command queue runs empty before it draws), and answers and events share one
-//!    descriptor in order: whoever has the answer has the event.
-//! 4. While the control client was away events may be missing. The first "yours" after such a gap
-//!    is only a reason to look again: the picture after it, at least a frame's time later, is asked
-//!    for anew, when a redraw that brought our session back has long been written.
+//!    screen. tmux forgets that only when the other session ends, so the answer also carries an
+//!    [`Epoch`], which changes when a client comes to our session or a session ends.
+//! 4. After a change of epoch, and while notifications may be missing, "yours" is only a reason to
+//!    look again: the picture after it, at least a frame's time later, is asked for anew, when a
+//!    redraw that brought our session back has long been written.
 
-use crate::tmux::{SessionId, Whereabouts};
+use crate::tmux::{Epoch, SessionId, Whereabouts};
 use std::sync::Arc;
 
 /// The fewest bytes tmux spends on a row when it redraws all. Measured: 5 for empty rows.
@@ -59,8 +57,10 @@ pub struct Guard {
     asked: Option<u64>,
     /// The title at the last confirmed point.
     title: Option<Arc<str>>,
-    /// Events may be missing since the last answer.
+    /// Notifications may be missing since the last answer.
     gap: bool,
+    /// The epoch of the last answer.
+    epoch: Option<Epoch>,
     strayed: Option<SessionId>,
 }
 
@@ -76,6 +76,7 @@ impl Guard {
             asked: None,
             title: None,
             gap: false,
+            epoch: None,
             strayed: None,
         }
     }
@@ -124,8 +125,8 @@ impl Guard {
         self.asked.is_some()
     }
 
-    /// tmux answered the question. Events that came before it must have been given to
-    /// [`Guard::event`] and [`Guard::missed`].
+    /// tmux answered the question. Notifications that are here already must have been given to
+    /// [`Guard::missed`].
     pub fn answered(&mut self, client: Option<Whereabouts>) -> Answer {
         let asked = self.asked.take();
         if self.strayed.is_some() {
@@ -138,11 +139,13 @@ impl Guard {
                 Answer::Elsewhere(self.strayed)
             }
             Some(now) if now.switched || now.created != self.created => Answer::Elsewhere(None),
-            Some(_) if self.gap => {
+            Some(now) if self.gap || self.epoch.is_some_and(|epoch| epoch != now.epoch) => {
                 self.gap = false;
+                self.epoch = Some(now.epoch);
                 Answer::LookAgain
             }
-            Some(_) => {
+            Some(now) => {
+                self.epoch = Some(now.epoch);
                 self.confirmed = self.confirmed.max(asked.unwrap_or(0));
                 Answer::Ours
             }
@@ -154,14 +157,6 @@ impl Guard {
         if self.title.as_ref() != Some(title) {
             self.title = Some(title.clone());
         }
-    }
-
-    /// tmux says our client shows this session now. True if that ends the attach.
-    pub fn event(&mut self, session: SessionId) -> bool {
-        if session != self.ours {
-            self.strayed = Some(session);
-        }
-        self.strayed.is_some()
     }
 
     /// Events may have been missed.
@@ -186,6 +181,10 @@ mod tests {
     const OURS: SessionId = SessionId(1);
     const MADE: u64 = 1_700_000_000;
     const OTHER: SessionId = SessionId(2);
+    const EPOCH: Epoch = Epoch {
+        attached: 7,
+        ended: Some(2),
+    };
 
     const fn at(session: SessionId) -> Option<Whereabouts> {
         Some(Whereabouts {
@@ -194,6 +193,7 @@ mod tests {
             switched: false,
             window: Size { cols: 80, rows: 24 },
             discarded: 0,
+            epoch: EPOCH,
         })
     }
 
@@ -261,21 +261,31 @@ mod tests {
     }
 
     #[test]
-    fn there_and_back_is_seen_by_its_event() {
-        let mut guard = settled();
-        guard.fed(500);
-        guard.ask();
-        assert!(guard.event(OTHER));
-        assert!(
-            guard.event(OURS),
-            "what was drawn in between is still in the terminal"
-        );
-        assert_eq!(guard.answered(at(OURS)), Answer::Elsewhere(Some(OTHER)));
-        assert!(!guard.covers(0));
+    fn there_and_back_is_seen_though_the_other_session_ended() {
+        let later = |epoch| at(OURS).map(|now| Whereabouts { epoch, ..now });
+        for epoch in [
+            Epoch {
+                attached: 8,
+                ..EPOCH
+            },
+            Epoch {
+                ended: Some(3),
+                ..EPOCH
+            },
+        ] {
+            let mut guard = settled();
+            guard.fed(500);
+            guard.ask();
+            assert_eq!(guard.answered(later(epoch)), Answer::LookAgain);
+            assert!(!guard.covers(guard.position()));
+            guard.ask();
+            assert_eq!(guard.answered(later(epoch)), Answer::Ours);
+            assert!(guard.covers(guard.position()));
+        }
     }
 
     #[test]
-    fn there_and_back_is_seen_without_its_event() {
+    fn there_and_back_is_seen_by_the_last_session() {
         let mut guard = settled();
         guard.fed(500);
         guard.ask();
@@ -285,6 +295,7 @@ mod tests {
             switched: true,
             window: Size { cols: 80, rows: 24 },
             discarded: 0,
+            epoch: EPOCH,
         };
         assert_eq!(guard.answered(Some(back)), Answer::Elsewhere(None));
         assert!(!guard.covers(guard.position()));

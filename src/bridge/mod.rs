@@ -261,6 +261,14 @@ impl Bridge {
         if let Some(kept) = self.kept.take() {
             return self.adopt(kept, now).await;
         }
+        let mismatch = match &*self.status.borrow() {
+            Status::Failed(error @ tmux::Error::Mismatch { .. }) => Some(error.clone()),
+            _ => None,
+        };
+        if let Some(error) = mismatch {
+            // A client of the installed program would wait for ever.
+            return self.failed(&error);
+        }
         let id = self.state.session.id;
         let (wish, plan) = {
             let sizing = &self.ends.shared.roster().sizing;

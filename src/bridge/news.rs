@@ -79,7 +79,9 @@ impl Bridge {
             Some(Arc::from(notice))
         } else {
             match &*self.status.borrow() {
-                Status::Failed(hung @ Error::Timeout) => Some(Arc::from(hung.to_string())),
+                Status::Failed(error @ (Error::Timeout | Error::Mismatch { .. })) => {
+                    Some(Arc::from(error.to_string()))
+                }
                 _ => None,
             }
         };

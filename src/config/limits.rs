@@ -154,16 +154,20 @@ pub const WINDOWS: usize = 256;
 pub const WINDOW_NAME_CHARS: usize = 64;
 /// A tmux command or query that takes longer is reported as "not answering".
 pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
-/// A control client that was asked nothing for this long is asked whether it is there.
-pub const TMUX_HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often tmux is asked how all sessions are: sizes, commands and titles change without a
+/// notification. tmux answers in about a tenth of a millisecond.
+pub const TMUX_POLL: Duration = Duration::from_secs(1);
 /// tmux processes (other than attached clients) running at once: a hanging server must not pile them up.
 pub const TMUX_SPAWNS: usize = 8;
-/// Queries waiting for the control client; more wait with their askers.
+/// Questions waiting to be asked; more wait with their askers.
 pub const TMUX_QUERIES: usize = 64;
-/// Bytes of one line of the control client; longer ones are cut.
-pub const CONTROL_LINE_BYTES: usize = 256 * 1024;
-/// Bytes of one answer of the control client; a list of 10,000 sessions fits.
-pub const CONTROL_REPLY_BYTES: usize = 8 * 1024 * 1024;
+/// Questions asked on one connection before it is replaced. tmux takes at most 1,000 words, and keeps
+/// a hundred bytes for each question that was not asked when muxview is killed.
+pub const TMUX_QUESTIONS: usize = 64;
+/// Bytes of one answer of tmux; a list of 10,000 sessions fits.
+pub const TMUX_REPLY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of one notification of tmux; a longer one stands for any change.
+pub const NOTIFICATION_BYTES: usize = 256 * 1024;
 /// Events a slow listener may be behind before it is told that anything may have changed.
 pub const TMUX_EVENTS: usize = 256;
 /// The longest pause before tmux is looked for again while there is no server: one `connect` each.

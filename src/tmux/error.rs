@@ -3,7 +3,8 @@
 
 use super::name::BadName;
 use crate::config::limits::{TMUX_OLDEST, TMUX_TIMEOUT};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Why tmux did not do what we asked.
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,18 @@ pub enum Error {
     Permission {
         /// The socket.
         path: PathBuf,
+    },
+    /// The program was replaced by another version while its server runs on.
+    #[error(
+        "tmux {program} is installed, but the running tmux server is still version {server}, and they cannot work together: save your work, then end the old server with `kill {pid}` and start your sessions again"
+    )]
+    Mismatch {
+        /// The version of the program.
+        program: String,
+        /// The version of the server.
+        server: String,
+        /// The server's process.
+        pid: String,
     },
     /// tmux did not answer in time.
     #[error("tmux did not answer within {} seconds: its server may be stopped or overloaded; muxview keeps trying", TMUX_TIMEOUT.as_secs())]
@@ -97,6 +110,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why the socket at `path` could not be connected to.
+    pub(super) fn from_connect(path: &Path, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::Permission { path: path.into() },
+            // No file, or a stale one that nobody listens on (tmux replaces it itself).
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Self::NoServer,
+            // So many are waiting to be accepted that no more can: the server hangs.
+            io::ErrorKind::WouldBlock => Self::Timeout,
+            _ => Self::Failed {
+                what: "be reached",
+                message: error.to_string(),
+            },
+        }
+    }
+
     /// Reads what a tmux client printed before it failed to do `what`.
     #[must_use]
     pub fn from_words(what: &'static str, words: &str) -> Self {
@@ -151,10 +179,10 @@ impl Error {
 
     /// Reads why the system would not start `program`.
     #[must_use]
-    pub fn from_spawn(program: &std::path::Path, error: &std::io::Error) -> Self {
+    pub fn from_spawn(program: &Path, error: &io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::NotFound => Self::Missing,
-            std::io::ErrorKind::PermissionDenied => Self::NotExecutable {
+            io::ErrorKind::NotFound => Self::Missing,
+            io::ErrorKind::PermissionDenied => Self::NotExecutable {
                 program: program.to_owned(),
             },
             _ => Self::Failed {

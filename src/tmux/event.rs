@@ -4,13 +4,13 @@
 //! says "ask again", never "so it is" (DESIGN §2.4).
 
 use super::name::{SessionId, WindowId};
-use crate::terminal::Size;
+use super::session_state::SessionState;
 use std::sync::Arc;
 
 /// Something changed in tmux.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Anything may have changed: the control client (re)connected, was lost, or fell behind.
+    /// Anything may have changed: the connection to tmux was made or lost, or fell behind.
     Reset,
     /// A session was created or ended.
     SessionsChanged,
@@ -21,8 +21,6 @@ pub enum Event {
         /// Its name now.
         name: String,
     },
-    /// A window was opened, closed, renamed or linked somewhere.
-    WindowsChanged,
     /// Another window of a session is the current one.
     SessionWindow {
         /// Which session.
@@ -32,22 +30,9 @@ pub enum Event {
     },
     /// Another pane of a window is the active one, or it entered or left a mode.
     PanesChanged,
-    /// A window changed its size or layout. Comes at once, but only for the session the control
-    /// client sits on; [`Event::SessionState`] comes for all, within a second.
-    LayoutChanged {
-        /// Which.
-        window: WindowId,
-    },
     /// Some session's size, command, title, attached clients, alerts or activity changed: all sessions
     /// as they are. One copy serves every listener.
     SessionState(Arc<[SessionState]>),
-    /// A client shows another session (or its first).
-    ClientSession {
-        /// The client: for an attach its terminal's path.
-        client: String,
-        /// The session it shows now.
-        session: SessionId,
-    },
     /// A client has gone.
     ClientDetached {
         /// Which.
@@ -55,63 +40,9 @@ pub enum Event {
     },
 }
 
-/// What the subscription tells of one session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionState {
-    /// Which.
-    pub id: SessionId,
-    /// Its current window.
-    pub window: WindowId,
-    /// The size of a pty that shows the window whole, status lines included.
-    pub size: Size,
-    /// Clients attached, ours included.
-    pub attached: u32,
-    /// What the status line would mark (alerts, zoom, panes), where it is, and which keys the active pane
-    /// wants. Says only by being another that the windows are to be asked for.
-    pub marks: String,
-    /// What runs in the active pane.
-    pub command: String,
-    /// The active pane's title.
-    pub title: String,
-}
-
-/// Between the fields and between the sessions of the subscription: control characters, which
-/// [`harmless`] takes out of what programs say.
+/// Between the fields of an answer: a control character, which [`printed`](super::printed) takes out of
+/// what programs say.
 pub(super) const FIELD: char = '\t';
-const RECORD: char = '\x1e';
-
-/// What the subscription is called.
-pub(super) const SUBSCRIPTION: &str = "muxview";
-
-/// When the current window was last written to, in steps of 10 s: told so that a change of it is one,
-/// and not read here. Cut and not divided, which costs tmux a tenth of the whole subscription.
-const ACTIVITY: &str = "#{=9:window_activity}";
-
-/// The subscription's format: one record per session of the server.
-pub(super) fn subscription() -> String {
-    let known = [
-        "session_id",
-        "window_id",
-        "window_width",
-        "window_height",
-        "status",
-        "session_attached",
-    ];
-    let known = known.map(|name| format!("#{{{name}}}"));
-    // Short also for a thousand windows, since it is worked out every second. What it leaves out is
-    // the zoom and the panes of a window that is not the current one.
-    let marks = "#{session_alerts} #{window_zoomed_flag} #{window_panes} #{alternate_on}#{pane_in_mode}#{pane_key_mode} #{status} #{status-position}";
-    let said = ["pane_current_command", "pane_title"].map(harmless);
-    let told = [marks.to_owned(), ACTIVITY.to_owned()];
-    let record = [&known[..], &told, &said[..]].concat().join("\t");
-    format!("#{{S:{record}{RECORD}}}")
-}
-
-/// The format of something a program decides, without control characters: a program's name and
-/// directory may contain line breaks, which would forge records and notifications.
-pub(super) fn harmless(name: &str) -> String {
-    format!("#{{s|[\x01-\x1f]|?|:{name}}}")
-}
 
 /// The height of a pty that shows a window of this height whole: the status lines come on top.
 pub(super) fn with_status(height: u64, status: &str) -> u64 {
@@ -140,57 +71,15 @@ pub(super) fn read(line: &str) -> Option<Event> {
                 name: name.to_owned(),
             }
         }
-        "%window-add"
-        | "%window-close"
-        | "%window-renamed"
-        | "%unlinked-window-add"
-        | "%unlinked-window-close"
-        | "%unlinked-window-renamed" => Event::WindowsChanged,
         "%session-window-changed" => Event::SessionWindow {
             id: words.next()?.parse().ok()?,
             window: words.next()?.parse().ok()?,
         },
         "%window-pane-changed" | "%pane-mode-changed" => Event::PanesChanged,
-        "%layout-change" => Event::LayoutChanged {
-            window: words.next()?.parse().ok()?,
-        },
-        "%client-session-changed" => Event::ClientSession {
-            client: words.next()?.to_owned(),
-            session: words.next()?.parse().ok()?,
-        },
         "%client-detached" => Event::ClientDetached {
             client: rest.to_owned(),
         },
-        "%subscription-changed" => {
-            // "%subscription-changed muxview $0 - - - : value"
-            let (about, value) = rest.split_once(" : ")?;
-            if about.split(' ').next() != Some(SUBSCRIPTION) {
-                return None;
-            }
-            Event::SessionState(value.split(RECORD).filter_map(state).collect())
-        }
         _ => return None,
-    })
-}
-
-fn state(record: &str) -> Option<SessionState> {
-    let mut fields = record.splitn(10, FIELD);
-    let id = fields.next()?.parse().ok()?;
-    let window = fields.next()?.parse().ok()?;
-    let cols = fields.next()?.parse().ok()?;
-    let rows: u64 = fields.next()?.parse().ok()?;
-    let status = fields.next()?;
-    let attached = fields.next()?.parse().ok()?;
-    let marks = fields.next()?.to_owned();
-    let _activity = fields.next()?;
-    Some(SessionState {
-        id,
-        window,
-        size: Size::clamped(cols, with_status(rows, status)),
-        attached,
-        marks,
-        command: fields.next()?.to_owned(),
-        title: fields.next()?.to_owned(),
     })
 }
 
@@ -209,8 +98,6 @@ mod tests {
                     name: "b c".into(),
                 },
             ),
-            ("%unlinked-window-add @4", Event::WindowsChanged),
-            ("%unlinked-window-renamed @4 vim", Event::WindowsChanged),
             (
                 "%session-window-changed $1 @5",
                 Event::SessionWindow {
@@ -219,19 +106,6 @@ mod tests {
                 },
             ),
             ("%window-pane-changed @1 %7", Event::PanesChanged),
-            (
-                "%layout-change @2 b25f,80x24,0,0,2 b25f,80x24,0,0,2 *",
-                Event::LayoutChanged {
-                    window: WindowId(2),
-                },
-            ),
-            (
-                "%client-session-changed /dev/pts/5 $1 b c",
-                Event::ClientSession {
-                    client: "/dev/pts/5".into(),
-                    session: SessionId(1),
-                },
-            ),
             (
                 "%client-detached /dev/pts/5",
                 Event::ClientDetached {
@@ -247,24 +121,9 @@ mod tests {
             "%session-renamed x y",
             "",
             "%",
-            "%subscription-changed other $0 - - - : $0",
-            "%layout-change",
+            "%layout-change @2 b25f,80x24,0,0,2",
         ] {
             assert_eq!(read(line), None, "{line}");
         }
-    }
-
-    #[test]
-    fn the_subscription_tells_every_session_with_its_status_lines() {
-        let line = "%subscription-changed muxview $0 - - - : $0\t@0\t40\t6\ton\t1\t1! 0 1 on top\t17\tcat\tvm\x1e$1\t@1\t80\t24\t2\t0\t 0 1 2 bottom\t17\tvim\ta : b\x1e$2\t@2\t80\t24\toff\t0\t\t\tsh\t\x1e";
-        let Some(Event::SessionState(states)) = read(line) else {
-            panic!("not read");
-        };
-        let told: Vec<_> = states
-            .iter()
-            .map(|s| (s.id.0, s.size.rows, s.attached, s.title.as_str()))
-            .collect();
-        assert_eq!(states[0].marks, "1! 0 1 on top");
-        assert_eq!(told, [(0, 7, 1, "vm"), (1, 26, 0, "a : b"), (2, 24, 0, "")]);
     }
 }

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `name` | ids and names, parsed once |
 //! | `program` | the tmux program: command lines, time-outs, the spawn lock |
-//! | `control`, `conversation`, `control_parser`, `event` | the one control client: events and questions |
+//! | `server_connection` | the connection to the server: its status, events and questions |
+//! | `query_connection`, `notification_connection`, `protocol` | its two halves, and the protocol they speak |
+//! | `notification_parser`, `event`, `session_state` | what tmux reports, and what it is asked every second |
 //! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
 //! | `holder` | clients that keep a session while we are away |
 //! | `attach`, `client_output`, `ended`, `client`, `pty`, `master` | one `tmux attach` in a pty, to its end |
@@ -16,22 +18,25 @@
 pub mod attach;
 mod client;
 mod client_output;
-pub mod control;
-pub mod control_parser;
-mod conversation;
 mod ended;
 mod error;
 mod event;
 mod holder;
 mod master;
 pub mod name;
+mod notification_connection;
+pub mod notification_parser;
 mod printed;
 mod probe;
 mod program;
+mod protocol;
 mod pty;
 mod queries;
+mod query_connection;
 mod replies;
+mod server_connection;
 pub mod session;
+mod session_state;
 mod start;
 mod start_command;
 mod terminfo;
@@ -42,24 +47,25 @@ mod windows;
 
 pub use attach::{Attach, Transfer};
 pub use client::{end_clients, is_client, reap};
-pub use control::Status;
 pub use ended::Ended;
 pub use error::Error;
-pub use event::{Event, SessionState};
+pub use event::Event;
 pub use holder::Holder;
 pub use name::{SessionId, SessionName, WindowId};
 pub use program::{Socket, exclusively};
+pub use server_connection::Status;
 pub use session::{NewSession, Session};
+pub use session_state::SessionState;
 pub use terminfo::described as terminal_described;
 pub use theme::{Rgb, Theme};
 pub use version::Version;
-pub use whereabouts::Whereabouts;
+pub use whereabouts::{Epoch, Whereabouts};
 pub use windows::{StatusLine, Window, WindowAct, Windows};
 
 use crate::config::limits::TMUX_EVENTS;
 use crate::terminal::{Size, Widths};
-use control::Control;
 use program::Program;
+use server_connection::ServerConnection;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tmux_interface::{
@@ -67,11 +73,11 @@ use tmux_interface::{
 };
 use tokio::sync::{broadcast, watch};
 
-/// One tmux server as we see it. Cheap to clone; the control client ends with the last clone.
+/// One tmux server as we see it. Cheap to clone; the connection ends with the last clone.
 #[derive(Debug, Clone)]
 pub struct Server {
     program: Program,
-    control: Arc<Control>,
+    connection: Arc<ServerConnection>,
 }
 
 /// How long tmux takes to answer.
@@ -92,21 +98,24 @@ impl Server {
 
     fn watching(program: Program) -> Self {
         start::note_limits();
-        let control = Arc::new(Control::start(program.clone(), TMUX_EVENTS));
-        Self { program, control }
+        let connection = Arc::new(ServerConnection::start(program.clone(), TMUX_EVENTS));
+        Self {
+            program,
+            connection,
+        }
     }
 
     /// Whether tmux can be used; always the latest.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.control.status()
+        self.connection.status()
     }
 
     /// What changes from now on. A listener that lags (`RecvError::Lagged`) should act as on
     /// [`Event::Reset`].
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.control.events()
+        self.connection.events()
     }
 
     /// The socket this server is found at.
@@ -123,12 +132,10 @@ impl Server {
         Ok(self.program.version().await?.text)
     }
 
-    /// Asks the control client, or a tmux process of its own while there is none. One command has one
-    /// answer: those that run others (`if-shell`, `run-shell -C`, `source-file`) have several there, which
-    /// would be taken for the answers to what is asked next, and are to be run as a process.
+    /// Asks over the connection, or with a tmux process while there is none.
     async fn ask(&self, what: &'static str, command: TmuxCommand<'_>) -> Result<String, Error> {
         let began = tokio::time::Instant::now();
-        let asked = self.control.ask(&command).await;
+        let asked = self.connection.ask(&command).await;
         let by = if asked.is_some() {
             "connection"
         } else {
@@ -136,13 +143,7 @@ impl Server {
         };
         let answer = match asked {
             None => self.program.run(what, command).await,
-            Some(Err(error)) => Err(error),
-            Some(Ok(reply)) if reply.cut => Err(Error::Failed {
-                what,
-                message: "its answer is too long".to_owned(),
-            }),
-            Some(Ok(reply)) if reply.ok => Ok(reply.lines.join("\n")),
-            Some(Ok(reply)) => Err(Error::from_words(what, &reply.lines.join("\n"))),
+            Some(reply) => reply.and_then(|reply| reply.into_result(what)),
         };
         metrics::histogram!(QUERY_SECONDS, "by" => by).record(began.elapsed());
         answer
@@ -170,7 +171,7 @@ impl Server {
     pub async fn create(&self, new: NewSession) -> Result<Session, Error> {
         let created = session::create(&self.program, &new).await;
         if created.is_ok() {
-            self.control.hurry();
+            self.connection.hurry();
         }
         created
     }
@@ -316,12 +317,9 @@ impl Server {
         let flag = if claim { "!ignore-size" } else { "ignore-size" };
         let mut command: TmuxCommand<'_> = RefreshClient::new().build();
         command.push_option("-f", flag).push_option("-t", client);
-        // Not through the control client: tmux works out the sizes anew when a client goes, as the one
-        // started here does, but not when only a flag changes.
-        self.program
-            .run("change the client's flags", command)
-            .await?;
-        Ok(())
+        self.ask("change the client's flags", command).await?;
+        // tmux works out the sizes anew when a client goes, but not when only a flag changes.
+        self.program.reachable().await
     }
 
     /// The size of a pty that shows the session's current window whole, status lines included.

@@ -4,7 +4,7 @@
 //! tmux 3.4 puts a backslash before every `$` that a letter follows when it prints something (a name, a
 //! directory, a title), whatever the text was; 3.4 and 3.5 write control characters as `\033`. So none of
 //! these may be in what is printed: `$` travels as two other characters, and control characters, which
-//! would also forge lines and fields, become `?`. Notifications and subscriptions are not printed.
+//! would also forge lines and fields, become `?`. Notifications are not printed.
 
 /// Begins each character that travels in another form. Any printable character would do.
 const MARK: char = '¤';

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::version::Version;
 use crate::config::limits::{TMUX_SPAWNS, TMUX_TIMEOUT};
 use std::ffi::OsString;
-use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -50,6 +50,20 @@ impl Socket {
             .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
         let uid = rustix::process::getuid().as_raw();
         base.join(format!("tmux-{uid}")).join(name)
+    }
+
+    /// Whether nobody else could have put something else there. tmux refuses its own directory if it
+    /// belongs to another user or is open to all; a path that a person named is used as it is.
+    pub(super) fn is_trusted(&self) -> bool {
+        if matches!(self, Self::Path(_)) {
+            return true;
+        }
+        let path = self.path();
+        let directory = path.parent().map(std::fs::symlink_metadata);
+        directory.and_then(Result::ok).is_none_or(|directory| {
+            let ours = directory.uid() == rustix::process::getuid().as_raw();
+            ours && directory.is_dir() && directory.mode() & 0o007 == 0
+        })
     }
 }
 
@@ -123,11 +137,6 @@ impl Program {
         self.line(Tmux::new().force_utf8(), command)
     }
 
-    /// The same as a control client (`-C`).
-    pub(super) fn control_command(&self, command: TmuxCommand<'_>) -> std::process::Command {
-        self.line(Tmux::new().control_mode().force_utf8(), command)
-    }
-
     fn line<'a>(&'a self, tmux: Tmux<'a>, command: TmuxCommand<'a>) -> std::process::Command {
         let tmux = match &self.socket {
             Socket::Default => tmux,
@@ -149,6 +158,22 @@ impl Program {
         Version::parse(&said).supported()
     }
 
+    /// Which file the program is now: another one after an upgrade.
+    pub(super) fn identity(&self) -> Identity {
+        let found = |path: &Path| {
+            let file = std::fs::metadata(path).ok().filter(|file| file.is_file())?;
+            Some((file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
+        };
+        if self.path.components().count() > 1 {
+            return Identity(found(&self.path));
+        }
+        let path = client_environment()
+            .into_iter()
+            .find_map(|(name, value)| (name == "PATH").then_some(value))
+            .unwrap_or_default();
+        Identity(std::env::split_paths(&path).find_map(|dir| found(&dir.join(&self.path))))
+    }
+
     /// Whether somebody listens on the socket: a thousandth of what asking with a process costs, so
     /// that it can be asked often.
     pub(super) async fn reachable(&self) -> Result<(), Error> {
@@ -156,17 +181,7 @@ impl Program {
         match tokio::time::timeout(TMUX_TIMEOUT, UnixStream::connect(&path)).await {
             Err(_) => Err(Error::Timeout),
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(match error.kind() {
-                ErrorKind::PermissionDenied => Error::Permission { path },
-                // No file, or a stale one that nobody listens on (tmux replaces it itself).
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => Error::NoServer,
-                // So many are waiting to be accepted that no more can: the server hangs.
-                ErrorKind::WouldBlock => Error::Timeout,
-                _ => Error::Failed {
-                    what: "be reached",
-                    message: error.to_string(),
-                },
-            }),
+            Ok(Err(error)) => Err(Error::from_connect(&path, &error)),
         }
     }
 
@@ -204,6 +219,20 @@ impl Program {
             error => error,
         })
     }
+}
+
+/// A file as the system knows it: device, inode and time of change; none if there is no program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity(Option<(u64, u64, i64, i64)>);
+
+/// One argument as tmux reads it back from a line of its configuration language.
+pub(super) fn quoted(argument: &str) -> String {
+    // None of ours has these; in a line they would end it.
+    let argument: String = argument
+        .chars()
+        .filter(|c| !matches!(c, '\n' | '\r' | '\0'))
+        .collect();
+    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 /// Why a process gave no output.
@@ -244,6 +273,30 @@ mod tests {
         assert_eq!(Socket::Name("x".into()).options(), ["-L", "x"]);
         assert_eq!(Socket::Path("/r/s".into()).options(), ["-S", "/r/s"]);
         assert!(Socket::Default.path().ends_with("default"));
+    }
+
+    #[test]
+    fn arguments_are_quoted_for_good() {
+        assert_eq!(quoted("$3"), "'$3'");
+        assert_eq!(quoted("a'b"), r"'a'\''b'");
+        assert_eq!(quoted("a\nkill-server"), "'akill-server'");
+    }
+
+    #[test]
+    fn a_replaced_program_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = Program {
+            path: dir.path().join("tmux"),
+            socket: Socket::Default,
+        };
+        let missing = program.identity();
+        std::fs::write(&program.path, "1").unwrap();
+        let first = program.identity();
+        assert!(first != missing && first == program.identity());
+        std::fs::write(dir.path().join("new"), "2").unwrap();
+        std::fs::rename(dir.path().join("new"), &program.path).unwrap();
+        assert!(program.identity() != first);
+        assert_eq!(program.identity(), program.identity());
     }
 
     #[test]

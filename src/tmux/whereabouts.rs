@@ -19,17 +19,34 @@ pub struct Whereabouts {
     pub window: Size,
     /// Bytes tmux has thrown away for it because it did not take them in time.
     pub discarded: u64,
+    /// Differs from the epoch of an earlier answer if the client may have shown a session that has
+    /// ended since.
+    pub epoch: Epoch,
+}
+
+/// What changes when a client comes to a session, and when any session of the server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    /// When a client last came to the session, in seconds since 1970.
+    pub attached: u64,
+    /// How many sessions of the server have ended; tmux up to 3.3 does not tell.
+    pub ended: Option<u64>,
 }
 
 impl Whereabouts {
     /// From a line of our own format: the client's name and where it is.
     fn read(line: &str) -> Option<(&str, Self)> {
-        let mut fields = line.splitn(8, '\t');
+        let mut fields = line.splitn(11, '\t');
         let (session, client) = (fields.next()?.parse().ok()?, fields.next()?);
         let (cols, rows) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let window = Size::clamped(cols, with_status(rows, fields.next()?));
         let discarded = fields.next()?.parse().ok()?;
         let created = fields.next()?.parse().ok()?;
+        let attached = fields.next()?.parse().ok()?;
+        let next = fields.next()?.strip_prefix('$')?.parse::<u64>().ok()?;
+        let living = fields.next()?.parse().ok();
+        let ended = living.map(|living| next.saturating_sub(living));
+        let epoch = Epoch { attached, ended };
         let switched = !fields.next()?.is_empty();
         let whereabouts = Self {
             session,
@@ -37,13 +54,14 @@ impl Whereabouts {
             switched,
             window,
             discarded,
+            epoch,
         };
         Some((client, whereabouts))
     }
 }
 
 /// What [`Whereabouts::read`] reads. Only the last field can contain a tab.
-const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{session_created}\t#{client_last_session}";
+const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{session_created}\t#{session_last_attached}\t#{next_session_id}\t#{server_sessions}\t#{client_last_session}";
 
 impl Server {
     /// Which session a client shows now, and whether it was ever switched; `None` when there is no
@@ -130,17 +148,23 @@ mod tests {
 
     #[test]
     fn a_line_is_read() {
-        let line = "$3\t/dev/pts/7\t80\t24\ton\t9\t1700000000\t";
+        let line = "$3\t/dev/pts/7\t80\t24\ton\t9\t1700000000\t1700000007\t$5\t3\t";
         let whereabouts = Whereabouts {
             session: SessionId(3),
             created: 1_700_000_000,
             switched: false,
             window: Size { cols: 80, rows: 25 },
             discarded: 9,
+            epoch: Epoch {
+                attached: 1_700_000_007,
+                ended: Some(2),
+            },
         };
         assert_eq!(Whereabouts::read(line), Some(("/dev/pts/7", whereabouts)));
-        let switched = Whereabouts::read("$3\tx\t80\t24\toff\t0\t1700000000\ta\tb").expect("whole");
+        let switched =
+            Whereabouts::read("$3\tx\t80\t24\toff\t0\t1700000000\t7\t$5\t\ta\tb").expect("whole");
         assert!(switched.1.switched);
+        assert_eq!(switched.1.epoch.ended, None);
         assert_eq!(Whereabouts::read("$3\tx\t80"), None);
     }
 }

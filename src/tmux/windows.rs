@@ -234,10 +234,7 @@ impl Server {
                 } else {
                     command.command(scroll("down")).build()
                 };
-                // Not through the control client: there each command that this one runs is answered by
-                // itself, and the answers to the questions after it would go to the wrong ones.
-                self.program.run("scroll", command).await?;
-                return Ok(());
+                ("scroll", command)
             }
         };
         self.ask(what, command).await?;

@@ -431,7 +431,11 @@ async fn a_tmux_of_another_version_than_its_server_is_named_with_what_to_do() {
         "#!/bin/sh\n[ \"$1\" = -V ] && { echo tmux 3.9; exit; }\necho 'protocol version mismatch (client 9, server 8)' >&2\nexit 1\n",
     );
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    let server = Server::with_program(program.into(), Socket::Path(tmux.socket()));
+    // It speaks a protocol of another version: here, none at all.
+    let path = Path::new(&tmux.socket()).with_extension("other");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let server = Server::with_program(program.into(), Socket::Path(path));
     let mut status = server.status();
     let failed = tokio::time::timeout(
         PATIENCE,

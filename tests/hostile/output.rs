@@ -121,7 +121,7 @@ async fn words_that_look_like_tmuxs_or_ours_are_text() {
         });
         assert!(!told, "{}", viewer.story());
     }
-    // What tmux itself says is still told: the control client has not lost its place.
+    // What tmux itself says is still told: the notifications have not lost their place.
     scene
         .tmux
         .cmd(&["rename-session", "-t", "=main", "renamed"]);

@@ -124,7 +124,7 @@ async fn killed_it_leaves_no_client_behind() {
         }
         service.kill();
         until("every client to leave tmux", async || {
-            let clients = tmux.cmd(&["list-clients", "-F", "#{client_pid} #{client_control_mode}"]);
+            let clients = tmux.cmd(&["list-clients", "-F", "#{client_pid}"]);
             if clients.is_empty() {
                 Ok(())
             } else {

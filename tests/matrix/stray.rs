@@ -10,7 +10,6 @@ scenarios![
     a_switched_client_comes_back_without_a_frame_of_where_it_was,
     there_and_back_shows_nothing_of_there,
     a_killed_session_ends_though_tmux_shows_another,
-    a_switch_while_the_control_client_is_away_shows_nothing_either,
 ];
 
 /// Sessions `main` and `secret`; the latter has the word on its screen, in its status and its title.
@@ -146,29 +145,5 @@ async fn a_killed_session_ends_though_tmux_shows_another() {
             !watcher.outputs.iter().any(moved),
             "it ended, it did not move"
         );
-    }
-}
-
-async fn a_switch_while_the_control_client_is_away_shows_nothing_either() {
-    let (tmux, bench) = two_sessions().await;
-    let mut watcher = bench.watch("main", SPECTATOR).await;
-    forbid(&mut watcher);
-    watcher.shows("$").await;
-    for round in 0..10 {
-        let client = client(&tmux).await;
-        let clients = tmux.cmd(&[
-            "list-clients",
-            "-F",
-            "#{client_control_mode} #{client_name}",
-        ]);
-        for control in clients.lines().filter_map(|line| line.strip_prefix("1 ")) {
-            let _ = tmux.try_cmd(&["detach-client", "-t", control]);
-        }
-        let _ = tmux.try_cmd(&["switch-client", "-c", &client, "-t", "=SECRET:"]);
-        if round % 2 == 0 {
-            let _ = tmux.try_cmd(&["switch-client", "-c", &client, "-t", "=main:"]);
-        }
-        tmux.enter("main", &format!("echo round{round}"));
-        watcher.shows(&format!("\nround{round}")).await;
     }
 }

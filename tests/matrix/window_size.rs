@@ -239,7 +239,7 @@ async fn the_window_comes_back_when_the_human_leaves() {
         let Ok(Event::SessionState(states)) = events.recv().await else {
             continue;
         };
-        if states.iter().any(|state| state.attached == 3) {
+        if states.iter().any(|state| state.attached == 2) {
             break;
         }
     }

@@ -186,13 +186,10 @@ impl Tmux {
             .unwrap()
     }
 
-    /// Terminal names of the attached clients, without control clients.
+    /// Terminal names of the attached clients.
     pub fn clients(&self) -> Vec<String> {
-        let list = self.cmd(&["list-clients", "-F", "#{client_control_mode} #{client_tty}"]);
-        list.lines()
-            .filter_map(|line| line.strip_prefix("0 "))
-            .map(str::to_owned)
-            .collect()
+        let list = self.cmd(&["list-clients", "-F", "#{client_tty}"]);
+        list.lines().map(str::to_owned).collect()
     }
 }
 

@@ -1,11 +1,16 @@
 use super::*;
 use crate::config::limits::FRAME_INTERVAL;
+use crate::tmux::Epoch;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 const OURS: SessionId = SessionId(1);
 const MADE: u64 = 1_700_000_000;
 const OTHER: SessionId = SessionId(2);
+const EPOCH: Epoch = Epoch {
+    attached: 7,
+    ended: Some(2),
+};
 const SIZE: Size = Size { cols: 20, rows: 4 };
 
 fn canvas() -> Canvas {
@@ -21,6 +26,7 @@ const fn at(session: SessionId) -> Option<Whereabouts> {
         switched: false,
         window: Size { cols: 80, rows: 24 },
         discarded: 0,
+        epoch: EPOCH,
     })
 }
 
@@ -125,8 +131,11 @@ fn there_and_back_is_a_stray() {
     let later = now + Duration::from_secs(1);
     assert!(read(&mut canvas, &redraw("SECRET"), later).is_none());
     assert!(canvas.question(now));
-    assert!(canvas.event(OTHER).is_err());
-    assert!(canvas.answered(at(OURS), later).is_err());
+    let back = at(OURS).map(|now| Whereabouts {
+        switched: true,
+        ..now
+    });
+    assert!(canvas.answered(back, later).is_err());
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! The session's windows: asked for when something hints at a change, told to everybody; and what
 //! drivers want done with them.
 //!
-//! What hints at a change: events of tmux, what its subscription says of the status line (within a
-//! second), and that the status line in the picture reads another way or a program wants keys in another
-//! way (at once). Not noticed until one of these comes is what tmux tells nobody: a zoom, a pane more or less, an option of its own
-//! set for a window that is not the current one.
+//! What hints at a change: notifications of tmux, what it is asked about all sessions every second, and
+//! a status line in the picture that reads another way or a program that asks for other keys (at once).
 
 use super::Live;
 use crate::bridge::now;
@@ -66,7 +64,7 @@ impl Live<'_> {
         }
     }
 
-    /// The subscription told something of all sessions.
+    /// All sessions, as tmux was asked for them every second.
     pub(super) fn compare_marks(&mut self, states: &[SessionState]) {
         let id = self.bridge.state.session.id;
         let Some(ours) = states.iter().find(|state| state.id == id) else {

@@ -344,7 +344,7 @@ impl Live<'_> {
     }
 
     fn answered(&mut self, session: Option<Whereabouts>, now: Instant) -> Result<(), Lost> {
-        // Events that came before the answer were sent before it.
+        // What they tell counts for this answer.
         while let Some(event) = self.bridge.next_event() {
             self.heard(event)?;
         }
@@ -363,16 +363,18 @@ impl Live<'_> {
 
     fn heard(&mut self, event: Result<Event, RecvError>) -> Result<(), Lost> {
         match self.bridge.heard(event) {
-            Some(Event::ClientSession { client, session }) if client == self.attach.client() => {
-                self.canvas.event(session).map_err(strayed)
-            }
             Some(Event::Reset) => {
                 self.canvas.missed();
                 self.resize.wonder();
                 self.wonder.wonder();
                 Ok(())
             }
-            Some(Event::WindowsChanged | Event::PanesChanged | Event::LayoutChanged { .. }) => {
+            // tmux may have shown us a session that has ended, and forgotten that it did.
+            Some(Event::SessionsChanged) => {
+                self.canvas.missed();
+                Ok(())
+            }
+            Some(Event::PanesChanged) => {
                 self.wonder.wonder();
                 Ok(())
             }

@@ -1,17 +1,18 @@
 //! Arbitrary bytes as a tmux in control mode might write them: nothing panics, and how they are cut
 //! makes no difference. The first byte is where to cut.
 
-use muxview::tmux::control_parser::{Message, Parser};
+use muxview::tmux::Event;
+use muxview::tmux::notification_parser::Parser;
 
 pub(crate) fn check(data: &[u8]) {
     let [step, bytes @ ..] = data else { return };
     let parse = |step: usize| {
         let mut parser = Parser::default();
-        let mut messages: Vec<Message> = Vec::new();
+        let mut events: Vec<Event> = Vec::new();
         for piece in bytes.chunks(step) {
-            parser.feed(piece, |message| messages.push(message));
+            parser.feed(piece, |event| events.push(event));
         }
-        messages
+        events
     };
     assert_eq!(
         parse(usize::from(*step) + 1),

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../checks/control_parser.rs"]
+#[path = "../checks/notification_parser.rs"]
 mod checks;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::check(data));
