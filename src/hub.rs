@@ -10,7 +10,6 @@ use crate::bridge::{
 use crate::config::Config;
 use crate::config::limits::{CLIENTS_END, LAST_INPUT, LINGER};
 use crate::pulse::Pulse;
-use crate::terminal::Widths;
 use crate::tmux::{Error, Server, Session, SessionId};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -42,7 +41,6 @@ pub struct Hub {
 #[derive(Debug)]
 struct Inner {
     server: Server,
-    widths: Arc<Widths>,
     manner: Manner,
     pulse: Pulse,
     /// A std mutex: held to look up and insert, never across an await.
@@ -71,21 +69,20 @@ struct Running {
 impl Hub {
     /// No bridges yet.
     #[must_use]
-    pub fn new(server: Server, widths: Arc<Widths>, config: &Config, pulse: Pulse) -> Self {
+    pub fn new(server: Server, config: &Config, pulse: Pulse) -> Self {
         let manner = Manner {
             policy: config.size_policy,
             linger: LINGER,
             check_frames: config.check_frames,
         };
-        Self::with(server, widths, manner, pulse)
+        Self::with(server, manner, pulse)
     }
 
     /// As [`Hub::new`], with bridges of this manner.
     #[must_use]
-    pub fn with(server: Server, widths: Arc<Widths>, manner: Manner, pulse: Pulse) -> Self {
+    pub fn with(server: Server, manner: Manner, pulse: Pulse) -> Self {
         let inner = Arc::new(Inner {
             server,
-            widths,
             manner,
             pulse,
             bridges: Mutex::default(),
@@ -157,7 +154,6 @@ impl Hub {
         let kept = bridges.kept.remove(&id);
         let (handle, bridge) = bridge::open(
             inner.server.clone(),
-            Arc::clone(&inner.widths),
             inner.manner,
             inner.pulse.beat(format!("the bridge of {}", session.name)),
             session,

@@ -280,7 +280,7 @@ async fn widths_are_measured_on_a_server_of_their_own() {
         .unwrap();
     eprintln!("measured in {:?}", began.elapsed());
     if server.version().await.unwrap() == "3.3a" {
-        assert_eq!(widths, Widths::default(), "the built-in table is 3.3a's");
+        assert!(*widths == Widths::default(), "the built-in table is 3.3a's");
     }
     let left: Vec<_> = std::fs::read_dir(tmux.socket().path().parent().unwrap())
         .unwrap()

@@ -29,7 +29,7 @@ mod written;
 use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::pulse::Beat;
-use crate::terminal::{Generation, Size, Widths};
+use crate::terminal::{Generation, Size};
 use crate::tmux::{self, Attach, Event, Server, SessionId, Status};
 use crate::viewer::{Checker, Squeezer};
 pub use handover::Kept;
@@ -78,7 +78,6 @@ enum Lost {
 #[derive(Debug)]
 struct Bridge {
     server: Server,
-    widths: Arc<Widths>,
     linger: Duration,
     beat: Beat,
     ends: Ends,
@@ -114,7 +113,6 @@ struct Bridge {
 /// has been here for a while.
 pub(crate) fn open(
     server: Server,
-    widths: Arc<Widths>,
     manner: Manner,
     beat: Beat,
     session: Label,
@@ -123,7 +121,7 @@ pub(crate) fn open(
 ) -> (Handle, impl Future<Output = ()> + Send + 'static) {
     let (handle, ends) = Handle::open(session.clone(), manner.policy, now());
     let squeezer = Arc::new(if manner.check_frames {
-        Squeezer::checked(Checker::new(Arc::clone(&widths), news::wrong_frame))
+        Squeezer::checked(Checker::new(news::wrong_frame))
     } else {
         Squeezer::default()
     });
@@ -132,7 +130,6 @@ pub(crate) fn open(
         events: server.events(),
         status: server.status(),
         server,
-        widths,
         linger: manner.linger,
         beat,
         ends,
@@ -287,14 +284,16 @@ impl Bridge {
             // A driver left between the two looks; the next attempt follows the window.
             return Lost::Ended;
         };
-        let attach = self.server.attach(id, size, claim);
+        // The user's options about widths may have changed since the last attach.
+        let server = self.server.clone();
+        let attach = async move { tokio::join!(server.attach(id, size, claim), server.widths()) };
         match unless_stopped(&self.ends.shared, &mut self.beat, attach).await {
-            Ok(Ok(attach)) => {
+            Ok((Ok(attach), widths)) => {
                 let plan = Plan { size, claim };
                 self.ends.shared.roster().sizing.applied(plan);
-                self.live(attach, plan, None).await
+                self.live(attach, plan, widths, None).await
             }
-            Ok(Err(error)) => self.failed(&error),
+            Ok((Err(error), _)) => self.failed(&error),
             Err(lost) => lost,
         }
     }
@@ -310,7 +309,8 @@ impl Bridge {
         match Attach::adopt(transfer) {
             Ok(attach) => {
                 self.ends.shared.roster().sizing.applied(plan);
-                self.live(attach, plan, Some((&screen, now))).await
+                let widths = self.server.widths().await;
+                self.live(attach, plan, widths, Some((&screen, now))).await
             }
             Err(error) => {
                 tracing::warn!(session = %self.state.session.name, %error, "the tmux client ended during the restart");

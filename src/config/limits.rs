@@ -29,6 +29,9 @@ pub const LINK_BYTES: usize = 1024;
 /// Pens the parser may hold before it is rebuilt from the screen: a true-colour animation makes
 /// 20,000 a frame.
 pub const PENS: usize = 65_536;
+/// Clusters of either width a terminal may hold before those no longer shown are dropped: a screen has
+/// 100,000 cells at most, nearly all of them plain.
+pub const STAND_INS: usize = 32_768;
 
 // ── viewers ──────────────────────────────────────────────────────────────────────────────────
 
@@ -188,8 +191,9 @@ pub const LEFT_CLIENTS: usize = 32;
 pub const LEAVE_WAIT: Duration = Duration::from_millis(250);
 /// How long an ended client may take to leave before it is killed.
 pub const REAP_WAIT: Duration = Duration::from_secs(1);
-/// The width probe, whole; past it the built-in widths are used.
-pub const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// The width probe, whole; past it the built-in widths are used until the next attach. It takes a third
+/// of a second where nothing else runs.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// First and last wait between attempts to reattach or to reach tmux again.
 pub const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a resize waits for tmux to confirm it before the picture is published anyway.

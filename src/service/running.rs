@@ -2,7 +2,6 @@
 //! before this one left. Out: a service that answers, and at its end either nothing or what the next
 //! process needs to go on. It must not know why it is ended.
 
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -17,12 +16,11 @@ use super::passed::Passed;
 use super::{Error, Urls, gate, sessions_to_create, status, tmux_server, watchdog, witness};
 use crate::audit::Audit;
 use crate::bridge::Kept;
-use crate::config::limits::{FREEZE, METERS_INTERVAL, REQUESTS_END, SHUTDOWN, TMUX_TIMEOUT};
+use crate::config::limits::{FREEZE, METERS_INTERVAL, REQUESTS_END, SHUTDOWN};
 use crate::config::{Auth, Config};
 use crate::directory::{Address, Directory};
 use crate::hub::{Hub, end_clients};
 use crate::pulse::Pulse;
-use crate::terminal::Widths;
 use crate::tmux::{self, Holder, NewSession, Status};
 use crate::vault::Vault;
 use crate::web::access::Access;
@@ -108,13 +106,10 @@ impl Service {
         let server = tmux_server(&config);
         let pulse = Pulse::default();
         let directory = Directory::start(server.clone(), &pulse);
-        let widths = timeout(TMUX_TIMEOUT, server.widths())
-            .await
-            .unwrap_or_else(|_| {
-                tracing::warn!("tmux did not say how wide it draws characters in time");
-                Widths::default()
-            });
-        let hub = Hub::new(server.clone(), Arc::new(widths), &config, pulse.clone());
+        // Measured before the first viewer comes; who comes first waits for it.
+        let measuring = server.clone();
+        tokio::spawn(async move { measuring.widths().await });
+        let hub = Hub::new(server.clone(), &config, pulse.clone());
 
         let (stop, stopping) = stopping::channel();
         let presence = Presence::default();

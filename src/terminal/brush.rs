@@ -236,24 +236,39 @@ impl Brush {
             CellText::Scalar(c) => c,
             _ => cluster.next().unwrap_or(' '),
         };
-        let agreed = xterm_columns(base) == cell.columns;
-        let base = match (agreed, xterm_columns(base), cell.columns) {
-            // Narrower there than here: clear both columns, so that the second is not left over.
-            (false, 1, 2) => {
-                self.out.extend(b"\x1b[2X");
-                base
-            }
-            // Wider there, or joined to the cell before: it cannot be shown without harm.
-            (false, ..) => '\u{fffd}',
-            _ => base,
+        // By itself a mark would join the cell before, or take no column at all: it joins a blank here.
+        let carried = xterm_columns(base) == 0;
+        let mut used = xterm_columns(base).max(1);
+        let base = if used > cell.columns {
+            // Wider there: it would push away what follows, or lose half of itself to it.
+            used = 1;
+            cluster = "".chars();
+            '\u{fffd}'
+        } else {
+            base
         };
+        // What joins the base here and has columns of its own there is shown if there is room for it.
+        let fits = |c: &char| {
+            let columns = xterm_columns(*c);
+            let fits = used + columns <= cell.columns;
+            used += if fits { columns } else { 0 };
+            fits && *c != '\u{200d}'
+        };
+        let joined: String = cluster.filter(fits).collect();
+        let agreed = used == cell.columns;
+        if !agreed {
+            // Clear both columns, so that the second is not left over.
+            self.out.extend(b"\x1b[2X");
+        }
+        if carried {
+            self.out.push(b' ');
+        }
         let mut utf8 = [0; 4];
         self.out.extend(base.encode_utf8(&mut utf8).as_bytes());
-        for mark in cluster.filter(|c| xterm_columns(*c) == 0 && *c != '\u{200d}') {
-            self.out.extend(mark.encode_utf8(&mut utf8).as_bytes());
-        }
+        self.out.extend(joined.as_bytes());
         let next = col + u16::from(cell.columns);
-        self.at = match agreed {
+        // A terminal that gives the mark a column of its own is not to shift the rest of the row.
+        self.at = match agreed && !carried {
             true if next < self.cols => Place::At(row, next),
             true => Place::Edge(row),
             false => Place::Lost,

@@ -145,6 +145,18 @@ impl Grid {
         }
     }
 
+    /// Whether the character printed last could take one more column. Hands what is pending to vt100.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.flush();
+        let (col, cols) = (self.screen().cursor_position().1, self.size().1);
+        let end = if col <= self.margins.1 {
+            self.margins.1 + 1
+        } else {
+            cols
+        };
+        !self.wraps && col < end
+    }
+
     /// Puts the cursor before the character that was printed last.
     pub(super) fn back(&mut self) {
         if self.wraps {
@@ -387,6 +399,14 @@ fn write_pen(out: &mut Vec<u8>, pen: PenId) {
             let _ = write!(out, "\x1b[38;2;{r};{g};{b}m");
         }
     }
+}
+
+/// All cells.
+pub(super) fn cells(screen: &vt100::Screen) -> impl Iterator<Item = &vt100::Cell> {
+    let (rows, cols) = screen.size();
+    (0..rows.get())
+        .flat_map(move |row| (0..cols.get()).map(move |col| (row, col)))
+        .filter_map(|(row, col)| screen.cell(row, col))
 }
 
 /// The number of the pen a cell was drawn with.

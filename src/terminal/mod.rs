@@ -6,6 +6,8 @@
 
 mod brush;
 mod charset;
+mod clusters;
+mod code_points;
 mod dirty;
 mod drawn;
 mod grid;
@@ -17,6 +19,7 @@ mod repaint;
 mod scan;
 mod screen;
 mod scroll;
+mod stand_ins;
 mod width;
 mod width_table;
 
@@ -27,7 +30,7 @@ pub use screen::{
     CellRef, CellText, Cursor, ExtendedKeys, Generation, Modes, MouseEncoding, MouseMode, Row,
     Screen,
 };
-pub use width::{Joins, Widths};
+pub use width::{Flags, Joins, Tones, Widths};
 
 use crate::config::limits::{CELLS, COLS, ROWS};
 use prepass::Prepass;

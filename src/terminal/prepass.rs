@@ -7,33 +7,27 @@
 //! is one grid; queries are never answered (tmux-facts: an honest answer changes what tmux sends).
 
 use super::charset::Charsets;
+use super::clusters::Clusters;
 use super::drawn::Drawn;
-use super::grid::{Grid, pen_id};
+use super::grid::{Grid, cells, pen_id};
 use super::pen::{Color, Link, Pen};
 use super::pens::Pens;
 use super::scan::{CLIPBOARD, Csi, Token};
 use super::screen::{Cursor, ExtendedKeys, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
-use super::width::{Stand, Widths};
+use super::width::Widths;
 use super::{ClipboardLoss, Signals, Size};
 use crate::config::limits::{CLIPBOARD_BYTES, COLS, LINK_BYTES, TITLE_CHARS};
 use base64::Engine as _;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-const START_ISOLATE: char = '\u{2066}';
-const END_ISOLATE: char = '\u{2069}';
-
 /// The grid and everything vt100 does not keep.
 pub(super) struct Prepass {
     pub(super) grid: Grid,
-    widths: Arc<Widths>,
+    clusters: Clusters,
     charsets: Charsets,
     pens: Pens,
     pen: Pen,
-    /// The scalar before, for those that join it; a control in between ends a cluster.
-    previous: Option<char>,
-    /// A border is being drawn between two marks.
-    in_border: bool,
     pub(super) modes: Modes,
     /// What tmux last said by XTMODKEYS.
     announced_keys: ExtendedKeys,
@@ -58,12 +52,10 @@ impl Prepass {
         let (rows, cols) = dimensions(size);
         Self {
             grid: Grid::new(rows, cols),
-            widths,
+            clusters: Clusters::new(widths),
             charsets: Charsets::default(),
             pens: Pens::default(),
             pen: Pen::default(),
-            previous: None,
-            in_border: false,
             modes: Modes::default(),
             announced_keys: ExtendedKeys::Off,
             pane_keys: None,
@@ -90,10 +82,14 @@ impl Prepass {
     /// Takes in one token.
     pub(super) fn take(&mut self, token: Token<'_>) {
         self.touched = true;
-        let previous = self.previous.take();
         self.drawn.follow(&token);
+        // Nothing joins a character across a control.
+        let previous = match token {
+            Token::Text(_) => None,
+            _ => self.clusters.end(),
+        };
         match token {
-            Token::Text(text) => self.text(previous, text),
+            Token::Text(text) => self.text(text),
             Token::Control(byte) => match byte {
                 0x07 => self.signals.bell = true,
                 0x08 => self.grid.back(),
@@ -130,49 +126,32 @@ impl Prepass {
         }
     }
 
-    fn text(&mut self, mut previous: Option<char>, text: &str) {
-        // Nothing is wider than two columns.
-        let wide = text.chars().filter(|c| !c.is_ascii()).count();
-        let columns = text.len().min(text.chars().count() + wide);
-        let careful = self.grid.needs_care(columns as u32);
-        let translates = self.charsets.translates();
-        for mut c in text.chars() {
-            if translates {
-                c = self.charsets.translate(c);
-            }
-            if c >= START_ISOLATE && self.isolates(previous, c) {
-                continue;
-            }
-            match self.widths.stand(previous, c) {
-                Stand::Print(c) => self.print(careful, c),
-                Stand::Widen(wide) => {
-                    self.grid.back();
-                    self.print(careful, wide);
-                }
-                Stand::Drop => {}
-            }
-            previous = Some(c);
-        }
-        self.previous = previous;
-    }
-
-    /// Whether `c` is a mark that tmux puts around borders, so that text beside them cannot reorder them
-    /// (`Bidi`). It is for terminals that reorder, and would be added to the cell before it here. Text
-    /// of a pane never begins with a mark: tmux keeps it with the character it follows.
-    fn isolates(&mut self, previous: Option<char>, c: char) -> bool {
-        match c {
-            END_ISOLATE if previous.is_none() => self.in_border = true,
-            START_ISOLATE if self.in_border => self.in_border = false,
-            _ => return false,
-        }
-        true
-    }
-
-    fn print(&mut self, careful: bool, c: char) {
-        if careful {
-            self.grid.print(c);
+    fn text(&mut self, text: &str) {
+        if self.charsets.translates() {
+            let text: String = text.chars().map(|c| self.charsets.translate(c)).collect();
+            self.print(&text);
         } else {
-            self.grid.out.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+            self.print(text);
+        }
+    }
+
+    fn print(&mut self, text: &str) {
+        if self.clusters.is_full() {
+            self.grid.flush();
+            let used = cells(self.grid.screen()).map(vt100::Cell::contents);
+            self.clusters.collect(used);
+        }
+        let mut rest = text;
+        loop {
+            // Nothing is wider than two columns.
+            let wide = rest.chars().filter(|c| !c.is_ascii()).count();
+            let columns = rest.len().min(rest.chars().count() + wide);
+            let careful = self.grid.needs_care(columns as u32);
+            let Some(taken) = self.clusters.write(rest, &mut self.grid, careful) else {
+                return;
+            };
+            self.clusters.set_room(self.grid.has_room());
+            rest = &rest[taken..];
         }
     }
 
@@ -250,7 +229,7 @@ impl Prepass {
         let cells = u32::from(rows.get()) * u32::from(cols.get());
         let count = u32::from(count).min(cells) as usize;
         let text: String = std::iter::repeat_n(c, count).collect();
-        self.text(None, &text);
+        self.print(&text);
     }
 
     /// DECFRA.
@@ -352,11 +331,7 @@ impl Prepass {
         if self.pens.is_full() {
             self.grid.flush();
             let current = self.pens.intern(&self.pen);
-            let screen = self.grid.screen();
-            let (rows, cols) = screen.size();
-            let used = (0..rows.get())
-                .flat_map(|row| (0..cols.get()).map(move |col| (row, col)))
-                .filter_map(|(row, col)| Some(pen_id(screen.cell(row, col)?)));
+            let used = cells(self.grid.screen()).map(pen_id);
             self.pens.collect(used.chain([current]));
         }
         let painted = self.pen.background != Color::Default;
@@ -411,7 +386,8 @@ impl Prepass {
                 built.push(std::iter::empty(), 0, pen);
             } else if cell.has_contents() {
                 let columns = if cell.is_wide() { 2 } else { 1 };
-                built.push(Widths::cluster(cell.contents()), columns, pen);
+                let text = self.clusters.text(cell.contents());
+                built.push(text.chars(), columns, pen);
             } else {
                 built.push(std::iter::empty(), 1, &pen.erased());
             }

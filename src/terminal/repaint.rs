@@ -190,6 +190,10 @@ mod tests {
         Terminal::new(size, Arc::new(Widths::default()), Generation(0))
     }
 
+    fn viewer(size: Size) -> Terminal {
+        Terminal::new(size, Widths::of_viewers(), Generation(0))
+    }
+
     fn feed(terminal: &mut Terminal, mut bytes: &[u8]) -> Arc<Screen> {
         while !bytes.is_empty() {
             let n = terminal.feed(bytes);
@@ -243,7 +247,7 @@ mod tests {
         #[test]
         fn a_repaint_gives_the_whole_picture_on_any_terminal(dirt in stream(30), picture in stream(40)) {
             let current = feed(&mut terminal(SIZE), &picture);
-            let mut viewer = terminal(SIZE);
+            let mut viewer = viewer(SIZE);
             feed(&mut viewer, &dirt);
             let seen = feed(&mut viewer, &repaint(None, &current));
             prop_assert!(seen.shows_same(&current), "{current:#?}\n{seen:#?}");
@@ -252,7 +256,7 @@ mod tests {
         #[test]
         fn previous_screen_and_delta_give_the_current_one(first in stream(40), second in stream(12)) {
             let mut source = terminal(SIZE);
-            let mut viewer = terminal(SIZE);
+            let mut viewer = viewer(SIZE);
             let previous = feed(&mut source, &first);
             feed(&mut viewer, &repaint(None, &previous));
             let current = feed(&mut source, &second);
@@ -265,7 +269,7 @@ mod tests {
         fn unrelated_screens_too(first in stream(40), second in stream(40)) {
             let previous = feed(&mut terminal(SIZE), &first);
             let current = feed(&mut terminal(SIZE), &second);
-            let mut viewer = terminal(SIZE);
+            let mut viewer = viewer(SIZE);
             feed(&mut viewer, &repaint(None, &previous));
             let frame = repaint(Some(&previous), &current);
             let seen = feed(&mut viewer, &frame);
@@ -280,11 +284,11 @@ mod tests {
             let previous = feed(&mut parts, &bytes[..cut]);
             let current = feed(&mut parts, &bytes[cut..]);
             prop_assert!(whole.shows_same(&current));
-            let mut viewer = terminal(SIZE);
+            let mut viewer = viewer(SIZE);
             feed(&mut viewer, &repaint(None, &previous));
             let seen = feed(&mut viewer, &repaint(Some(&previous), &current));
             // What cannot be shown is sent as something else, so a repaint is what it is held against.
-            let shown = feed(&mut terminal(SIZE), &repaint(None, &current));
+            let shown = feed(&mut self::viewer(SIZE), &repaint(None, &current));
             prop_assert!(seen.shows_same(&shown), "{shown:#?}\n{seen:#?}");
         }
     }
@@ -377,7 +381,7 @@ mod tests {
         let previous = feed(&mut source, first.as_bytes());
         let current = feed(&mut source, b"\nmore");
         let frame = repaint(Some(&previous), &current);
-        let mut viewer = terminal(size);
+        let mut viewer = viewer(size);
         feed(&mut viewer, &repaint(None, &previous));
         assert!(feed(&mut viewer, &frame).shows_same(&current));
         assert!(frame.len() < 40, "{}", frame.escape_ascii());

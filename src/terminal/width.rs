@@ -1,357 +1,494 @@
-//! [`Widths`]: tmux is the authority on how many columns text takes; vt100 and xterm.js have ideas
-//! of their own. In goes what tmux answered to a probe; out comes, for each character, what vt100 is
-//! given so that it moves as tmux does, and whether xterm.js would. Pure.
-//!
-//! vt100 is steered by stand-ins it has the right width for, from areas no program uses: a character
-//! it would misjudge becomes a private-use one (narrow) or an unassigned ideograph (wide); what tmux
-//! keeps in the cell before (U+FE0F, whatever follows a joiner) becomes an unassigned default-ignorable
-//! one, which takes no column. [`Widths::cluster`] turns a cell's stand-ins back into its real text.
+//! [`Widths`]: how many columns text takes in tmux, and which code points share a cell. tmux is the
+//! authority; vt100 and xterm.js have tables of their own. Built from what tmux answered to a probe. Pure.
 
-use super::width_table::CONTESTED;
-use std::sync::LazyLock;
+use super::code_points::CodePoints;
+use super::width_table::{TMUX, XTERM};
+use std::sync::{Arc, LazyLock};
 use unicode_width::UnicodeWidthChar as _;
 
-/// How tmux joins scalars into one cell; differs by version, so it is probed.
+const ZWJ: char = '\u{200d}';
+const VS16: char = '\u{fe0f}';
+
+/// Which code points tmux adds to the cell before them although they are not zero columns wide. It
+/// differs by version, so it is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Joins {
-    /// U+FE0F widens a narrow base to two columns (tmux ≥ 3.6).
+    /// Bytes of a cell at most; what would make it longer starts a cell of its own.
+    pub limit: usize,
+    /// U+FE0F makes a narrow cell wide.
     pub vs16_widens: bool,
-    /// The scalar after U+200D joins the cell before it.
-    pub zwj_joins: bool,
-    /// A skin tone joins the emoji before it (tmux ≥ 3.6).
-    pub modifier_joins: bool,
+    /// Whatever follows U+200D joins.
+    pub zwj: bool,
+    /// Which cells a skin tone joins.
+    pub tones: Tones,
+    /// A base of the list also joins a skin tone in front of it.
+    pub tone_first: bool,
+    /// Which cells a regional indicator joins.
+    pub flags: Flags,
+    /// Vowels and trailing consonants of Hangul that have a width join what they can follow.
+    pub jamo: bool,
+}
+
+/// Which cells a skin tone joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tones {
+    /// None: it is a character of its own.
+    Never,
+    /// Any but a single ASCII character (tmux 3.4 and 3.5).
+    AnyButAscii,
+    /// Those that start with a character of a list (tmux ≥ 3.6).
+    Listed,
+}
+
+/// Which cells a regional indicator joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flags {
+    /// None: each indicator has its own cell (tmux ≤ 3.3).
+    Never,
+    /// Any but a single ASCII character (tmux 3.4 and 3.5).
+    AnyButAscii,
+    /// Those that start with an indicator (tmux 3.6).
+    Run,
+    /// Those that are one indicator so far (tmux ≥ 3.7).
+    Pair,
+}
+
+/// tmux 3.3a.
+impl Default for Joins {
+    fn default() -> Self {
+        Self {
+            limit: 21,
+            vs16_widens: false,
+            zwj: true,
+            tones: Tones::Never,
+            tone_first: false,
+            flags: Flags::Never,
+            jamo: false,
+        }
+    }
 }
 
 /// tmux's widths, as probed on this machine. The default is tmux 3.3a on glibc 2.36.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Widths {
-    /// Columns per contested character, in the order of [`Widths::contested`].
-    columns: Box<[u8]>,
+    table: CodePoints,
     joins: Joins,
 }
 
-/// A contested character and its columns in xterm.js and in tmux 3.3a.
-static LIST: LazyLock<Vec<(char, u8, u8)>> = LazyLock::new(|| {
-    CONTESTED
-        .iter()
-        .flat_map(|(first, last, xterm, tmux)| {
-            (*first..=*last).filter_map(|c| Some((char::from_u32(c)?, *xterm, *tmux)))
-        })
-        .collect()
+/// What the table knows of a code point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Class(u8);
+
+impl Class {
+    const COLUMNS: u8 = 0b011;
+    const STAND_IN: u8 = 0b100;
+    const TONE_BASE: u8 = 0b1000;
+
+    /// Columns of a cell that starts with it.
+    pub(super) const fn columns(self) -> u8 {
+        self.0 & Self::COLUMNS
+    }
+
+    /// vt100 would not give it these columns, or it is itself used as a stand-in.
+    pub(super) const fn needs_stand_in(self) -> bool {
+        self.0 & Self::STAND_IN != 0
+    }
+
+    const fn takes_tones(self) -> bool {
+        self.0 & Self::TONE_BASE != 0
+    }
+}
+
+/// A cell of tmux's, as far as it decides what joins it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cell {
+    /// Its first and last code points.
+    pub first: char,
+    pub last: char,
+    pub bytes: usize,
+    pub columns: u8,
+    /// Regional indicators in it.
+    regionals: u8,
+}
+
+impl Cell {
+    pub(super) fn new(c: char, columns: u8) -> Self {
+        Self {
+            first: c,
+            last: c,
+            bytes: c.len_utf8(),
+            columns,
+            regionals: is_regional(c).into(),
+        }
+    }
+
+    /// Adds a code point, after which it has so many columns.
+    pub(super) fn add(&mut self, c: char, columns: u8) {
+        self.last = c;
+        self.bytes += c.len_utf8();
+        self.columns = columns;
+        self.regionals = self.regionals.saturating_add(is_regional(c).into());
+    }
+}
+
+/// What becomes of a code point after a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It starts a cell.
+    Own,
+    /// It joins the cell, which then has so many columns.
+    Joined(u8),
+    /// tmux keeps it nowhere.
+    Nowhere,
+}
+
+/// The code points vt100 is given for what it would give other columns: private use, one column.
+pub(super) const NARROW: [std::ops::RangeInclusive<u32>; 2] =
+    [0xF_0000..=0xF_FFFD, 0x10_0000..=0x10_FFFD];
+/// The same for two columns: plane 3 is for ideographs.
+pub(super) const WIDE: [std::ops::RangeInclusive<u32>; 1] = [0x3_0000..=0x3_FFFD];
+
+static XTERM_COLUMNS: LazyLock<CodePoints> = LazyLock::new(|| {
+    let special = flat(&[XTERM]);
+    CodePoints::build(|code| match code {
+        0..0x20 | 0x7f..0xa0 => 0,
+        _ => special.get(code as usize).copied().flatten().unwrap_or(1),
+    })
+});
+static DEFAULT: LazyLock<Arc<Widths>> = LazyLock::new(|| {
+    Arc::new(Widths::from_columns(
+        &flat(&[XTERM, TMUX]),
+        &[],
+        Joins::default(),
+    ))
+});
+static VIEWERS: LazyLock<Arc<Widths>> = LazyLock::new(|| {
+    let joins = Joins {
+        limit: usize::MAX,
+        zwj: false,
+        ..Joins::default()
+    };
+    Arc::new(Widths::from_columns(&flat(&[XTERM]), &[], joins))
 });
 
-/// Plane 16 is private use, one column each; fonts with icons live in plane 15.
-const NARROW: u32 = 0x10_0000;
-/// The second half of plane 3 is unassigned and, being ideographic, two columns each.
-const WIDE: u32 = 0x3_8000;
-/// Narrow emoji that U+FE0F widened: the low ones, and those from [`EMOJI`] on.
-const WIDENED_LOW: u32 = 0x3_A000;
-const WIDENED_LOW_END: u32 = 0x4000;
-const WIDENED_EMOJI: u32 = 0x3_E000;
-const EMOJI: std::ops::Range<u32> = 0x1_F000..0x1_FB00;
-/// Unassigned default-ignorable code points: no column at all.
-const JOINED: u32 = 0xE_01F0;
-const JOINED_VS16: u32 = JOINED;
-/// What emoji sequences join: symbols and pictographs.
-const JOINED_SYMBOLS: u32 = JOINED + 1;
-const SYMBOLS: std::ops::Range<u32> = 0x2600..0x2800;
-const JOINED_PICTOGRAPHS: u32 = JOINED_SYMBOLS + (SYMBOLS.end - SYMBOLS.start);
-const PICTOGRAPHS: std::ops::Range<u32> = 0x1_F300..0x1_FB00;
-const JOINED_CONTESTED: u32 = JOINED_PICTOGRAPHS + (PICTOGRAPHS.end - PICTOGRAPHS.start);
-const JOINED_END: u32 = 0xE_0FFF;
-/// A joined scalar with no stand-in of its own: its column is right, its letter is lost.
-const JOINED_OTHER: u32 = JOINED_END;
-
-const ZWJ: char = '\u{200d}';
-const VS16: char = '\u{fe0f}';
-const REPLACEMENT: char = '\u{fffd}';
-
-/// What the pre-pass does with a character.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stand {
-    /// Give vt100 this one.
-    Print(char),
-    /// Take one column back, then give vt100 this wide one.
-    Widen(char),
-    /// Give it nothing.
-    Drop,
+/// A table with an entry per code point; of two runs for one, the later counts.
+fn flat(tables: &[&[(u32, u32, u8)]]) -> Vec<Option<u8>> {
+    let mut columns = vec![None; 0x11_0000];
+    for (first, last, width) in tables.iter().copied().flatten() {
+        columns[*first as usize..=*last as usize].fill(Some(*width));
+    }
+    columns
 }
 
 impl Widths {
-    /// The characters whose width must be asked of tmux.
-    pub fn contested() -> impl Iterator<Item = char> {
-        LIST.iter().map(|(c, ..)| *c)
-    }
-
-    /// Widths from what tmux answered: one entry per [`Widths::contested`] character, in order
-    /// (columns 0, 1 or 2; `None`, or a missing entry, where tmux drops the character).
+    /// Widths from what tmux answered: runs of code points (first, last, columns 0 to 2), and the
+    /// characters a skin tone joins. What is in no run has the columns it has by default.
     #[must_use]
-    pub fn probed(columns: &[Option<u8>], joins: Joins) -> Self {
-        let columns = LIST
+    pub fn probed(runs: &[(char, char, u8)], tone_bases: &[char], joins: Joins) -> Self {
+        let runs: Vec<_> = runs
             .iter()
-            .enumerate()
-            .map(|(i, (.., default))| columns.get(i).copied().flatten().unwrap_or(*default).min(2))
+            .map(|(first, last, columns)| (u32::from(*first), u32::from(*last), (*columns).min(2)))
             .collect();
-        Self { columns, joins }
+        Self::from_columns(&flat(&[XTERM, TMUX, &runs]), tone_bases, joins)
     }
 
-    fn index(c: char) -> Option<usize> {
-        // Nothing before the soft hyphen is contested, and most text lies before it.
-        if c < '\u{ad}' {
-            return None;
-        }
-        LIST.binary_search_by_key(&c, |(c, ..)| *c).ok()
+    /// The widths of a viewer's terminal, xterm.js with addon-unicode11: frames are made for it.
+    #[must_use]
+    pub fn of_viewers() -> Arc<Self> {
+        Arc::clone(&VIEWERS)
     }
 
-    /// What vt100 is given for `c`; `previous` is the scalar before it in the text.
-    pub(super) fn stand(&self, previous: Option<char>, c: char) -> Stand {
-        if c < '\u{ad}' {
-            return Stand::Print(c);
+    fn from_columns(columns: &[Option<u8>], tone_bases: &[char], joins: Joins) -> Self {
+        let mut bases = vec![false; 0x11_0000];
+        for base in tone_bases {
+            bases[*base as usize] = true;
         }
-        if self.joins.zwj_joins && previous == Some(ZWJ) {
-            return joined(c);
-        }
-        match c {
-            // The joiner is kept by the stand-in of what it joins.
-            ZWJ if self.joins.zwj_joins => return Stand::Drop,
-            VS16 => {
-                return match previous.and_then(widened) {
-                    Some(wide) if self.joins.vs16_widens => Stand::Widen(wide),
-                    _ => Stand::Print(at(JOINED_VS16, 0)),
-                };
-            }
-            '\u{1f3fb}'..='\u{1f3ff}'
-                if self.joins.modifier_joins
-                    && previous.is_some_and(|p| EMOJI.contains(&u32::from(p))) =>
-            {
-                return joined(c);
-            }
-            _ => {}
-        }
-        // Nobody may forge a stand-in.
-        let code = u32::from(c);
-        if code >= NARROW || (WIDE..0x4_0000).contains(&code) || (JOINED..0xE_1000).contains(&code)
-        {
-            return self.stand(None, REPLACEMENT);
-        }
-        let Some(index) = Self::index(c) else {
-            return Stand::Print(c);
-        };
-        match self.columns[index] {
-            0 if c.width() == Some(0) => Stand::Print(c),
-            0 => joined(c),
-            1 if c.width() == Some(1) && c != REPLACEMENT => Stand::Print(c),
-            1 => Stand::Print(at(NARROW, index as u32)),
-            _ if c.width() == Some(2) => Stand::Print(c),
-            _ => Stand::Print(at(WIDE, index as u32)),
-        }
-    }
-
-    /// The real text of a vt100 cell, its stand-ins undone.
-    pub(super) fn cluster(cell: &str) -> impl Iterator<Item = char> {
-        cell.chars().flat_map(|c| {
-            let code = u32::from(c);
-            let contested = |base: u32| LIST.get((code - base) as usize).map(|(c, ..)| *c);
-            let (joiner, c) = match code {
-                NARROW.. => (false, contested(NARROW)),
-                WIDENED_EMOJI..0x4_0000 => {
-                    return [Some(at(EMOJI.start, code - WIDENED_EMOJI)), Some(VS16)]
-                        .into_iter()
-                        .flatten();
-                }
-                WIDENED_LOW..WIDENED_EMOJI => {
-                    return [Some(at(0, code - WIDENED_LOW)), Some(VS16)]
-                        .into_iter()
-                        .flatten();
-                }
-                WIDE..WIDENED_LOW => (false, contested(WIDE)),
-                JOINED_VS16 => (false, Some(VS16)),
-                JOINED_SYMBOLS..JOINED_PICTOGRAPHS => {
-                    (true, Some(at(SYMBOLS.start, code - JOINED_SYMBOLS)))
-                }
-                JOINED_PICTOGRAPHS..JOINED_CONTESTED => {
-                    let c = at(PICTOGRAPHS.start, code - JOINED_PICTOGRAPHS);
-                    (!('\u{1f3fb}'..='\u{1f3ff}').contains(&c), Some(c))
-                }
-                JOINED_CONTESTED..JOINED_END => (false, contested(JOINED_CONTESTED)),
-                JOINED_OTHER => (true, None),
-                _ => (false, Some(c)),
+        let table = CodePoints::build(|code| {
+            let Some(c) = char::from_u32(code) else {
+                return 1;
             };
-            [joiner.then_some(ZWJ), c].into_iter().flatten()
-        })
+            let columns = match code {
+                0x20..0x7f => 1,
+                // Controls never reach the grid as text. The joiner and the selector join, if anything.
+                0..0xa0 | 0x200d | 0xfe0f => 0,
+                _ => columns.get(code as usize).copied().flatten().unwrap_or(1),
+            };
+            let in_pool = NARROW.iter().chain(&WIDE).any(|pool| pool.contains(&code));
+            // vt100 leaves U+FFFD out.
+            let stand_in = in_pool || c == '\u{fffd}' || c.width() != Some(usize::from(columns));
+            columns
+                | if stand_in { Class::STAND_IN } else { 0 }
+                | if bases[code as usize] {
+                    Class::TONE_BASE
+                } else {
+                    0
+                }
+        });
+        Self { table, joins }
+    }
+
+    pub(super) fn class(&self, c: char) -> Class {
+        Class(self.table.get(c))
+    }
+
+    /// What becomes of `c` right after `cell`.
+    pub(super) fn place(&self, cell: Option<&Cell>, c: char, class: Class) -> Place {
+        let alone = if class.columns() == 0 {
+            Place::Nowhere
+        } else {
+            Place::Own
+        };
+        let Some(cell) = cell else {
+            return alone;
+        };
+        let joins = &self.joins;
+        let fits = cell.bytes + c.len_utf8() <= joins.limit;
+        if class.columns() == 0 {
+            return match c {
+                _ if !fits => Place::Nowhere,
+                VS16 if joins.vs16_widens => Place::Joined(2),
+                _ => Place::Joined(cell.columns),
+            };
+        }
+        if !fits {
+            return alone;
+        }
+        let more_than_ascii = cell.bytes > 1;
+        let tone = is_tone(c)
+            && match joins.tones {
+                Tones::Never => false,
+                Tones::AnyButAscii => more_than_ascii,
+                Tones::Listed => self.class(cell.first).takes_tones(),
+            };
+        let tone_first = joins.tone_first && is_tone(cell.first) && class.takes_tones();
+        let flag = is_regional(c)
+            && match joins.flags {
+                Flags::Never => false,
+                Flags::AnyButAscii => more_than_ascii,
+                Flags::Run => is_regional(cell.first),
+                Flags::Pair => cell.regionals == 1 && is_regional(cell.first),
+            };
+        if tone || tone_first || flag {
+            return Place::Joined(2);
+        }
+        let after_joiner = joins.zwj && cell.last == ZWJ && !c.is_ascii();
+        let syllable = joins.jamo && follows_in_a_syllable(cell.last, c);
+        if after_joiner || syllable {
+            return Place::Joined(cell.columns);
+        }
+        alone
     }
 }
 
 impl Default for Widths {
     fn default() -> Self {
-        Self::probed(
-            &[],
-            Joins {
-                vs16_widens: false,
-                zwj_joins: true,
-                modifier_joins: false,
-            },
-        )
+        (**DEFAULT).clone()
     }
 }
 
 /// Columns of `c` in xterm.js with addon-unicode11.
 pub(super) fn xterm_columns(c: char) -> u8 {
-    if c < '\u{7f}' {
+    if (' '..'\u{7f}').contains(&c) {
         return 1;
     }
-    match Widths::index(c) {
-        Some(index) => LIST[index].1,
-        None => c.width().unwrap_or(1) as u8,
-    }
+    XTERM_COLUMNS.get(c)
 }
 
-/// The stand-in at `offset` of an area.
-fn at(area: u32, offset: u32) -> char {
-    char::from_u32(area + offset).unwrap_or(REPLACEMENT)
+fn is_tone(c: char) -> bool {
+    ('\u{1f3fb}'..='\u{1f3ff}').contains(&c)
 }
 
-fn joined(c: char) -> Stand {
-    let code = u32::from(c);
-    if SYMBOLS.contains(&code) {
-        return Stand::Print(at(JOINED_SYMBOLS, code - SYMBOLS.start));
-    }
-    if PICTOGRAPHS.contains(&code) {
-        return Stand::Print(at(JOINED_PICTOGRAPHS, code - PICTOGRAPHS.start));
-    }
-    match Widths::index(c) {
-        Some(i) if JOINED_CONTESTED + (i as u32) < JOINED_END => {
-            Stand::Print(at(JOINED_CONTESTED, i as u32))
-        }
-        _ if c == VS16 => Stand::Print(at(JOINED_VS16, 0)),
-        _ => Stand::Print(at(JOINED_OTHER, 0)),
-    }
+fn is_regional(c: char) -> bool {
+    ('\u{1f1e6}'..='\u{1f1ff}').contains(&c)
 }
 
-/// The wide stand-in of a narrow character before U+FE0F.
-fn widened(c: char) -> Option<char> {
-    let code = u32::from(c);
-    if c.width() != Some(1) {
-        None
-    } else if code < WIDENED_LOW_END {
-        Some(at(WIDENED_LOW, code))
-    } else if EMOJI.contains(&code) {
-        Some(at(WIDENED_EMOJI, code - EMOJI.start))
-    } else {
-        None
-    }
+fn is_leading_jamo(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{115f}' | '\u{a960}'..='\u{a97c}')
+}
+
+fn is_vowel_jamo(c: char) -> bool {
+    matches!(c, '\u{1160}'..='\u{11a7}' | '\u{d7b0}'..='\u{d7c6}')
+}
+
+fn is_trailing_jamo(c: char) -> bool {
+    matches!(c, '\u{11a8}'..='\u{11ff}' | '\u{d7cb}'..='\u{d7fb}')
+}
+
+fn follows_in_a_syllable(last: char, c: char) -> bool {
+    (is_leading_jamo(last) && is_vowel_jamo(c)) || (is_vowel_jamo(last) && is_trailing_jamo(c))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::clusters::Clusters;
+    use crate::terminal::grid::Grid;
 
-    fn stands(widths: &Widths, text: &str) -> String {
-        let mut out = String::new();
-        let mut previous = None;
-        for c in text.chars() {
-            match widths.stand(previous, c) {
-                Stand::Print(c) => out.push(c),
-                Stand::Widen(wide) => {
-                    out.pop();
-                    out.push(wide);
-                }
-                Stand::Drop => {}
-            }
-            previous = Some(c);
+    /// What vt100 is given for `text`, and the real text of it.
+    fn written(widths: &Arc<Widths>, text: &str) -> (usize, String) {
+        let mut clusters = Clusters::new(Arc::clone(widths));
+        let size = |n| std::num::NonZeroU16::new(n).unwrap();
+        let mut grid = Grid::new(size(2), size(200));
+        let mut rest = text;
+        while let Some(taken) = clusters.write(rest, &mut grid, false) {
+            clusters.set_room(grid.has_room());
+            rest = &rest[taken..];
         }
-        out
+        grid.flush();
+        let columns = grid.cursor().1;
+        let back = (0..columns)
+            .filter_map(|col| Some(grid.screen().cell(0, col)?.contents()))
+            .map(|cell| clusters.text(cell))
+            .collect();
+        (columns.into(), back)
     }
 
-    fn vt100_columns(text: &str) -> usize {
-        text.chars().map(|c| c.width().unwrap_or(0)).sum()
-    }
-
-    #[test]
-    fn vt100_moves_as_tmux_does_and_the_text_comes_back() {
-        let widths = Widths::default();
-        // Text and its columns in tmux 3.3a.
-        for (text, columns) in [
-            ("❤\u{fe0f}", 1),
-            ("1\u{fe0f}\u{20e3}", 1),
-            ("👨\u{200d}👩\u{200d}👧", 2),
-            ("👩\u{200d}💻", 2),
-            ("👍\u{1f3fd}", 4),
-            ("🇩🇪", 2),
-            ("漢字", 4),
-            ("e\u{301}", 1),
-            ("\u{ad}", 1),
-            ("\u{3248}", 2),
-            ("\u{2630}", 1),
-            ("\u{4dc0}", 2),
-            ("\u{fffd}", 1),
-            ("±①■★αж", 6),
-        ] {
-            let stand = stands(&widths, text);
-            assert_eq!(vt100_columns(&stand), columns, "{text}: {stand:?}");
-            let back: String = Widths::cluster(&stand).collect();
-            assert_eq!(back, text, "{stand:?}");
+    fn check(widths: Widths, samples: &[(&str, usize)]) {
+        let widths = Arc::new(widths);
+        for (text, columns) in samples {
+            assert_eq!(
+                written(&widths, text),
+                (*columns, (*text).to_owned()),
+                "{}",
+                text.escape_unicode()
+            );
         }
     }
 
     #[test]
-    fn a_newer_tmux_widens_and_joins() {
+    fn tmux_3_3() {
+        check(
+            Widths::default(),
+            &[
+                ("❤\u{fe0f}", 1),
+                ("1\u{fe0f}\u{20e3}", 1),
+                ("👨\u{200d}👩\u{200d}👧", 2),
+                ("👩\u{200d}💻", 2),
+                ("👍\u{1f3fd}", 4),
+                ("🇩🇪", 2),
+                ("漢字", 4),
+                ("e\u{301}", 1),
+                ("\u{ad}", 1),
+                ("\u{3248}", 2),
+                ("\u{2630}", 1),
+                ("\u{4dc0}", 2),
+                ("\u{fffd}", 1),
+                ("±①■★αж", 6),
+                ("🤷\u{200d}♀\u{fe0f}", 2),
+            ],
+        );
+    }
+
+    fn listed(joins: Joins) -> Widths {
+        Widths::probed(&[('\u{270c}', '\u{270c}', 2)], &['👍', '\u{270c}'], joins)
+    }
+
+    #[test]
+    fn tmux_3_5() {
         let joins = Joins {
             vs16_widens: true,
-            zwj_joins: true,
-            modifier_joins: true,
+            tones: Tones::AnyButAscii,
+            flags: Flags::AnyButAscii,
+            ..Joins::default()
         };
-        let widths = Widths::probed(&[], joins);
-        for (text, columns) in [
-            ("❤\u{fe0f}", 2),
-            ("1\u{fe0f}\u{20e3}", 2),
-            ("👍\u{1f3fd}", 2),
-        ] {
-            let stand = stands(&widths, text);
-            assert_eq!(vt100_columns(&stand), columns, "{text}");
-            assert_eq!(Widths::cluster(&stand).collect::<String>(), text);
-        }
+        check(
+            listed(joins),
+            &[
+                ("❤\u{fe0f}", 2),
+                ("1\u{fe0f}\u{20e3}", 2),
+                ("👍\u{1f3fd}", 2),
+                ("漢\u{1f3fd}", 2),
+                ("é\u{1f3fd}", 2),
+                ("a\u{1f3fd}", 3),
+                ("🇩🇪🇫🇷", 2),
+                // Five indicators are 20 bytes, and a cell holds 21.
+                ("🇩🇪🇫🇷🇪🇸", 3),
+                ("🤷\u{200d}♀\u{fe0f}", 2),
+                ("🏴\u{200d}☠\u{fe0f}", 2),
+                ("👨\u{200d}👩\u{200d}👧\u{200d}👦", 4),
+            ],
+        );
     }
 
     #[test]
-    fn every_contested_character_has_the_columns_it_was_probed_with() {
-        let joins = Widths::default().joins;
-        for columns in 0..=2u8 {
-            let answers: Vec<_> = Widths::contested().map(|_| Some(columns)).collect();
-            let widths = Widths::probed(&answers, joins);
-            for c in Widths::contested() {
-                let Stand::Print(stand) = widths.stand(Some('x'), c) else {
-                    panic!("{c:?} is not printed");
-                };
-                assert_eq!(stand.width(), Some(usize::from(columns)), "{c:?}");
-                // A joined one may lose its letter (there are not enough stand-ins), never its column.
-                if columns > 0 {
-                    assert_eq!(
-                        Widths::cluster(&stand.to_string()).collect::<String>(),
-                        c.to_string()
-                    );
-                }
+    fn tmux_3_7() {
+        let joins = Joins {
+            limit: 32,
+            vs16_widens: true,
+            tones: Tones::Listed,
+            tone_first: true,
+            flags: Flags::Pair,
+            ..Joins::default()
+        };
+        check(
+            listed(joins),
+            &[
+                ("👍\u{1f3fd}", 2),
+                ("\u{1f3fd}👍", 2),
+                ("漢\u{1f3fd}", 4),
+                ("🇩🇪🇫🇷", 4),
+                ("🇩🇪🇫", 3),
+                ("👨\u{200d}👩\u{200d}👧\u{200d}👦", 2),
+                ("✌\u{1f3fd}", 2),
+            ],
+        );
+        let run = Joins {
+            flags: Flags::Run,
+            ..joins
+        };
+        check(listed(run), &[("🇩🇪🇫🇷", 2), ("é🇩", 2)]);
+    }
+
+    #[test]
+    fn syllables_of_wide_jamo() {
+        let joins = Joins {
+            jamo: true,
+            ..Joins::default()
+        };
+        let widths = Widths::probed(&[('\u{1160}', '\u{11ff}', 1)], &[], joins);
+        check(
+            widths,
+            &[("\u{1100}\u{1161}\u{11a8}", 2), ("\u{1100}\u{1100}", 4)],
+        );
+    }
+
+    #[test]
+    fn a_cell_holds_what_tmux_keeps_of_a_long_cluster() {
+        let widths = Arc::new(Widths::default());
+        let (columns, text) = written(&widths, &format!("e{}x", "\u{301}".repeat(40)));
+        assert_eq!(columns, 2);
+        assert_eq!(text, format!("e{}x", "\u{301}".repeat(10)));
+    }
+
+    #[test]
+    fn every_code_point_has_the_columns_it_was_probed_with_and_keeps_its_text() {
+        let all = [('\u{a0}', '\u{d7ff}'), ('\u{e000}', char::MAX)];
+        for columns in 1..=2 {
+            let runs = all.map(|(first, last)| (first, last, columns));
+            let widths = Widths::probed(&runs, &[], Joins::default());
+            let widths = Arc::new(widths);
+            let code_points = (0xa0..0x11_0000).step_by(97);
+            for c in code_points
+                .chain(0x10_fff0..=0x10_ffff)
+                .filter_map(char::from_u32)
+            {
+                let text = c.to_string();
+                let (got, back) = written(&widths, &text);
+                assert_eq!((got, back), (usize::from(columns), text), "{c:?}");
             }
         }
     }
 
     #[test]
-    fn what_tmux_joins_here_keeps_its_letter() {
-        let widths = Widths::default();
-        for (i, c) in Widths::contested().enumerate() {
-            if widths.columns[i] == 0 {
-                let text = format!("x{c}");
-                let back: String = Widths::cluster(&stands(&widths, &text)).collect();
-                assert_eq!(back, text, "{c:?}");
-            }
-        }
+    fn a_stand_in_cannot_be_forged() {
+        let widths = Arc::new(Widths::default());
+        let first = format!("e\u{301}{}", '\u{f0000}');
+        assert_eq!(written(&widths, &first), (2, first.clone()));
     }
 
     #[test]
-    fn stand_ins_cannot_be_forged() {
-        let widths = Widths::default();
-        for c in ['\u{100000}', '\u{38001}', '\u{e01f0}', '\u{e0fff}'] {
-            assert_eq!(widths.stand(None, c), widths.stand(None, REPLACEMENT));
-        }
+    fn controls_within_text_take_no_column() {
+        let widths = Arc::new(Widths::default());
+        assert_eq!(written(&widths, "a\u{85}b").0, 2);
     }
 }

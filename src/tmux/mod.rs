@@ -12,7 +12,7 @@
 //! | `attach`, `client_output`, `ended`, `client`, `pty`, `master` | one `tmux attach` in a pty, to its end |
 //! | `queries`, `replies`, `theme` | what tmux asks the terminal of that client, and our answers |
 //! | `windows` | a session's windows and status line, and what may be done with them |
-//! | `probe` | how wide tmux thinks characters are |
+//! | `probe`, `width_options` | how wide tmux thinks characters are |
 //! | `error`, `version` | what goes wrong, in sentences |
 
 pub mod attach;
@@ -43,6 +43,7 @@ mod terminfo;
 mod theme;
 mod version;
 mod whereabouts;
+mod width_options;
 mod windows;
 
 pub use attach::{Attach, Transfer};
@@ -64,20 +65,32 @@ pub use windows::{StatusLine, Window, WindowAct, Windows};
 
 use crate::config::limits::TMUX_EVENTS;
 use crate::terminal::{Size, Widths};
-use program::Program;
+use program::{Binary, Program};
 use server_connection::ServerConnection;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tmux_interface::{
-    DisplayMessage, HasSession, ListClients, ListWindows, RefreshClient, SwitchClient, TmuxCommand,
+    DisplayMessage, HasSession, ListClients, ListWindows, RefreshClient, ShowOptions, SwitchClient,
+    TmuxCommand,
 };
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Mutex, broadcast, watch};
+use width_options::WidthOptions;
 
 /// One tmux server as we see it. Cheap to clone; the connection ends with the last clone.
 #[derive(Debug, Clone)]
 pub struct Server {
     program: Program,
     connection: Arc<ServerConnection>,
+    /// Measured last.
+    widths: Arc<Mutex<Option<Measured>>>,
+}
+
+/// Widths, and what they were measured with.
+#[derive(Debug)]
+struct Measured {
+    options: WidthOptions,
+    binary: Option<Binary>,
+    widths: Arc<Widths>,
 }
 
 /// How long tmux takes to answer.
@@ -102,6 +115,7 @@ impl Server {
         Self {
             program,
             connection,
+            widths: Arc::default(),
         }
     }
 
@@ -343,16 +357,48 @@ impl Server {
         Ok(Size::clamped(cols, rows))
     }
 
-    /// How wide tmux thinks characters are, measured on a throw-away server. Never fails and never
-    /// takes long: when it cannot be measured, the widths of tmux 3.3a are taken, with a warning.
-    pub async fn widths(&self) -> Widths {
-        match probe::widths(&self.program).await {
-            Ok(widths) => widths,
+    /// How wide tmux thinks characters are, measured on a throw-away server with the user's options
+    /// about widths. It is measured anew only when these or the tmux program changed. Never fails and
+    /// never takes long: when it cannot be measured, the widths of tmux 3.3a are taken, with a warning.
+    pub async fn widths(&self) -> Arc<Widths> {
+        let options = self.width_options().await;
+        let binary = self.program.binary();
+        // Held while measuring, so that those who come meanwhile share the result.
+        let mut known = self.widths.lock().await;
+        if let Some(known) = known.as_ref()
+            && known.options == options
+            && known.binary == binary
+        {
+            return Arc::clone(&known.widths);
+        }
+        match probe::widths(&self.program, &options).await {
+            Ok(widths) => {
+                let widths = Arc::new(widths);
+                *known = Some(Measured {
+                    options,
+                    binary,
+                    widths: Arc::clone(&widths),
+                });
+                widths
+            }
             Err(error) => {
                 tracing::warn!(%error, "the widths of characters could not be measured, so those of tmux 3.3a are assumed");
-                Widths::default()
+                Arc::default()
             }
         }
+    }
+
+    /// What the user's server is told about widths. Without a server, or where tmux has no such
+    /// options, nothing.
+    async fn width_options(&self) -> WidthOptions {
+        let ask = async |option: &str| {
+            let mut command: TmuxCommand<'_> = ShowOptions::new().build();
+            command.push_flag("-sqv").push_param(option);
+            self.ask("tell its widths", command).await
+        };
+        let code_points = ask("codepoint-widths").await.unwrap_or_default();
+        let always_wide = ask("variation-selector-always-wide").await;
+        WidthOptions::read(&code_points, &always_wide.unwrap_or_default())
     }
 
     /// Attaches a new client to a session, in a pty of this size. Without `claim` it never changes

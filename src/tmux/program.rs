@@ -116,6 +116,15 @@ pub(super) fn client_environment() -> Vec<(OsString, OsString)> {
     kept
 }
 
+/// Which file a program is: another one of the same name, as after an upgrade, differs.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Binary {
+    path: PathBuf,
+    inode: u64,
+    len: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
 /// The program and its socket.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
@@ -148,6 +157,27 @@ impl Program {
         let mut command = std::process::Command::from(&built);
         command.env_clear().envs(client_environment());
         command
+    }
+
+    /// The file that is run; `None` where there is none.
+    pub(super) fn binary(&self) -> Option<Binary> {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = |path: PathBuf| {
+            let meta = std::fs::metadata(&path)
+                .ok()
+                .filter(|meta| meta.is_file())?;
+            Some(Binary {
+                path,
+                inode: meta.ino(),
+                len: meta.len(),
+                modified: meta.modified().ok(),
+            })
+        };
+        if self.path.components().count() > 1 {
+            return found(self.path.clone());
+        }
+        let paths = std::env::var_os("PATH")?;
+        std::env::split_paths(&paths).find_map(|dir| found(dir.join(&self.path)))
     }
 
     /// Which tmux this is, if it is new enough.

@@ -470,7 +470,7 @@ proptest! {
         let mut source = Source::new();
         source.draw("start");
         let mut viewer = Viewer::new(ME, true);
-        let mut far = Terminal::new(SMALL, Arc::new(Widths::default()), Generation(0));
+        let mut far = Terminal::new(SMALL, Widths::of_viewers(), Generation(0));
         let (mut size, mut visible) = (None, true);
         let mut last_bell: Option<Instant> = None;
         for act in acts {

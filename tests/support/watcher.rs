@@ -41,13 +41,12 @@ impl Bench {
         let mut status = server.status();
         let ready = status.wait_for(|status| matches!(status, Status::Ready { .. }));
         timeout(PATIENCE, ready).await.unwrap().unwrap();
-        let widths = Arc::new(Widths::default());
         let manner = Manner {
             policy,
             linger,
             check_frames: true,
         };
-        let hub = Hub::with(server.clone(), widths, manner, Pulse::default());
+        let hub = Hub::with(server.clone(), manner, Pulse::default());
         Self { server, hub }
     }
 
@@ -105,7 +104,7 @@ impl Watcher {
         Self {
             viewer: Viewer::new(seat.viewer(), join.visible),
             seat,
-            terminal: Terminal::new(size, Arc::new(Widths::default()), Generation(0)),
+            terminal: Terminal::new(size, Widths::of_viewers(), Generation(0)),
             size: None,
             outputs: Vec::new(),
             forbidden: None,

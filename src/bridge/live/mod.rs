@@ -17,6 +17,7 @@ use super::typing::Typing;
 use super::windows::Wonder;
 use super::{Bridge, Lost, event, now, status};
 use crate::config::limits::{DELIVERY, RETRY, TURN_BYTES, UNREAD_TURNS};
+use crate::terminal::Widths;
 use crate::tmux::{self, Attach, Ended, Event, Whereabouts, Windows};
 use fit::Sized;
 use furniture::Acted;
@@ -88,12 +89,13 @@ impl Bridge {
         &mut self,
         attach: Attach,
         plan: Plan,
+        widths: Arc<Widths>,
         kept: Option<(&[u8], Instant)>,
     ) -> Lost {
         let mut canvas = Canvas::new(
             (self.state.session.id, self.created),
             plan.size,
-            Arc::clone(&self.widths),
+            widths,
             self.generation(),
             self.framed,
         );

@@ -29,7 +29,7 @@ struct Source {
 impl Source {
     fn new() -> Self {
         let widths = Arc::new(Widths::default());
-        let checker = Checker::new(Arc::clone(&widths), |wrong| {
+        let checker = Checker::new(|wrong| {
             panic!(
                 "wanted {}\ngot {}\nfrom {}",
                 wrong.wanted, wrong.got, wrong.frame
@@ -306,7 +306,7 @@ fn without_readers_there_is_no_compressor() {
 #[test]
 fn a_frame_that_is_wrong_is_found() {
     fn ignore(_: &crate::viewer::Mismatch) {}
-    let checker = Checker::new(Arc::new(Widths::default()), ignore);
+    let checker = Checker::new(ignore);
     let mut source = Source::new();
     let before = Arc::clone(source.screen());
     source.draw("\x1b[3;3Hmore");
@@ -323,7 +323,7 @@ fn a_frame_that_is_wrong_is_found() {
 #[test]
 fn a_chunk_that_is_wrong_is_found() {
     fn ignore(_: &crate::viewer::Mismatch) {}
-    let checker = Checker::new(Arc::new(Widths::default()), ignore);
+    let checker = Checker::new(ignore);
     let plain = b"to be, or not to be, to be, or not to be";
     let good = squeeze(&mut compressor(), plain).expect("it never fails");
     assert!(checker.alone(&good, plain));

@@ -12,6 +12,10 @@ fn terminal(size: Size) -> Terminal {
     Terminal::new(size, Arc::clone(&WIDTHS), Generation(0))
 }
 
+fn viewer(size: Size) -> Terminal {
+    Terminal::new(size, Widths::of_viewers(), Generation(0))
+}
+
 fn feed(terminal: &mut Terminal, mut bytes: &[u8]) -> Arc<Screen> {
     while !bytes.is_empty() {
         let taken = terminal.feed(bytes);
@@ -29,13 +33,13 @@ pub(crate) fn check(data: &[u8]) {
     let step = (usize::from(*step) + 1).max(bytes.len() / 24);
 
     let mut source = terminal(size);
-    let mut viewer = terminal(size);
+    let mut viewer = viewer(size);
     let mut shown: Option<Arc<Screen>> = None;
     for piece in bytes.chunks(step) {
         let current = feed(&mut source, piece);
         let seen = feed(&mut viewer, &repaint(shown.as_deref(), &current));
         // What a frame cannot carry is sent as something else: a repaint is the measure.
-        let alone = feed(&mut terminal(size), &repaint(None, &current));
+        let alone = feed(&mut self::viewer(size), &repaint(None, &current));
         assert!(
             seen.shows_same(&alone),
             "delta {seen:#?}\nrepaint {alone:#?}"
@@ -49,7 +53,7 @@ pub(crate) fn check(data: &[u8]) {
     let other = Size::clamped(u64::from(resize % 50), u64::from(resize / 16));
     source.resize(other);
     let current = feed(&mut source, &bytes[..bytes.len().min(64)]);
-    let alone = feed(&mut terminal(other), &repaint(None, &current));
-    let again = feed(&mut terminal(other), &repaint(None, &alone));
+    let alone = feed(&mut self::viewer(other), &repaint(None, &current));
+    let again = feed(&mut self::viewer(other), &repaint(None, &alone));
     assert!(again.shows_same(&alone), "a repaint of a repaint differs");
 }
