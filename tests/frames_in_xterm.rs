@@ -3,7 +3,7 @@
 
 mod support;
 
-use muxview::terminal::{Generation, Screen, Size, Terminal, Widths, repaint};
+use muxview::terminal::{Flags, Generation, Joins, Screen, Size, Terminal, Tones, Widths, repaint};
 use std::sync::Arc;
 use support::Xterm;
 
@@ -51,6 +51,15 @@ impl Dice {
                     "สวัสดี",
                     "ｆｕｌｌ",
                     "\u{fffd}",
+                    "🇩🇪🇫🇷",
+                    "☝\u{1f3fd}",
+                    "🤷\u{200d}♀\u{fe0f}",
+                    "1\u{fe0f}\u{20e3}",
+                    "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
+                    "\u{600}1",
+                    "\u{e0b0}\u{f0001}\u{10fffd}",
+                    "\u{898}",
+                    "\u{1f93b}",
                 ];
                 self.one_of(&words).repeat(1 + self.below(4) as usize)
             }
@@ -166,17 +175,53 @@ fn feed(terminal: &mut Terminal, mut bytes: &[u8]) -> Arc<Screen> {
     terminal.screen()
 }
 
+/// Widths and rules of one version or another, and some that no version has.
+fn widths() -> Vec<Arc<Widths>> {
+    let rules_3_5 = Joins {
+        vs16_widens: true,
+        tones: Tones::AnyButAscii,
+        flags: Flags::AnyButAscii,
+        ..Joins::default()
+    };
+    let rules_3_7 = Joins {
+        limit: 32,
+        tones: Tones::Listed,
+        tone_first: true,
+        flags: Flags::Pair,
+        ..rules_3_5
+    };
+    let wide = [('\u{261d}', '\u{261d}', 2), ('\u{e000}', '\u{f8ff}', 2)];
+    let odd = [
+        ('\u{1f600}', '\u{1f64f}', 1),
+        ('\u{300}', '\u{36f}', 1),
+        ('\u{2500}', '\u{257f}', 2),
+        ('\u{e9}', '\u{e9}', 0),
+        ('\u{600}', '\u{605}', 2),
+        ('\u{4e00}', '\u{6fff}', 1),
+    ];
+    [
+        Widths::default(),
+        Widths::probed(&wide[..1], &[], rules_3_5),
+        Widths::probed(&wide, &['👍', '☝'], rules_3_7),
+        Widths::probed(&odd, &[], rules_3_7),
+    ]
+    .map(Arc::new)
+    .to_vec()
+}
+
 #[tokio::test]
 async fn previous_and_frame_are_next_in_xterm() {
     let rounds = support::soak(600, 20_000);
     let xterm = Xterm::start();
+    let widths = widths();
     for seed in 0..rounds {
         let mut dice = Dice(seed);
         let size = Size {
             cols: 4 + dice.below(40) as u16,
             rows: 2 + dice.below(14) as u16,
         };
-        let mut source = Terminal::new(size, Arc::new(Widths::default()), Generation(0));
+        let widths = &widths[(seed / 2) as usize % widths.len()];
+        let mut source = Terminal::new(size, Arc::clone(widths), Generation(0));
         let before = dice.stream(size, 60);
         let previous = feed(&mut source, &before);
         let pieces = if seed % 2 == 0 { 5 } else { 60 };

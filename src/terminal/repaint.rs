@@ -181,7 +181,7 @@ fn encoding_number(encoding: MouseEncoding) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal::{Generation, Size, Terminal, Widths};
+    use crate::terminal::{Flags, Generation, Joins, Size, Terminal, Tones, Widths};
     use proptest::prelude::*;
 
     const SIZE: Size = Size { cols: 20, rows: 6 };
@@ -239,6 +239,69 @@ mod tests {
 
     fn stream(pieces: usize) -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(piece(), 0..pieces).prop_map(|pieces| pieces.concat())
+    }
+
+    /// Text that terminals have different ideas of.
+    fn contested() -> impl Strategy<Value = Vec<u8>> {
+        let text = "[a1é漢☝❤♀👍👩💻🇩🇪\u{600}\u{898}\u{301}\u{fe0f}\u{200d}\u{1f3fd}\u{e0b0}\u{f0001}\u{10fffd}]{1,12}";
+        prop_oneof![3 => text.prop_map(String::into_bytes), 1 => piece()]
+    }
+
+    fn rules() -> impl Strategy<Value = Arc<Widths>> {
+        let tones = prop_oneof![
+            Just(Tones::Never),
+            Just(Tones::AnyButAscii),
+            Just(Tones::Listed)
+        ];
+        let flags = prop_oneof![
+            Just(Flags::Never),
+            Just(Flags::AnyButAscii),
+            Just(Flags::Run),
+            Just(Flags::Pair)
+        ];
+        (tones, flags, any::<bool>(), 0u8..3, 0u8..3, 15usize..40).prop_map(
+            |(tones, flags, vs16_widens, mark, sign, limit)| {
+                let joins = Joins {
+                    limit,
+                    vs16_widens,
+                    tones,
+                    flags,
+                    tone_first: vs16_widens,
+                    ..Joins::default()
+                };
+                let runs = [
+                    ('\u{301}', '\u{301}', mark),
+                    ('☝', '☝', sign),
+                    ('\u{e0b0}', '\u{e0b0}', sign),
+                ];
+                Arc::new(Widths::probed(&runs, &['👍', '☝'], joins))
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn whatever_the_rules(
+            widths in rules(),
+            pieces in proptest::collection::vec(contested(), 0..30),
+            cut in 0usize..400,
+        ) {
+            let bytes = pieces.concat();
+            let cut = cut.min(bytes.len());
+            let terminal = || Terminal::new(SIZE, Arc::clone(&widths), Generation(0));
+            let whole = feed(&mut terminal(), &bytes);
+            let mut parts = terminal();
+            let previous = feed(&mut parts, &bytes[..cut]);
+            let current = feed(&mut parts, &bytes[cut..]);
+            prop_assert!(whole.shows_same(&current), "{whole:#?}\n{current:#?}");
+            let mut follower = viewer(SIZE);
+            feed(&mut follower, &repaint(None, &previous));
+            let seen = feed(&mut follower, &repaint(Some(&previous), &current));
+            let shown = feed(&mut viewer(SIZE), &repaint(None, &current));
+            prop_assert!(seen.shows_same(&shown), "{shown:#?}\n{seen:#?}");
+        }
     }
 
     proptest! {

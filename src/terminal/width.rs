@@ -227,6 +227,18 @@ impl Widths {
         Self { table, joins }
     }
 
+    /// What differs between two: code points with their columns in each, and the rules.
+    #[cfg(test)]
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let rules =
+            (self.joins != other.joins).then(|| format!("{:?} and {:?}", self.joins, other.joins));
+        let code_points = ('\0'..=char::MAX).filter_map(|c| {
+            let (here, there) = (self.class(c), other.class(c));
+            (here != there).then(|| format!("{c:?}: {here:?} and {there:?}"))
+        });
+        rules.into_iter().chain(code_points).collect()
+    }
+
     pub(super) fn class(&self, c: char) -> Class {
         Class(self.table.get(c))
     }

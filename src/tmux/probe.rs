@@ -49,15 +49,28 @@ const DENSE: &[RangeInclusive<u32>] = &[
     0xe_0000..=0xe_01ef,
 ];
 /// Long blocks of equals (ideographs, Hangul syllables, Tangut, private use) with a step: what lies
-/// between two samples is printed only if the two differ.
+/// between two samples is printed only if the two differ. Blocks end with code points that may be
+/// unassigned, so the last of each is a sample.
 const SPARSE: &[(RangeInclusive<u32>, usize)] = &[
     (0x3400..=0x4dbf, 16),
     (0x4e00..=0x9fff, 16),
     (0xac00..=0xd7a3, 16),
     (0xe000..=0xf8ff, 64),
-    (0x1_7000..=0x1_8cff, 16),
-    (0x2_0000..=0x3_23ff, 16),
-    (0x3_2400..=0x3_fffd, 512),
+    (0x1_7000..=0x1_87ff, 16),
+    (0x1_8800..=0x1_8aff, 16),
+    (0x1_8b00..=0x1_8cff, 16),
+    (0x2_0000..=0x2_a6df, 16),
+    (0x2_a6e0..=0x2_b73f, 16),
+    (0x2_b740..=0x2_b81f, 16),
+    (0x2_b820..=0x2_ceaf, 16),
+    (0x2_ceb0..=0x2_ebef, 16),
+    (0x2_ebf0..=0x2_ee5f, 16),
+    (0x2_ee60..=0x2_f7ff, 512),
+    (0x2_f800..=0x2_fa1f, 16),
+    (0x2_fa20..=0x2_fffd, 512),
+    (0x3_0000..=0x3_134f, 16),
+    (0x3_1350..=0x3_23af, 16),
+    (0x3_23b0..=0x3_fffd, 512),
     (0xf_0000..=0xf_fffd, 512),
     (0x10_0000..=0x10_fffd, 512),
 ];
@@ -130,12 +143,13 @@ async fn measure_all(program: &Program, options: &WidthOptions) -> Result<Widths
             .filter_map(|(c, slot)| Some((*c, *c, slot.columns()?))),
     );
 
+    let joins = joins(asked);
     let tone_bases: Vec<char> = bases
         .into_iter()
         .zip(toned)
-        .filter_map(|(base, slot)| (slot.columns() == Some(2)).then_some(base))
+        .filter(|(_, slot)| joins.tones == Tones::Listed && slot.columns() == Some(2))
+        .map(|(base, _)| base)
         .collect();
-    let joins = joins(asked);
     tracing::debug!(?joins, runs = runs.len(), "tmux's rules measured");
     Ok(Widths::probed(&runs, &tone_bases, joins))
 }
@@ -458,6 +472,17 @@ mod tests {
             .collect();
         // Other tests of this process may be measuring.
         assert!(left.len() <= 4, "{left:?}");
+    }
+
+    #[tokio::test]
+    async fn the_built_in_widths_are_those_of_3_3a() {
+        let program = Program::new(Socket::Default);
+        let measured = widths(&program, &WidthOptions::default()).await.unwrap();
+        if program.version().await.unwrap().text == "3.3a" {
+            let default = Widths::default();
+            let different = measured.differences(&default);
+            assert!(different.is_empty(), "{different:?}");
+        }
     }
 
     #[test]
