@@ -1,6 +1,5 @@
 //! A lone Escape reaches the program at once, whatever tmux waits for.
 
-use crate::figures::{self, Column};
 use crate::harness::by_depth;
 use crate::pane_input::PaneInput;
 use crate::support::{Tmux, until};
@@ -42,10 +41,8 @@ async fn reaches_the_program_at_once() {
     let mut pane = PaneInput::of(&tmux, "main").await;
     let mut watcher = bench.watch("main", driver(80, 24)).await;
     watcher.shows("ready").await;
-    let mut all = Vec::new();
     let fresh = escapes(&watcher, &mut pane, times).await;
     assert!(middle(fresh.clone()) < AT_ONCE, "fresh: {fresh:?}");
-    all.extend(fresh);
 
     watcher.driver().resize(muxview::terminal::Size {
         cols: 100,
@@ -58,7 +55,6 @@ async fn reaches_the_program_at_once() {
     .await;
     let resized = escapes(&watcher, &mut pane, times).await;
     assert!(middle(resized.clone()) < AT_ONCE, "resized: {resized:?}");
-    all.extend(resized);
 
     let before = watcher.published().expect("shown").generation.0;
     tmux.cmd(&["detach-client", "-s", "main"]);
@@ -69,9 +65,6 @@ async fn reaches_the_program_at_once() {
         .await;
     let again = escapes(&watcher, &mut pane, times).await;
     assert!(middle(again.clone()) < AT_ONCE, "reattached: {again:?}");
-    all.extend(again);
-    let milliseconds = middle(all).as_secs_f64() * 1000.0;
-    figures::measured(Column::Escape, &format!("{milliseconds:.1} ms"));
 }
 
 async fn is_not_taken_for_the_beginning_of_the_next_key() {

@@ -47,7 +47,8 @@ impl Column {
     }
 }
 
-/// `right` of `of` were as they should be. Adds to what was counted before.
+/// `right` of `of` were as they should be. Adds to what was counted before: a scenario that can end early
+/// by failing says `0` of all first, then `1` of `0` for each.
 #[allow(dead_code)]
 pub(crate) fn count(column: Column, right: u64, of: u64) {
     append(&format!("{}\tcount\t{right}\t{of}", column.key()));

@@ -22,8 +22,6 @@ const ROUNDS: usize = 3;
 
 async fn escape_reaches_the_program_at_once() {
     let tmux = Tmux::start(80, 24);
-    // What this measures is the client's wait, not the user's option.
-    tmux.cmd(&["set-option", "-s", "escape-time", "0"]);
     let service = Service::start_plain(&tmux);
     let viewer = Viewer::listen(&service, "main", Join::driver(80, 24)).await;
     viewer.opened().await;

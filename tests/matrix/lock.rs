@@ -53,6 +53,7 @@ async fn secret(tmux: &Tmux, bench: &Bench) -> Watcher {
 
 async fn holds_for_every_viewer() {
     let rounds = by_depth(10, 20, 50);
+    figures::count(Column::Locks, 0, rounds as u64);
     let tmux = Tmux::start(80, 24);
     let bench = Bench::new(&tmux).await;
     let mut watcher = secret(&tmux, &bench).await;
@@ -72,8 +73,8 @@ async fn holds_for_every_viewer() {
         assert_eq!(starts(&tmux), round, "one client, one lock program");
         unlocks(&mut watcher).await;
         spectator.shows("SECRET").await;
+        figures::count(Column::Locks, 1, 0);
     }
-    figures::count(Column::Locks, rounds as u64, rounds as u64);
 }
 
 async fn every_way_to_lock_locks() {
