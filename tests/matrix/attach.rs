@@ -1,10 +1,12 @@
 //! Promise: an attach shows what tmux shows, delivers what it is given, and says how it ended.
 
+use crate::harness::at_least;
 use crate::tmux::{
     PATIENCE, Tmux, read_a_redraw, read_to_end, read_until, signal, until, write_all,
 };
 use muxview::terminal::Size;
-use muxview::tmux::{Attach, Ended, Error, Server, SessionId};
+use muxview::tmux::{Attach, Ended, Error, Rgb, Server, SessionId, Theme};
+use std::sync::Arc;
 
 scenarios![
     input_arrives_and_its_echo_comes_back,
@@ -18,6 +20,7 @@ scenarios![
     a_switched_client_is_noticed_and_brought_back,
     a_large_paste_arrives_whole.normal(),
     configurations_that_take_capabilities_away_take_no_input_away,
+    a_terminal_is_told_to_be_dark_or_light,
 ];
 
 const SIZE: Size = Size { cols: 80, rows: 25 };
@@ -337,4 +340,50 @@ async fn configurations_that_take_capabilities_away_take_no_input_away() {
         tmux.must(&["detach-client", "-t", attach.client()]);
         assert_eq!(end_of(attach).await, Ended::Detached, "{overrides}");
     }
+}
+
+async fn a_terminal_is_told_to_be_dark_or_light() {
+    if !at_least(3, 4) {
+        // It does not ask, and is told nothing; that no program is typed at is tested elsewhere.
+        return;
+    }
+    let tmux = Tmux::none();
+    tmux.must(&["new-session", "-d", "-s", "a", "sleep 1000"]);
+    let server = tmux.ready().await;
+    let attach = server.attach(SessionId(0), SIZE, false).await.unwrap();
+    let attach = Arc::new(attach);
+    let dark = Theme::new(Rgb::new(255, 255, 255), Rgb::new(1, 2, 3));
+    let light = Theme::new(Rgb::new(1, 2, 3), Rgb::new(255, 254, 253));
+    attach.set_theme(dark);
+    let reads = Arc::clone(&attach);
+    let reader = tokio::spawn(async move {
+        let mut buf = [0; 4096];
+        while reads.read(&mut buf).await.is_ok_and(|n| n > 0) {}
+    });
+    // A program that asks for the background and writes down the answer.
+    let told = tmux.dir.path().join("told");
+    let ask = format!(
+        "stty raw -echo; printf '\\033]11;?\\033\\\\'; head -c 24 > {}; sleep 1000",
+        told.display()
+    );
+    for (theme, expected) in [(dark, "0101/0202/0303"), (light, "ffff/fefe/fdfd")] {
+        attach.set_theme(theme);
+        until(&format!("a program is told {expected}"), || async {
+            tmux.must(&["respawn-window", "-k", "-t", "a:", &ask]);
+            // It may be asked before tmux knows, and asked again then.
+            tokio::time::timeout(
+                PATIENCE / 20,
+                until("any answer", || async {
+                    std::fs::read(&told).is_ok_and(|told| !told.is_empty())
+                }),
+            )
+            .await
+            .is_ok_and(|()| {
+                let told = std::fs::read(&told).unwrap_or_default();
+                told.starts_with(format!("\x1b]11;rgb:{expected}").as_bytes())
+            })
+        })
+        .await;
+    }
+    reader.abort();
 }

@@ -1,3 +1,56 @@
 //! People at terminals of their own find tmux as it is without muxview: focus, size, activity, flags.
 
-scenarios![];
+use crate::pane_input::PaneInput;
+use crate::support::Tmux;
+use crate::watcher::{Bench, driver};
+
+scenarios![a_program_has_the_focus_of_the_driver_who_claims_the_size];
+
+const IN: &[u8] = b"\x1b[I";
+const OUT: &[u8] = b"\x1b[O";
+
+async fn a_program_has_the_focus_of_the_driver_who_claims_the_size() {
+    let tmux = Tmux::start(80, 24);
+    let bench = Bench::new(&tmux).await;
+    tmux.cmd(&["set-option", "-g", "focus-events", "on"]);
+    let mut pane = PaneInput::after(&tmux, "main", "\\033[?1004h").await;
+    let mut first = bench.watch("main", driver(80, 24)).await;
+    first.shows("ready").await;
+    first.types("a").await;
+    let before = pane.until(b"a").await;
+    // tmux 3.3a answers the request itself.
+    let before = before.strip_prefix(OUT).unwrap_or(&before);
+    // A new client is taken for focused until it says that it is not.
+    assert!(
+        before.is_empty() || before == [IN, OUT].concat(),
+        "{:?}",
+        before.escape_ascii().to_string()
+    );
+    first.types("\x1b[I").await;
+    pane.reads(IN).await;
+    // Told again after a repaint; nothing is new in it.
+    first.types("\x1b[I").await;
+    first.types("\x1b[O").await;
+    pane.reads(OUT).await;
+
+    // The focus of a driver who does not claim the size counts once that one does.
+    let mut second = bench.watch("main", driver(80, 24)).await;
+    first.types("b").await;
+    pane.reads(b"b").await;
+    second.types("\x1b[I").await;
+    second.types("c").await;
+    pane.reads(b"\x1b[Ic").await;
+    first.types("\x1b[I").await;
+    first.types("d").await;
+    pane.reads(b"d").await;
+
+    // A page that is hidden, or left, gives the focus up.
+    first.set_visible(false);
+    second.set_visible(false);
+    pane.reads(OUT).await;
+    first.set_visible(true);
+    first.types("\x1b[I").await;
+    pane.reads(IN).await;
+    drop(first);
+    pane.reads(OUT).await;
+}

@@ -56,6 +56,21 @@ impl PaneInput {
         next.expect("the program reads something").expect("it runs")
     }
 
+    /// Gives what it reads up to this.
+    pub(crate) async fn until(&mut self, end: &[u8]) -> Vec<u8> {
+        loop {
+            let found = self.rest.windows(end.len()).position(|some| some == end);
+            if let Some(at) = found {
+                let rest = self.rest.split_off(at + end.len());
+                let mut seen = std::mem::replace(&mut self.rest, rest);
+                seen.truncate(at);
+                return seen;
+            }
+            let (_, bytes) = self.next().await;
+            self.rest.extend(bytes);
+        }
+    }
+
     /// Waits until it has read exactly this, and nothing else before.
     pub(crate) async fn reads(&mut self, expected: &[u8]) {
         while self.rest.len() < expected.len() {
