@@ -51,6 +51,8 @@ pub(super) struct Canvas {
     begged: Option<Instant>,
     /// When tmux was last asked whose picture it is.
     asked: Option<Instant>,
+    /// It is to be asked though no picture waits for the answer.
+    curious: bool,
     /// The last picture given out.
     shown: Option<Arc<Screen>>,
     /// What happened with a picture that was dropped for a later one.
@@ -89,6 +91,7 @@ impl Canvas {
             ends: 0,
             begged: None,
             asked: None,
+            curious: false,
             shown: None,
             kept: Signals::default(),
             held: false,
@@ -300,9 +303,11 @@ impl Canvas {
         let rows = self.terminal.size().rows;
         // In passing no more often than for frames: a flood would ask all the time.
         let rested = self.asked.is_none_or(|at| now >= at + FRAME_INTERVAL);
-        let wanted = self.pending.is_some() || (rested && self.guard.stale(rows));
+        let in_passing = self.curious || self.guard.stale(rows);
+        let wanted = self.pending.is_some() || (rested && in_passing);
         let ask = !self.guard.asking() && wanted;
         if ask {
+            self.curious = false;
             self.guard.ask();
             self.asked = Some(now);
         }
@@ -354,6 +359,11 @@ impl Canvas {
     /// Events may have been missed.
     pub(super) const fn missed(&mut self) {
         self.guard.missed();
+    }
+
+    /// Somebody came to the session or left it: what the answer says of that is worth asking for.
+    pub(super) const fn wonder(&mut self) {
+        self.curious = true;
     }
 
     /// A size change begins: nothing is seen until [`Canvas::release`].

@@ -193,6 +193,7 @@ mod tests {
             switched: false,
             window: Size { cols: 80, rows: 24 },
             discarded: 0,
+            followed: false,
             epoch: EPOCH,
         })
     }
@@ -295,6 +296,7 @@ mod tests {
             switched: true,
             window: Size { cols: 80, rows: 24 },
             discarded: 0,
+            followed: false,
             epoch: EPOCH,
         };
         assert_eq!(guard.answered(Some(back)), Answer::Elsewhere(None));

@@ -66,6 +66,8 @@ enum Lost {
     Detached,
     /// It shows another session, or did (which, if it is known), or tmux does not know it.
     Strayed(Option<SessionId>),
+    /// Somebody else's terminal came to the session, and its colours are to count.
+    SteppedBehind,
     /// The terminal could not take what tmux wrote.
     Panicked,
     /// Nobody has watched for a while.
@@ -215,6 +217,10 @@ impl Bridge {
                     Lost::Strayed(session) => {
                         self.strayed = session;
                         self.lost(session.map_or(Loss::Other, |_| Loss::SentAway));
+                    }
+                    Lost::SteppedBehind => {
+                        tracing::debug!(session = %self.state.session.name, "attaching anew, behind another terminal");
+                        self.lost(Loss::Other);
                     }
                     Lost::Panicked => {
                         tracing::error!(session = %self.state.session.name, "the terminal failed on what tmux wrote; attaching anew");

@@ -80,6 +80,11 @@ impl Resize {
         (self.phase == Phase::Rest).then_some(self.changes)
     }
 
+    /// Whether our client counts for the window's size, or is about to.
+    pub(super) fn claims(&self) -> bool {
+        self.applied.claim || self.phase != Phase::Rest
+    }
+
     /// The window's size may have changed.
     pub(super) const fn wonder(&mut self) {
         self.curious = true;

@@ -236,6 +236,12 @@ impl Attach {
         }
     }
 
+    /// Whether programs may be told the colours of this terminal.
+    #[must_use]
+    pub fn tells_colours(&self) -> bool {
+        self.output().queries.colours()
+    }
+
     /// Says whether somebody is looking at this terminal. A new client is not focused; programs that
     /// want to know are told what changes, unless somebody else's terminal is focused.
     pub fn set_focused(&self, focused: bool) {

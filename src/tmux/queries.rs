@@ -16,6 +16,8 @@ const PRIMARY: &[u8] = b"\x1b[?1;2c";
 const SECONDARY: &[u8] = b"\x1b[>0;0;0c";
 /// XTVERSION. tmux shows it as `client_termtype` and knows no terminal of this name.
 const NAME: &str = concat!("\x1bP>|muxview ", env!("CARGO_PKG_VERSION"), "\x1b\\");
+/// How the name of every muxview's terminal begins, as tmux shows it.
+pub(super) const TERMINAL_NAME: &str = "muxview ";
 /// DECRPM for mode 2026: known, and reset.
 const SYNCHRONISED: &[u8] = b"\x1b[?2026;2$y";
 /// Longer sequences are no questions.
@@ -169,6 +171,11 @@ impl Queries {
         }
         let foreground = colour("10", theme.foreground);
         [foreground, colour("11", theme.background)].concat()
+    }
+
+    /// Whether tmux tells programs the colours of its clients' terminals.
+    pub(super) const fn colours(&self) -> bool {
+        self.colours
     }
 
     /// Whether tmux takes `ESC O [` for the Escape key, as it does not have to wait then for what

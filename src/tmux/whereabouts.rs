@@ -2,6 +2,7 @@
 //! before it shows a picture or goes.
 
 use super::event::with_status;
+use super::queries::TERMINAL_NAME;
 use super::{Error, Server, SessionId};
 use crate::terminal::Size;
 use tmux_interface::{DisplayMessage, ListClients, TmuxCommand};
@@ -19,6 +20,9 @@ pub struct Whereabouts {
     pub window: Size,
     /// Bytes tmux has thrown away for it because it did not take them in time.
     pub discarded: u64,
+    /// Whether somebody else's terminal came to the session after this client. tmux answers programs
+    /// that ask for colours with those of the client that came first.
+    pub followed: bool,
     /// Differs from the epoch of an earlier answer if the client may have shown a session that has
     /// ended since.
     pub epoch: Epoch,
@@ -33,10 +37,19 @@ pub struct Epoch {
     pub ended: Option<u64>,
 }
 
-impl Whereabouts {
-    /// From a line of our own format: the client's name and where it is.
-    fn read(line: &str) -> Option<(&str, Self)> {
-        let mut fields = line.splitn(11, '\t');
+/// One line of the list of clients.
+#[derive(Debug, PartialEq, Eq)]
+struct Listed<'a> {
+    client: &'a str,
+    /// It is a terminal, and not one of a muxview.
+    elsewhere: bool,
+    whereabouts: Whereabouts,
+}
+
+impl<'a> Listed<'a> {
+    /// From a line of [`FORMAT`].
+    fn read(line: &'a str) -> Option<Self> {
+        let mut fields = line.splitn(13, '\t');
         let (session, client) = (fields.next()?.parse().ok()?, fields.next()?);
         let (cols, rows) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let window = Size::clamped(cols, with_status(rows, fields.next()?));
@@ -47,21 +60,28 @@ impl Whereabouts {
         let living = fields.next()?.parse().ok();
         let ended = living.map(|living| next.saturating_sub(living));
         let epoch = Epoch { attached, ended };
+        let control = fields.next()? == "1";
+        let ours = fields.next()?.starts_with(TERMINAL_NAME);
         let switched = !fields.next()?.is_empty();
-        let whereabouts = Self {
+        let whereabouts = Whereabouts {
             session,
             created,
             switched,
             window,
             discarded,
+            followed: false,
             epoch,
         };
-        Some((client, whereabouts))
+        Some(Self {
+            client,
+            elsewhere: !control && !ours,
+            whereabouts,
+        })
     }
 }
 
-/// What [`Whereabouts::read`] reads. Only the last field can contain a tab.
-const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{session_created}\t#{session_last_attached}\t#{next_session_id}\t#{server_sessions}\t#{client_last_session}";
+/// What [`Listed::read`] reads. Only the last field can contain a tab.
+const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{session_created}\t#{session_last_attached}\t#{next_session_id}\t#{server_sessions}\t#{client_control_mode}\t#{client_termtype}\t#{client_last_session}";
 
 impl Server {
     /// Which session a client shows now, and whether it was ever switched; `None` when there is no
@@ -102,8 +122,7 @@ impl Server {
             Err(Error::NoServer | Error::NoSuchSession) => return Ok(None),
             said => said?,
         };
-        let found = said.lines().find_map(Whereabouts::read);
-        Ok(found.and_then(|(name, found)| (name == client).then_some(found)))
+        Ok(find(&said, client))
     }
 
     /// Looks for a client among those of one session, or of all.
@@ -122,8 +141,7 @@ impl Server {
             Err(Error::NoServer) => return Ok(None),
             answer => answer?,
         };
-        let mut found = clients.lines().filter_map(Whereabouts::read);
-        Ok(found.find_map(|(name, found)| (name == client).then_some(found)))
+        Ok(find(&clients, client))
     }
 
     /// Whether the session would end if one client left it (`destroy-unattached`).
@@ -142,29 +160,58 @@ impl Server {
     }
 }
 
+/// Finds a client in the list, which is in the order in which they came.
+fn find(list: &str, client: &str) -> Option<Whereabouts> {
+    let mut list = list.lines().filter_map(Listed::read);
+    let mut found = list.find(|listed| listed.client == client)?.whereabouts;
+    found.followed =
+        list.any(|listed| listed.elsewhere && listed.whereabouts.session == found.session);
+    Some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const OURS: &str =
+        "$3\t/dev/pts/7\t80\t24\ton\t9\t1700000000\t1700000007\t$5\t3\t0\tmuxview 1\t";
+    const PERSON: &str = "$3\t/dev/pts/8\t99\t24\ton\t0\t1700000000\t1700000007\t$5\t3\t0\txterm\t";
+
     #[test]
     fn a_line_is_read() {
-        let line = "$3\t/dev/pts/7\t80\t24\ton\t9\t1700000000\t1700000007\t$5\t3\t";
         let whereabouts = Whereabouts {
             session: SessionId(3),
             created: 1_700_000_000,
             switched: false,
             window: Size { cols: 80, rows: 25 },
             discarded: 9,
+            followed: false,
             epoch: Epoch {
                 attached: 1_700_000_007,
                 ended: Some(2),
             },
         };
-        assert_eq!(Whereabouts::read(line), Some(("/dev/pts/7", whereabouts)));
-        let switched =
-            Whereabouts::read("$3\tx\t80\t24\toff\t0\t1700000000\t7\t$5\t\ta\tb").expect("whole");
-        assert!(switched.1.switched);
-        assert_eq!(switched.1.epoch.ended, None);
-        assert_eq!(Whereabouts::read("$3\tx\t80"), None);
+        assert_eq!(find(OURS, "/dev/pts/7"), Some(whereabouts));
+        let switched = "$3\tx\t80\t24\toff\t0\t1700000000\t7\t$5\t\t0\t\ta\tb";
+        let switched = find(switched, "x").expect("whole");
+        assert!(switched.switched);
+        assert_eq!(switched.epoch.ended, None);
+        assert_eq!(find("$3\tx\t80", "x"), None);
+    }
+
+    #[test]
+    fn only_terminals_of_others_that_came_later_follow() {
+        let followed = |lines: &[&str]| {
+            let found = find(&lines.join("\n"), "/dev/pts/7");
+            found.expect("it is among them").followed
+        };
+        assert!(followed(&[OURS, PERSON]));
+        assert!(!followed(&[PERSON, OURS]));
+        let other = OURS.replace("pts/7", "pts/9");
+        assert!(!followed(&[OURS, &other]), "of another muxview");
+        let control = PERSON.replace("\t0\txterm", "\t1\t");
+        assert!(!followed(&[OURS, &control]));
+        let elsewhere = PERSON.replace("$3\t", "$4\t");
+        assert!(!followed(&[OURS, &elsewhere]));
     }
 }

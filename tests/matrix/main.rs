@@ -36,6 +36,7 @@ mod input;
 mod keys;
 mod latency;
 mod lock;
+mod neutrality;
 mod pane_input;
 mod reattach;
 mod relaunch;
@@ -73,6 +74,7 @@ fn all() -> Vec<Scenario> {
         keys::scenarios(),
         latency::scenarios(),
         lock::scenarios(),
+        neutrality::scenarios(),
         reattach::scenarios(),
         relaunch::scenarios(),
         restart::scenarios(),

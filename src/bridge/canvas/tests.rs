@@ -26,6 +26,7 @@ const fn at(session: SessionId) -> Option<Whereabouts> {
         switched: false,
         window: Size { cols: 80, rows: 24 },
         discarded: 0,
+        followed: false,
         epoch: EPOCH,
     })
 }

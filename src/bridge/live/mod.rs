@@ -352,6 +352,9 @@ impl Live<'_> {
         }
         let shot = self.canvas.answered(session, now).map_err(strayed)?;
         self.show(shot, now);
+        if session.is_some_and(|session| session.followed) && self.can_step_behind() {
+            return Err(Lost::SteppedBehind);
+        }
         // Whoever changes the window's size has our client redrawn, which has this asked: so it is
         // known at once, where the event comes within a second, or not at all if it is changed back.
         if let Some(Whereabouts { window, .. }) = session
@@ -361,6 +364,14 @@ impl Live<'_> {
             self.bridge.ends.shared.roster().sizing.window(window);
         }
         Ok(())
+    }
+
+    /// Whether our client can be replaced by one that comes after somebody else's terminal. Programs
+    /// are told the colours of the client that came first: a person's, unless a driver here has taken
+    /// the size, too.
+    fn can_step_behind(&self) -> bool {
+        let idle = self.bridge.typing.idle() && !self.attach.has_unread();
+        self.attach.tells_colours() && !self.resize.claims() && self.canvas.seen() && idle
     }
 
     fn heard(&mut self, event: Result<Event, RecvError>) -> Result<(), Lost> {
@@ -390,6 +401,7 @@ impl Live<'_> {
                 self.compare_marks(&states);
                 if self.bridge.company(&states) {
                     self.resize.wonder();
+                    self.canvas.wonder();
                 }
                 Ok(())
             }
