@@ -14,6 +14,7 @@ scenarios![
     a_watched_session_keeps_its_client,
     a_session_that_nobody_watches_any_more_keeps_its_client,
     a_program_that_ends_at_once_leaves_the_session_alive,
+    a_plain_end_ends_the_session_and_nothing_else,
 ];
 
 /// A session that lives by our client alone, what is typed into it, and who watches it.
@@ -161,4 +162,18 @@ async fn a_program_that_ends_at_once_leaves_the_session_alive() {
     viewer.write(&input(b"back\n")).await;
     assert_eq!(typed(&fleeting.typed, 1).await, ["back"]);
     fleeting.lives();
+}
+
+async fn a_plain_end_ends_the_session_and_nothing_else() {
+    for _ in 0..by_depth(2, 5, 20) {
+        let mut fleeting = Fleeting::watched().await;
+        assert_eq!(fleeting.service.terminate().await, Some(0));
+        let Fleeting { tmux, server, .. } = &fleeting;
+        until("the session to end", async || {
+            let left = tmux.cmd(&["list-sessions", "-F", "#{session_name}"]);
+            if left == "other" { Ok(()) } else { Err(left) }
+        })
+        .await;
+        assert_eq!(tmux.pid(), *server);
+    }
 }
