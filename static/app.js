@@ -5,6 +5,7 @@ import { credential, root, signInByAddress, stayIn } from './access.js';
 import { Caption } from './caption.js';
 import { give } from './clipboard.js';
 import { Claim } from './claim.js';
+import { onTheme, theme } from './colours.js';
 import { Connection } from './connection.js';
 import { covered, device } from './device.js';
 import { Ending } from './ending.js';
@@ -86,7 +87,8 @@ const connection = new Connection({
     url.protocol = url.protocol.replace('http', 'ws');
     claim.wants(screen.wanted, covered());
     joined = { size: claim.size, hidden: document.hidden };
-    const query = { ...joined.size };
+    const { foreground, background } = theme().colours;
+    const query = { ...joined.size, theme: `${foreground}-${background}`.replaceAll('#', '') };
     if (joined.hidden) query.visible = 0;
     if (resume) query.resume = 1;
     if (new URLSearchParams(location.search).get('role') === 'view') query.role = 'view';
@@ -156,6 +158,7 @@ const hear = {
     // What changed while the handshake was under way.
     if (joined && claim.size && claim.size !== joined.size) connection.send(say.resize(claim.size));
     if (joined && document.hidden !== joined.hidden) connection.send(say.visible(!document.hidden));
+    tellTheme();
     // A muxview that goes on with this socket after a restart greets again, and knows all else.
     joined = null;
     // What the server wants known it says again, to each connection.
@@ -216,6 +219,12 @@ const hear = {
     else caption.mention(text);
   },
 };
+
+/** Programs that ask are told the colours of the driver who acted last. */
+function tellTheme() {
+  if (role === 'drive') connection.send(say.theme(theme().colours));
+}
+onTheme(tellTheme);
 
 // ── keys ────────────────────────────────────────────────────────────────────────────────────
 

@@ -54,6 +54,8 @@ export const say = Object.freeze({
   visible: (visible) => JSON.stringify({ type: 'visible', visible }),
   /** @param {'select' | 'new' | 'close' | 'zoom'} what @param {string} [id] of the window */
   window: (what, id) => JSON.stringify({ type: 'window', do: what, id }),
+  /** @param {{ foreground: string, background: string }} colours as `#rrggbb` */
+  theme: ({ foreground, background }) => JSON.stringify({ type: 'theme', foreground, background }),
   repaint: () => JSON.stringify({ type: 'repaint' }),
   /** Scrolls tmux's history; back if negative. @param {number} lines */
   scroll: (lines) => JSON.stringify({ type: 'window', do: 'scroll', lines }),

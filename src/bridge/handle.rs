@@ -13,7 +13,7 @@ use super::sizing::Sizing;
 use crate::config::SizePolicy;
 use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION, WINDOW_ACTS};
 use crate::terminal::Size;
-use crate::tmux::WindowAct;
+use crate::tmux::{Theme, WindowAct};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +48,8 @@ pub struct Standing {
     pub acted: u64,
     /// Somebody outside decides the size.
     pub outvoted: bool,
+    /// Its colours, if they are what programs are told.
+    pub theme: Option<Theme>,
 }
 
 /// The bridge is over; nothing more is delivered.

@@ -30,7 +30,7 @@ use crate::config::SizePolicy;
 use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::pulse::Beat;
 use crate::terminal::{Generation, Size};
-use crate::tmux::{self, Attach, Event, Server, SessionId, Status};
+use crate::tmux::{self, Attach, Event, Server, SessionId, Status, Theme};
 use crate::viewer::{Checker, Squeezer};
 pub use handover::Kept;
 
@@ -94,6 +94,8 @@ struct Bridge {
     presence: Presence,
     reattach: Reattach,
     typing: Typing,
+    /// The colours programs were told last.
+    theme: Option<Theme>,
     /// When a frame was published last; outlives attaches, so that frames keep their distance.
     framed: Option<Instant>,
     /// Where our client was taken, until its viewers are told.
@@ -142,6 +144,7 @@ pub(crate) fn open(
         presence: Presence::default(),
         reattach: Reattach::new(),
         typing: Typing::default(),
+        theme: None,
         framed: None,
         strayed: None,
         company: None,

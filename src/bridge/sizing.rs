@@ -10,6 +10,7 @@ use super::activity::Activity;
 use super::handle::Standing;
 use crate::config::SizePolicy;
 use crate::terminal::Size;
+use crate::tmux::Theme;
 use crate::viewer::ViewerId;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -32,6 +33,10 @@ struct Ask {
     focused: bool,
     /// When it acted last, on a clock that counts acts; 0: it has not acted, it only came back.
     acted: u64,
+    /// The same without its joining: for what one who only comes to look must not change.
+    worked: u64,
+    /// Its colours, if it told them.
+    theme: Option<Theme>,
     /// What it sent so far.
     activity: Activity,
 }
@@ -62,6 +67,7 @@ struct Sum {
 pub struct Sizing {
     policy: SizePolicy,
     acts: u64,
+    works: u64,
     /// Ordered by id, so that the first to come is the first found.
     drivers: BTreeMap<ViewerId, Ask>,
     /// What they come to. Asked with every key and every picture, and there may be thousands of them.
@@ -81,6 +87,7 @@ impl Sizing {
         Self {
             policy,
             acts: 0,
+            works: 0,
             drivers: BTreeMap::new(),
             sum: OnceCell::new(),
             typed_last: None,
@@ -98,6 +105,8 @@ impl Sizing {
             visible,
             focused: false,
             acted: 0,
+            worked: 0,
+            theme: None,
             activity: Activity::default(),
         };
         self.change(|drivers| drivers.insert(id, ask));
@@ -124,6 +133,7 @@ impl Sizing {
                 size: ask.size,
                 acted: ask.acted,
                 outvoted,
+                theme: ask.theme.filter(|_| self.themed_last() == Some(id)),
             })
     }
 
@@ -145,7 +155,7 @@ impl Sizing {
         });
         // A hidden page is told of sizes too (a keyboard that goes away); nobody looks at it.
         if visible == Some(true) {
-            self.act(id);
+            self.work(id);
         }
     }
 
@@ -158,7 +168,7 @@ impl Sizing {
             Some(std::mem::replace(&mut ask.visible, visible))
         });
         if visible && before == Some(false) {
-            self.act(id);
+            self.work(id);
         }
     }
 
@@ -174,7 +184,7 @@ impl Sizing {
     pub fn typed(&mut self, id: ViewerId) {
         if self.drivers.contains_key(&id) {
             self.typed_last = Some(id);
-            self.act(id);
+            self.work(id);
         }
     }
 
@@ -193,6 +203,36 @@ impl Sizing {
         let leader = self.leader().and_then(|id| self.drivers.get(&id));
         let focused = leader.is_some_and(|ask| ask.focused);
         self.focus_told.then_some(focused)
+    }
+
+    /// A driver told its colours.
+    pub fn themed(&mut self, id: ViewerId, theme: Theme) {
+        if let Some(ask) = self.drivers.get_mut(&id) {
+            ask.theme = Some(theme);
+        }
+    }
+
+    /// A driver had colours that held before another process of ours took over.
+    pub fn restored(&mut self, id: ViewerId, theme: Theme) {
+        self.themed(id, theme);
+        if let Some(ask) = self.drivers.get_mut(&id) {
+            self.works += 1;
+            ask.worked = self.works;
+        }
+    }
+
+    /// The colours programs are told: those of the driver who acted last, joining apart. Before
+    /// anybody acts, those of the first to come. A hidden page counts if there is no other.
+    #[must_use]
+    pub fn theme(&self) -> Option<Theme> {
+        self.drivers.get(&self.themed_last()?)?.theme
+    }
+
+    fn themed_last(&self) -> Option<ViewerId> {
+        let drivers = self.drivers.iter().rev();
+        let told = drivers.filter(|(_, ask)| ask.theme.is_some());
+        let last = told.max_by_key(|(_, ask)| (ask.visible, ask.worked))?;
+        Some(*last.0)
     }
 
     /// Who typed last, if still here.
@@ -266,6 +306,15 @@ impl Sizing {
     #[must_use]
     pub fn wish(&self) -> Option<Size> {
         self.sum().wish
+    }
+
+    /// A driver did something other than joining.
+    fn work(&mut self, id: ViewerId) {
+        self.act(id);
+        if let Some(ask) = self.drivers.get_mut(&id) {
+            self.works += 1;
+            ask.worked = self.works;
+        }
     }
 
     fn act(&mut self, id: ViewerId) {

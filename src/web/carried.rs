@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::input::Message;
 use crate::access::Proof;
+use crate::tmux::{Rgb, Theme};
 
 /// A viewer and all that is on its way to and from it. A field a build does not know is ignored; one
 /// that is missing has its default, so a field whose default would be wrong needs a new version of
@@ -37,6 +38,9 @@ pub struct Carried {
     pub acted: u64,
     /// Somebody at a terminal decides the size: do not claim it.
     pub outvoted: bool,
+    /// Red, green and blue of its foreground and its background, if programs are told those.
+    #[serde(default)]
+    pub theme: Option<[u8; 6]>,
     /// Binary bytes sent since open.
     pub sent: u64,
     /// Binary bytes it said it has parsed.
@@ -53,6 +57,24 @@ pub struct Carried {
     /// When it came, for the audit log.
     #[serde(default)]
     pub stay: Stay,
+}
+
+impl Carried {
+    /// [`Carried::theme`] of a driver.
+    pub(super) fn written(theme: Theme) -> [u8; 6] {
+        let (fore, back) = (theme.foreground, theme.background);
+        [
+            fore.red, fore.green, fore.blue, back.red, back.green, back.blue,
+        ]
+    }
+
+    /// The colours that programs are told, if they are those of this viewer.
+    pub(super) fn theme(&self) -> Option<Theme> {
+        let [red, green, blue, rest @ ..] = self.theme?;
+        let foreground = Rgb::new(red, green, blue);
+        let [red, green, blue] = rest;
+        Some(Theme::new(foreground, Rgb::new(red, green, blue)))
+    }
 }
 
 /// What of a stay the next process must know to go on with it.

@@ -98,6 +98,7 @@ impl Viewing {
             size: standing.size.map(|size| (size.cols, size.rows)),
             acted: standing.acted,
             outvoted: standing.outvoted,
+            theme: standing.theme.map(Carried::written),
             sent: window.sent(),
             acked: window.acked(),
             unread: held.unread,

@@ -20,10 +20,11 @@ use super::access::{Caller, protocols};
 use super::socket::{self, Wish};
 use super::stream::{Door, Stream};
 use super::tap::Tap;
-use super::wire::{DEFLATE, PROTOCOL, PROTOCOL_FAMILY};
+use super::wire::{self, DEFLATE, PROTOCOL, PROTOCOL_FAMILY};
 use super::{Shared, answer};
 use crate::bridge::handle::Join;
 use crate::terminal::Size;
+use crate::tmux::Theme;
 
 /// What a client offered to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub(super) async fn open(
         // What is no text is no session's name.
         name: path.map(|Path(name)| name).unwrap_or_default(),
         join: join(&query),
+        theme: theme(&query),
         speech,
         deflate: speech == Speech::Ours
             && protocols(request.headers()).any(|protocol| protocol == DEFLATE),
@@ -167,6 +169,16 @@ fn switched(accept: &str, speech: Speech) -> Response {
     response
 }
 
+/// The colours that ride on the URL, as `rrggbb-rrggbb`: in time for what tmux asks first.
+fn theme(query: &[(String, String)]) -> Option<Theme> {
+    let (_, colours) = query.iter().rev().find(|(key, _)| key == "theme")?;
+    let (foreground, background) = colours.split_once('-')?;
+    Some(Theme::new(
+        wire::colour(foreground)?,
+        wire::colour(background)?,
+    ))
+}
+
 /// What rides on the URL. Bad numbers are as if absent; who asks for an unknown role gets the
 /// lesser one.
 fn join(query: &[(String, String)]) -> Join {
@@ -196,6 +208,26 @@ fn join(query: &[(String, String)]) -> Join {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tmux::Rgb;
+
+    #[test]
+    fn colours_ride_on_the_url() {
+        let read = |value: &str| theme(&[("theme".to_owned(), value.to_owned())]);
+        let (white, black) = (Rgb::new(255, 255, 255), Rgb::new(0, 0, 0));
+        assert_eq!(read("ffFFff-000000"), Some(Theme::new(white, black)));
+        for bad in [
+            "",
+            "ffffff",
+            "ffffff-",
+            "fff-000",
+            "#ffffff-#000000",
+            "+fffff-000000",
+            "ffffff-000000-000000",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(theme(&[]), None);
+    }
 
     #[test]
     fn what_rides_on_the_url() {

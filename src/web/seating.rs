@@ -87,6 +87,9 @@ pub(super) async fn again(parts: &Parts, carried: &Carried) -> Result<Seated, Cl
     }
     let seat = joined.map_err(|error| gone(refused(error, parts)))?;
     let come = (&*carried.peer, Some(carried.stay));
+    if let (Some(driver), Some(theme)) = (seat.driver(), carried.theme()) {
+        driver.restore_theme(theme);
+    }
     Ok(seated(parts, &pass, &session, seat, drive, come))
 }
 
@@ -140,6 +143,9 @@ pub(super) async fn first(
         (joined, drive) = join(parts, pass, &session, wish.join).await?;
     }
     let seat = joined.map_err(|error| refused(error, parts))?;
+    if let (Some(driver), Some(theme)) = (seat.driver(), wish.theme) {
+        driver.theme(theme);
+    }
     let mut seated = seated(parts, pass, &session, seat, drive, (&caller.from, None));
     if let Address::Name(_) = address {
         seated.by_name = Some(ByName {

@@ -20,6 +20,7 @@ use super::viewing::Viewing;
 use super::visit;
 use super::wire::Close;
 use crate::bridge::handle::{Join, Seat};
+use crate::tmux::Theme;
 use crate::viewer::{Viewer, Window};
 
 /// What a socket's URL and headers wished.
@@ -28,6 +29,8 @@ pub(super) struct Wish {
     /// The session, by name or id.
     pub(super) name: String,
     pub(super) join: Join,
+    /// The colours of its page.
+    pub(super) theme: Option<Theme>,
     pub(super) speech: Speech,
     /// It takes chunks.
     pub(super) deflate: bool,

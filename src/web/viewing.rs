@@ -247,6 +247,11 @@ impl Viewing {
                         driver.resize(size);
                     }
                 }
+                Some(Heard::Theme(theme)) => {
+                    if let Some(driver) = &self.driver {
+                        driver.theme(theme);
+                    }
+                }
                 Some(Heard::Ack(total)) => {
                     self.outlet
                         .with(|teller| teller.viewer.acked(total, super::now()));

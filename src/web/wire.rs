@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::limits::{CONTROL_BYTES, PING_INTERVAL, ROWS};
 use crate::terminal::Size;
-use crate::tmux::{self, WindowAct};
+use crate::tmux::{self, Rgb, Theme, WindowAct};
 
 /// The subprotocol we speak.
 pub const PROTOCOL: &str = "muxview.v1";
@@ -239,6 +239,8 @@ pub enum Heard {
     Ping(Option<Value>),
     /// Do this with the session's windows.
     Window(WindowAct),
+    /// My colours now.
+    Theme(Theme),
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
@@ -262,6 +264,10 @@ pub fn hear(text: &str) -> Option<Heard> {
         "ack" => Heard::Ack(number(&message, "bytes")?),
         "visible" => Heard::Visible(message.get("visible")?.as_bool()?),
         "repaint" => Heard::Repaint,
+        "theme" => {
+            let colour = |field| colour(message.get(field)?.as_str()?.strip_prefix('#')?);
+            Heard::Theme(Theme::new(colour("foreground")?, colour("background")?))
+        }
         "ping" => Heard::Ping(message.remove("id")),
         "window" => {
             let id = message.get("id").and_then(Value::as_str);
@@ -277,6 +283,15 @@ pub fn hear(text: &str) -> Option<Heard> {
         }
         _ => return None,
     })
+}
+
+/// A colour as `rrggbb`.
+pub fn colour(digits: &str) -> Option<Rgb> {
+    if digits.len() != 6 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let [_, red, green, blue] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
+    Some(Rgb::new(red, green, blue))
 }
 
 /// How far to scroll: not at all is nothing, and further than a screen is high is more than a hand can.

@@ -71,6 +71,19 @@ impl PaneInput {
         }
     }
 
+    /// The next so many bytes it reads.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.rest.len() < count {
+            let next = timeout(PATIENCE, self.reads.recv()).await;
+            let Ok(Some((_, bytes))) = next else {
+                panic!("only {:?} came", self.rest.escape_ascii().to_string());
+            };
+            self.rest.extend(bytes);
+        }
+        let rest = self.rest.split_off(count);
+        std::mem::replace(&mut self.rest, rest)
+    }
+
     /// Waits until it has read exactly this, and nothing else before.
     pub(crate) async fn reads(&mut self, expected: &[u8]) {
         while self.rest.len() < expected.len() {

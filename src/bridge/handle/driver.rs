@@ -4,7 +4,7 @@
 use super::{Closed, Input, Order, Room, Shared};
 use crate::config::limits::INPUT_BYTES;
 use crate::terminal::Size;
-use crate::tmux::WindowAct;
+use crate::tmux::{Theme, WindowAct};
 use crate::viewer::ViewerId;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -68,6 +68,19 @@ impl Driver {
         let from = self.id;
         let sent = self.orders.send(Order::Window { from, act, room }).await;
         sent.map_err(|_| Closed)
+    }
+
+    /// This viewer's colours now.
+    pub fn theme(&self, theme: Theme) {
+        let id = self.id;
+        self.shared.change(|roster| roster.sizing.themed(id, theme));
+    }
+
+    /// This viewer's colours held before another process of ours took over.
+    pub fn restore_theme(&self, theme: Theme) {
+        let id = self.id;
+        self.shared
+            .change(|roster| roster.sizing.restored(id, theme));
     }
 
     /// This viewer's size now.

@@ -108,7 +108,7 @@ impl Bridge {
             attach.redraw();
         }
         self.typing.attached();
-        let live = Live {
+        let mut live = Live {
             bridge: self,
             attach,
             canvas,
@@ -127,6 +127,8 @@ impl Bridge {
             unread: 0,
             buffer: vec![0; READ_BYTES].into(),
         };
+        // Before the first read, so that tmux learns no others first.
+        live.mirror_theme();
         live.run().await
     }
 }
@@ -163,6 +165,7 @@ impl Live<'_> {
         let plan = self.size(now)?;
         let empty = self.presence(now)?;
         self.mirror_focus();
+        self.mirror_theme();
         self.bridge.typing.release(now);
         self.ask_windows(now);
         self.bridge.publish(now);

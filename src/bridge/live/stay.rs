@@ -95,8 +95,9 @@ impl Live<'_> {
         }
         roster.sizing.sent(input.from, &input.bytes);
         drop(roster);
-        // Who types may have become the one whose focus counts.
+        // Who types may have become the one whose focus and colours count.
         self.mirror_focus();
+        self.mirror_theme();
         let escape = self.attach.escape_key();
         self.bridge.typing.take(input, escape, now);
     }
@@ -106,6 +107,16 @@ impl Live<'_> {
         let focused = self.bridge.ends.shared.roster().sizing.focused();
         if let Some(focused) = focused {
             self.attach.set_focused(focused);
+        }
+    }
+
+    /// Tells tmux the colours of the driver who acted last. When the last driver leaves, its colours
+    /// stay: nothing has changed for programs.
+    pub(super) fn mirror_theme(&mut self) {
+        let theme = self.bridge.ends.shared.roster().sizing.theme();
+        self.bridge.theme = theme.or(self.bridge.theme);
+        if let Some(theme) = self.bridge.theme {
+            self.attach.set_theme(theme);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who decides the size, and what becomes of it.
 
 use super::*;
+use crate::tmux::Rgb;
 use proptest::prelude::*;
 
 const A: ViewerId = ViewerId(1);
@@ -82,6 +83,63 @@ fn a_pointer_that_only_moves_takes_nothing() {
     assert_eq!(sizing.plan(), claim(100, 30));
     sizing.sent(ViewerId(9), b"x");
     assert_eq!(sizing.typed_last(), Some(B));
+}
+
+fn theme(background: u8) -> Theme {
+    let gray = |level| Rgb::new(level, level, level);
+    Theme::new(gray(255 - background), gray(background))
+}
+
+#[test]
+fn the_colours_are_those_of_the_driver_who_acted_last() {
+    let mut sizing = two(SizePolicy::Latest);
+    let c = ViewerId(3);
+    assert_eq!(sizing.theme(), None);
+    sizing.themed(B, theme(20));
+    assert_eq!(sizing.theme(), Some(theme(20)), "nobody else told any");
+    sizing.themed(A, theme(10));
+    assert_eq!(sizing.theme(), Some(theme(10)), "nobody acted: the first");
+    sizing.typed(B);
+    sizing.joined(c, Some(size(60, 20)), true, false);
+    sizing.themed(c, theme(30));
+    assert_eq!(sizing.theme(), Some(theme(20)), "who joins changes nothing");
+    assert_eq!(sizing.standing(B).theme, Some(theme(20)));
+    assert_eq!(sizing.standing(c).theme, None);
+    sizing.sent(c, b"\x1b[<35;1;1M");
+    assert_eq!(sizing.theme(), Some(theme(20)), "nor a pointer that moves");
+    sizing.resized(c, size(61, 20));
+    assert_eq!(sizing.theme(), Some(theme(30)));
+    sizing.themed(c, theme(40));
+    assert_eq!(sizing.theme(), Some(theme(40)), "it chose another");
+    sizing.showed(c, false);
+    assert_eq!(sizing.theme(), Some(theme(20)));
+    sizing.showed(c, true);
+    assert_eq!(sizing.theme(), Some(theme(40)));
+    sizing.left(c);
+    assert_eq!(sizing.theme(), Some(theme(20)));
+    sizing.left(B);
+    sizing.showed(A, false);
+    assert_eq!(
+        sizing.theme(),
+        Some(theme(10)),
+        "hidden, but there is no other"
+    );
+    sizing.left(A);
+    assert_eq!(sizing.theme(), None);
+}
+
+#[test]
+fn colours_that_held_before_a_restart_hold_after_it() {
+    let mut sizing = Sizing::new(SizePolicy::Latest);
+    sizing.joined(A, Some(size(80, 24)), true, true);
+    sizing.joined(B, Some(size(90, 24)), true, true);
+    sizing.themed(A, theme(10));
+    sizing.restored(B, theme(20));
+    sizing.themed(B, theme(20));
+    assert_eq!(sizing.theme(), Some(theme(20)));
+    assert_eq!(sizing.plan(), claim(80, 24), "the size is another matter");
+    sizing.typed(A);
+    assert_eq!(sizing.theme(), Some(theme(10)));
 }
 
 #[test]

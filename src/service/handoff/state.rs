@@ -124,7 +124,7 @@ mod tests {
         fn seat()(
             names in (any::<String>(), any::<String>(), any::<String>()),
             flags in any::<[bool; 5]>(),
-            size in any::<Option<(u16, u16)>>(),
+            (size, theme) in any::<(Option<(u16, u16)>, Option<[u8; 6]>)>(),
             counts in any::<(u64, u64, Option<u64>, u64)>(),
             unread in bytes(),
             unsent in bytes(),
@@ -136,7 +136,7 @@ mod tests {
             let proof = Proof::Anyone;
             let stay = Stay { number: inode, since: sent, typed: acted };
             let viewer = Carried {
-                id, name, peer, proof, drive, ours, deflate, visible, size, acted, outvoted, sent, acked,
+                id, name, peer, proof, drive, ours, deflate, visible, size, acted, outvoted, theme, sent, acked,
                 unread, unsent, input, stay,
             };
             Seat { inode, viewer }

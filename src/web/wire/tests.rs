@@ -47,6 +47,24 @@ fn what_viewers_say() {
         ),
         (r#"{"type":"visible","visible":1}"#, None),
         (r#"{"type":"repaint"}"#, Some(Heard::Repaint)),
+        (
+            r##"{"type":"theme","foreground":"#D6dae2","background":"#14171c"}"##,
+            Some(Heard::Theme(Theme::default())),
+        ),
+        (r##"{"type":"theme","foreground":"#d6dae2"}"##, None),
+        (
+            r##"{"type":"theme","foreground":"d6dae2","background":"#14171c"}"##,
+            None,
+        ),
+        (
+            r##"{"type":"theme","foreground":"#d6dae","background":"#14171c"}"##,
+            None,
+        ),
+        (
+            r##"{"type":"theme","foreground":"#d6dae\u001b","background":"#14171c"}"##,
+            None,
+        ),
+        (r#"{"type":"theme","foreground":1,"background":[]}"#, None),
         (r#"{"type":"ping"}"#, Some(Heard::Ping(None))),
         (
             r#"{"type":"ping","id":[1,{"a":null}]}"#,
