@@ -2,13 +2,14 @@
 
 use crate::harness::at_least;
 use crate::pane_input::PaneInput;
-use crate::support::{Event, Join, Service, Tmux, Viewer, until, viewer};
+use crate::support::{Event, Join, Service, Tmux, Viewer, process, until, viewer};
 use serde_json::json;
 
 scenarios![
     programs_are_told_the_colours_of_the_driver_who_acted_last,
     the_first_colours_tmux_learns_are_those_of_the_page,
-    colours_outlive_their_driver_a_lost_client_and_a_restart,
+    colours_outlive_their_driver_and_a_lost_client,
+    a_restart_tells_programs_nothing,
 ];
 
 const QUESTIONS: &str = "\x1b]10;?\x1b\\\x1b]11;?\x1b\\";
@@ -166,7 +167,7 @@ async fn the_first_colours_tmux_learns_are_those_of_the_page() {
     assert_eq!(answers, if at_least(3, 4) { 2 } else { 0 }, "{seen:?}");
 }
 
-async fn colours_outlive_their_driver_a_lost_client_and_a_restart() {
+async fn colours_outlive_their_driver_and_a_lost_client() {
     let tmux = start();
     let service = Service::start(&tmux);
     let light = driver(&service, LIGHT).await;
@@ -207,4 +208,31 @@ async fn colours_outlive_their_driver_a_lost_client_and_a_restart() {
     let driver = Viewer::listen(&service, "work", Join::driver(80, 24)).await;
     driver.opened().await;
     program.is_told(&driver, LIGHT).await;
+}
+
+async fn a_restart_tells_programs_nothing() {
+    let tmux = start();
+    let service = Service::start(&tmux);
+    let light = driver(&service, LIGHT).await;
+    let mut program = Program::start(&tmux, "\\033[?2031h").await;
+    program.is_told(&light, LIGHT).await;
+    let dark = driver(&service, DARK).await;
+    process::signal(service.pid(), "HUP");
+    for viewer in [&light, &dark] {
+        viewer
+            .wait("to be greeted again", |events| {
+                let hello =
+                    |event: &Event| matches!(event, Event::Text(text) if text["type"] == "hello");
+                let greetings = events.iter().filter(|(_, event)| hello(event));
+                (greetings.count() == 2).then_some(())
+            })
+            .await;
+    }
+    // A page says its colours whenever it is greeted.
+    dark.say(&theme(DARK));
+    light.say(&theme(LIGHT));
+    program.is_told(&light, LIGHT).await;
+    dark.input("d");
+    program.hears("d", true).await;
+    program.is_told(&dark, DARK).await;
 }
