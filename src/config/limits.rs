@@ -120,6 +120,10 @@ pub const UNREAD_MESSAGES: usize = 1024;
 /// Distance between a key tmux may be bound to and its neighbours: closer together tmux takes keys for pasted text
 /// (`assume-paste-time`, 1 ms) and passes its prefix on to the program. Measured: 2 ms fails at times.
 pub const INPUT_SPACING: Duration = Duration::from_millis(3);
+/// How long a client must have been attached before tmux is told that nobody looks at its terminal.
+/// tmux (3.3a, 3.5a, and probably all others) crashes when a focus report of a client meets the end of
+/// its session, so none is sent while a session may just be ending.
+pub const FOCUS_SETTLE: Duration = Duration::from_millis(500);
 /// How long tmux holds an escape that nothing follows (its `escape-time`, 500 ms by default), and a
 /// moment more.
 pub const ESCAPE_TIME: Duration = Duration::from_millis(520);

@@ -17,7 +17,7 @@ use super::queries::Queries;
 use super::replies::Replies;
 use super::terminfo;
 use super::theme::Theme;
-use crate::config::limits::{LEAVE_WAIT, REAP_WAIT, SUSPEND_WAIT};
+use crate::config::limits::{FOCUS_SETTLE, LEAVE_WAIT, REAP_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal};
@@ -68,6 +68,8 @@ struct Output {
     theme: Theme,
     /// What tmux was told last of the terminal's focus; it takes a new client for focused.
     focused: Option<bool>,
+    /// When tmux is told that a new client is not focused.
+    unfocus_at: Option<Instant>,
     /// Bytes that draw and were not asked for yet, from `taken` on.
     bytes: Vec<u8>,
     taken: usize,
@@ -246,6 +248,13 @@ impl Attach {
     /// want to know are told what changes, unless somebody else's terminal is focused.
     pub fn set_focused(&self, focused: bool) {
         let mut output = self.output();
+        if output.unfocus_at.is_some() {
+            if focused {
+                output.unfocus_at = None;
+                output.focused = Some(true);
+            }
+            return;
+        }
         // Before the client is attached, tmux does not listen.
         if output.focused.is_some_and(|told| told != focused) {
             output.focused = Some(focused);
@@ -338,6 +347,7 @@ impl Attach {
         if output.closed || !output.client.attached() || output.client.left() {
             return;
         }
+        output.unfocus(Instant::now());
         while let Some(reply) = output.replies.due(Instant::now().into_std()) {
             // A terminal that is no longer raw would echo it.
             if !pty::is_raw(self.master.fd()) {
@@ -508,9 +518,8 @@ impl Output {
         if raw {
             let mut answers = Vec::new();
             self.queries.feed(bytes, &self.theme, &mut answers);
-            if self.focused.is_none() {
-                self.focused = Some(false);
-                self.replies.push(FOCUS_OUT.to_vec());
+            if self.focused.is_none() && self.unfocus_at.is_none() {
+                self.unfocus_at = Some(Instant::now() + FOCUS_SETTLE);
             }
             self.replies.push(answers);
         }
@@ -569,7 +578,7 @@ impl Output {
     /// yet, after sequences that draw nothing and say what tmux has asked and been told.
     fn to_resume(&self) -> Vec<u8> {
         let mut held = self.queries.seen();
-        if self.focused == Some(true) {
+        if self.focused == Some(true) || self.unfocus_at.is_some() {
             held.extend_from_slice(FOCUSED);
         }
         held.extend_from_slice(&self.bytes[self.taken..]);
@@ -608,11 +617,22 @@ impl Output {
         Some(n)
     }
 
+    /// Tells tmux that a new client is not focused, once it has settled.
+    fn unfocus(&mut self, now: Instant) {
+        if self.unfocus_at.is_some_and(|at| at <= now) {
+            self.unfocus_at = None;
+            self.focused = Some(false);
+            self.replies.push(FOCUS_OUT.to_vec());
+        }
+    }
+
     /// When there is something to do though nothing was read.
     fn wake_at(&self) -> Option<Instant> {
         let look = self.left.as_ref().map(Left::next_look);
         let reply = self.replies.wake_at().map(Instant::from_std);
-        [look, reply].into_iter().flatten().min()
+        // A client that has left is told when it is back.
+        let unfocus = self.unfocus_at.filter(|_| self.left.is_none());
+        [look, reply, unfocus].into_iter().flatten().min()
     }
 
     fn show(&mut self) {

@@ -2,7 +2,7 @@
 //! again in plain words it is heard as the same.
 
 use muxview::config::limits::{CELLS, COLS, CONTROL_BYTES, ROWS};
-use muxview::tmux::WindowAct;
+use muxview::tmux::{Rgb, WindowAct};
 use muxview::web::wire::{Heard, hear};
 use serde_json::{Value, json};
 
@@ -27,6 +27,10 @@ pub(crate) fn check(data: &[u8]) {
             let sent: Value = serde_json::from_str(text).expect("it was heard");
             assert_eq!(&sent["id"], id, "a pong must bring back what the ping said");
             return;
+        }
+        Heard::Theme(theme) => {
+            let colour = |rgb: Rgb| format!("#{:02x}{:02x}{:02x}", rgb.red, rgb.green, rgb.blue);
+            json!({"type": "theme", "foreground": colour(theme.foreground), "background": colour(theme.background)})
         }
         Heard::Window(act) => match act {
             WindowAct::Select(id) => {
