@@ -290,3 +290,23 @@ test('keys that were on their way when the link broke are mentioned', async () =
   await page.getByText('What you typed last may not have arrived.').waitFor();
   await close(page);
 });
+
+test('a driver’s page says its colours: with its URL, when it is greeted, and when they change', async () => {
+  const { page, far } = await watchOpen({ colorScheme: 'dark' });
+  const said = () => far.heard.filter(({ type }) => type === 'theme').map(({ foreground, background }) => [foreground, background].join(' '));
+  const told = (...wanted) => far.until(() => said().join() === wanted.join());
+  assert.match(far.last.url(), /[?&]theme=d6dae2-14171c(&|$)/);
+  const [night, day] = ['#d6dae2 #14171c', '#262b33 #fdfdfb'];
+  await told(night);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await told(night, day);
+  // Another muxview goes on with the socket: it knows nothing of colours.
+  far.hello();
+  await told(night, day, day);
+  far.hello({ role: 'view' });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.waitForFunction(() => window.muxview.term.options.theme.background === '#14171c');
+  far.hello();
+  await told(night, day, day, night);
+  await close(page);
+});
