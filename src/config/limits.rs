@@ -121,8 +121,8 @@ pub const UNREAD_MESSAGES: usize = 1024;
 /// (`assume-paste-time`, 1 ms) and passes its prefix on to the program. Measured: 2 ms fails at times.
 pub const INPUT_SPACING: Duration = Duration::from_millis(3);
 /// How long a client must have been attached before tmux is told that nobody looks at its terminal.
-/// tmux (3.3a, 3.5a, and probably all others) crashes when a focus report of a client meets the end of
-/// its session, so none is sent while a session may just be ending.
+/// tmux crashes when a focus report of a client meets the end of its session, and one that has just been
+/// attached to may be ending.
 pub const FOCUS_SETTLE: Duration = Duration::from_millis(500);
 /// How long tmux holds an escape that nothing follows (its `escape-time`, 500 ms by default), and a
 /// moment more.

@@ -68,8 +68,10 @@ struct Output {
     theme: Theme,
     /// What tmux was told last of the terminal's focus; it takes a new client for focused.
     focused: Option<bool>,
-    /// When tmux is told that a new client is not focused.
-    unfocus_at: Option<Instant>,
+    /// What it is to be told.
+    focus_wanted: bool,
+    /// Not before then: a new client's session may be ending.
+    settled_at: Option<Instant>,
     /// Bytes that draw and were not asked for yet, from `taken` on.
     bytes: Vec<u8>,
     taken: usize,
@@ -244,24 +246,34 @@ impl Attach {
         self.output().queries.colours()
     }
 
-    /// Says whether somebody is looking at this terminal. A new client is not focused; programs that
-    /// want to know are told what changes, unless somebody else's terminal is focused.
+    /// Says whether somebody is looking at this terminal. Programs that want to know are told what
+    /// changes, unless somebody else's terminal is focused; see [`Attach::report_focus`].
     pub fn set_focused(&self, focused: bool) {
-        let mut output = self.output();
-        if output.unfocus_at.is_some() {
-            if focused {
-                output.unfocus_at = None;
-                output.focused = Some(true);
-            }
+        self.output().focus_wanted = focused;
+    }
+
+    /// From when on [`Attach::report_focus`] is to be called; `None` when tmux knows.
+    #[must_use]
+    pub fn focus_report_at(&self) -> Option<std::time::Instant> {
+        let output = self.output();
+        let news = output.focused.is_some() && output.focused != Some(output.focus_wanted);
+        output.settled_at.filter(|_| news).map(Instant::into_std)
+    }
+
+    /// Tells tmux whether this terminal is focused, if it is time. To be called when tmux has just
+    /// said that the client shows a session: a focus report of a client whose session has ended crashes
+    /// tmux (3.3a, 3.5a, and probably all others).
+    pub fn report_focus(&self) {
+        let now = Instant::now().into_std();
+        if self.focus_report_at().is_none_or(|at| now < at) {
             return;
         }
-        // Before the client is attached, tmux does not listen.
-        if output.focused.is_some_and(|told| told != focused) {
-            output.focused = Some(focused);
-            let report = if focused { FOCUS_IN } else { FOCUS_OUT };
-            output.replies.push(report.to_vec());
-            self.reply(&mut output);
-        }
+        let mut output = self.output();
+        let focused = output.focus_wanted;
+        output.focused = Some(focused);
+        let report = if focused { FOCUS_IN } else { FOCUS_OUT };
+        output.replies.push(report.to_vec());
+        self.reply(&mut output);
     }
 
     /// What to write for the Escape key. tmux waits for what may follow a lone ESC, but not where it
@@ -347,7 +359,6 @@ impl Attach {
         if output.closed || !output.client.attached() || output.client.left() {
             return;
         }
-        output.unfocus(Instant::now());
         while let Some(reply) = output.replies.due(Instant::now().into_std()) {
             // A terminal that is no longer raw would echo it.
             if !pty::is_raw(self.master.fd()) {
@@ -518,8 +529,9 @@ impl Output {
         if raw {
             let mut answers = Vec::new();
             self.queries.feed(bytes, &self.theme, &mut answers);
-            if self.focused.is_none() && self.unfocus_at.is_none() {
-                self.unfocus_at = Some(Instant::now() + FOCUS_SETTLE);
+            if self.focused.is_none() {
+                self.focused = Some(true);
+                self.settled_at = Some(Instant::now() + FOCUS_SETTLE);
             }
             self.replies.push(answers);
         }
@@ -561,6 +573,7 @@ impl Output {
         let mut output = Self {
             client: ClientOutput::resumed(),
             focused: Some(mark.is_some()),
+            settled_at: Some(Instant::now()),
             ..Self::default()
         };
         for bytes in [before, after] {
@@ -578,7 +591,7 @@ impl Output {
     /// yet, after sequences that draw nothing and say what tmux has asked and been told.
     fn to_resume(&self) -> Vec<u8> {
         let mut held = self.queries.seen();
-        if self.focused == Some(true) || self.unfocus_at.is_some() {
+        if self.focused == Some(true) {
             held.extend_from_slice(FOCUSED);
         }
         held.extend_from_slice(&self.bytes[self.taken..]);
@@ -617,22 +630,11 @@ impl Output {
         Some(n)
     }
 
-    /// Tells tmux that a new client is not focused, once it has settled.
-    fn unfocus(&mut self, now: Instant) {
-        if self.unfocus_at.is_some_and(|at| at <= now) {
-            self.unfocus_at = None;
-            self.focused = Some(false);
-            self.replies.push(FOCUS_OUT.to_vec());
-        }
-    }
-
     /// When there is something to do though nothing was read.
     fn wake_at(&self) -> Option<Instant> {
         let look = self.left.as_ref().map(Left::next_look);
         let reply = self.replies.wake_at().map(Instant::from_std);
-        // A client that has left is told when it is back.
-        let unfocus = self.unfocus_at.filter(|_| self.left.is_none());
-        [look, reply, unfocus].into_iter().flatten().min()
+        [look, reply].into_iter().flatten().min()
     }
 
     fn show(&mut self) {

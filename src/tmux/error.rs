@@ -115,7 +115,10 @@ impl Error {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Self::Permission { path: path.into() },
             // No file, or a stale one that nobody listens on (tmux replaces it itself).
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Self::NoServer,
+            // Or the server has just ended.
+            io::ErrorKind::NotFound
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset => Self::NoServer,
             // So many are waiting to be accepted that no more can: the server hangs.
             io::ErrorKind::WouldBlock => Self::Timeout,
             _ => Self::Failed {

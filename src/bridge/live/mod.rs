@@ -16,7 +16,7 @@ use super::slot::Slot;
 use super::typing::Typing;
 use super::windows::Wonder;
 use super::{Bridge, Lost, event, now, status};
-use crate::config::limits::{DELIVERY, RETRY, TURN_BYTES, UNREAD_TURNS};
+use crate::config::limits::{DELIVERY, FRAME_INTERVAL, RETRY, TURN_BYTES, UNREAD_TURNS};
 use crate::terminal::Widths;
 use crate::tmux::{self, Attach, Ended, Event, Whereabouts, Windows};
 use fit::Sized;
@@ -160,6 +160,12 @@ impl Live<'_> {
         self.canvas.watch(watched, now);
         self.look(now)?;
         self.bridge.behind(self.canvas.behind(now));
+        let focus_at = self.attach.focus_report_at();
+        if focus_at.is_some_and(|at| at <= now) {
+            self.canvas.wonder();
+        }
+        // The question for it may have to wait for the next frame.
+        let focus_at = focus_at.map(|at| at.max(now + FRAME_INTERVAL));
         self.question(now);
         self.beg(now);
         let plan = self.size(now)?;
@@ -175,6 +181,7 @@ impl Live<'_> {
             self.resize.wake_at(plan, self.sized.is_free()),
             self.bridge.presence.wake_at(),
             self.wonder.wake_at(self.windows.is_free()),
+            focus_at,
             self.bridge.typing.wake_at(),
             empty,
             self.stop_at,
@@ -355,6 +362,7 @@ impl Live<'_> {
         }
         let shot = self.canvas.answered(session, now).map_err(strayed)?;
         self.show(shot, now);
+        self.attach.report_focus();
         if session.is_some_and(|session| session.followed) && self.can_step_behind() {
             return Err(Lost::SteppedBehind);
         }
