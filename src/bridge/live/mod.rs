@@ -410,7 +410,8 @@ impl Live<'_> {
             }
             Some(Event::SessionState(states)) => {
                 self.compare_marks(&states);
-                if self.bridge.company(&states) {
+                // Before the first picture our own client may not be counted yet.
+                if self.canvas.seen() && self.bridge.company(&states) {
                     self.resize.wonder();
                     self.canvas.wonder();
                 }
