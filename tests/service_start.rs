@@ -322,6 +322,30 @@ fn what_may_not_be_used_is_said() {
 }
 
 #[test]
+fn a_state_directory_that_others_can_change_is_refused_however_people_sign_in() {
+    let place = Place::new();
+    let state = place.path("state");
+    fs::create_dir(&state).unwrap();
+    let dir = state.to_str().unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
+    for command in ["serve", "check", "url"] {
+        for auth in ["token", "none"] {
+            // `muxview url` reads nothing where there is nothing to sign in to.
+            if (command, auth) == ("url", "none") {
+                continue;
+            }
+            let listen = ["--listen", "127.0.0.1:0", "--public-origin", "https://a"];
+            let args = [command, "--state-dir", dir, "--auth", auth];
+            let (code, said) = place.refused(&[&args[..], &listen].concat());
+            assert_eq!(code, 1, "{command} {auth}: {said}");
+            let remedy = said.contains("(mode 0777)") && said.contains("chmod 700");
+            assert!(remedy, "{command} {auth}: {said}");
+        }
+    }
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+}
+
+#[test]
 fn a_wrong_configuration_is_named_with_its_place() {
     let place = Place::new();
     let file = place.path("conf");

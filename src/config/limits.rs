@@ -406,6 +406,8 @@ pub const REQUESTS_END: Duration = Duration::from_millis(1500);
 pub const FREEZE: Duration = Duration::from_millis(1200);
 /// How long `muxview check` of the next image may take.
 pub const CHECK: Duration = Duration::from_secs(10);
+/// Bytes read of what that writes: a warning for each option fits many times.
+pub const CHECK_BYTES: u64 = 64 * 1024;
 /// How long the service manager may take to read what was sent to it.
 pub const STORED: Duration = Duration::from_millis(400);
 /// How long sessions may take to be given what was typed, when muxview ends.

@@ -14,7 +14,7 @@ use crate::audit::{Audit, Event};
 use crate::config::limits::{
     KEY_CHECK, PROXY_SECRET_BYTES, PROXY_SECRET_FILE_BYTES, SHARE_CHECK, VIGIL_INTERVAL,
 };
-use crate::config::{Auth, Config};
+use crate::config::{Auditing, Auth, Config};
 use crate::vault::{self, Vault};
 use crate::web::access::SignIn;
 use crate::web::proxy::{Proxy, USER_HEADER};
@@ -57,6 +57,7 @@ pub enum Error {
 
 /// Whether [`sign_in`] would go well, changing nothing.
 pub(super) fn check(config: &Config) -> Result<(), Error> {
+    directory(config)?;
     match config.auth {
         Auth::Token => Ok(Vault::check(config.state_dir.as_deref())?),
         Auth::None => Ok(()),
@@ -66,11 +67,21 @@ pub(super) fn check(config: &Config) -> Result<(), Error> {
 
 /// How callers prove who they are.
 pub(super) fn sign_in(config: &Config) -> Result<SignIn, Error> {
+    directory(config)?;
     Ok(match config.auth {
         Auth::Token => SignIn::Token(Vault::open(config.state_dir.as_deref())?),
         Auth::None => SignIn::None,
         Auth::Proxy => SignIn::Proxy(proxy(config)?),
     })
+}
+
+/// The audit log is kept in the state directory whoever signs in, and how.
+fn directory(config: &Config) -> Result<(), Error> {
+    let used = config.audit != Auditing::Off && config.audit_file.is_none();
+    match &config.state_dir {
+        Some(dir) if used => Ok(vault::check_directory(dir)?),
+        _ => Ok(()),
+    }
 }
 
 fn proxy(config: &Config) -> Result<Proxy, Error> {

@@ -78,8 +78,9 @@ impl Service {
     ) -> Result<Self, Error> {
         let create = sessions_to_create(&config)?;
         crate::web::record();
-        let audit = Audit::open(&config)?;
+        // First of all: it looks at whether the place of the audit log can be trusted.
         let sign_in = gate::sign_in(&config)?;
+        let audit = Audit::open(&config)?;
         let Sorted {
             listeners: given,
             ours,

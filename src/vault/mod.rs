@@ -3,18 +3,19 @@
 //! side by side. In: the directory. Out: the keys and the ledger as they are now, and every later
 //! state of them, whoever changed it. It must not know HTTP.
 
+mod directory;
 mod file;
 
 use notify::{RecursiveMode, Watcher as _};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use crate::access::{Credential, Keys, Ledger, Time};
+use directory::Directory;
 
 /// Why there is no vault, or why it cannot be changed. Each says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,39 @@ pub enum Error {
          and the next start makes a new one; everyone signs in again", .0.display()
     )]
     Exposed(PathBuf),
+    /// Others can change the directory.
+    #[error(
+        "other users can change the state directory {path} (mode {mode:04o}): chmod 700 {path}, or say \
+         another place with --state-dir", path = path.display()
+    )]
+    OpenDirectory {
+        /// Where.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The directory, or the link to it, is somebody else's.
+    #[error(
+        "the state directory {} belongs to another user (uid {uid}): say another place with \
+         --state-dir", path.display()
+    )]
+    ForeignDirectory {
+        /// Where.
+        path: PathBuf,
+        /// Whose.
+        uid: u32,
+    },
+    /// Something else is there.
+    #[error(
+        "{} is not a directory: move it away, or say another place with --state-dir", .0.display()
+    )]
+    NotADirectory(PathBuf),
+    /// A link, a FIFO or the like.
+    #[error(
+        "{} is not a regular file: remove it, and the next start makes a new one; everyone signs in \
+         again", .0.display()
+    )]
+    NotAFile(PathBuf),
     /// It holds something else.
     #[error(
         "{} is damaged: remove it, and the next start makes a new one; everyone signs in again",
@@ -74,11 +108,7 @@ impl Vault {
         let state = match read(&dir)? {
             Some(state) => state,
             None => {
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
-                made.map_err(|cause| Error::Io {
-                    path: dir.to_path_buf(),
-                    cause,
-                })?;
+                let dir = Directory::make(&dir)?;
                 let _lock = lock(&dir)?;
                 found(&dir)?
             }
@@ -142,12 +172,13 @@ impl Vault {
     /// # Errors
     /// When it cannot be written; then nothing has changed.
     pub fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> Result<T, Error> {
-        let _lock = lock(&self.dir)?;
+        let dir = self.directory()?;
+        let _lock = lock(&dir)?;
         let mut state = self.reread()?;
         let before = state.ledger.clone();
         let result = change(&mut state.ledger);
         if state.ledger != before {
-            write(&self.dir, LEDGER, &state.ledger)?;
+            write(&dir, LEDGER, &state.ledger)?;
         }
         self.show(state);
         Ok(result)
@@ -161,10 +192,11 @@ impl Vault {
         if !self.state().keys.are_stale(now()) {
             return Ok(());
         }
-        let _lock = lock(&self.dir)?;
+        let dir = self.directory()?;
+        let _lock = lock(&dir)?;
         let mut state = self.reread()?;
         state.keys.rotate(random()?, now());
-        write(&self.dir, KEYS, &state.keys)?;
+        write(&dir, KEYS, &state.keys)?;
         self.show(state);
         Ok(())
     }
@@ -197,11 +229,19 @@ impl Vault {
     }
 
     fn reread(&self) -> Result<State, Error> {
-        // One that was removed under us is not made anew: that would let nobody in and say nothing.
-        read(&self.dir)?.ok_or_else(|| Error::Io {
+        read(&self.dir)?.ok_or_else(|| self.missing())
+    }
+
+    fn directory(&self) -> Result<Directory, Error> {
+        Directory::open(&self.dir)?.ok_or_else(|| self.missing())
+    }
+
+    /// One that was removed under us is not made anew: that would let nobody in and say nothing.
+    fn missing(&self) -> Error {
+        Error::Io {
             path: self.dir.join(KEYS),
             cause: io::ErrorKind::NotFound.into(),
-        })
+        }
     }
 
     fn show(&self, state: State) {
@@ -248,21 +288,26 @@ pub fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 /// `None` if something of it is missing.
 fn read(dir: &Path) -> Result<Option<State>, Error> {
-    let (keys, ledger) = (read_one(dir, KEYS)?, read_one(dir, LEDGER)?);
+    let Some(dir) = Directory::open(dir)? else {
+        return Ok(None);
+    };
+    let (keys, ledger) = (read_one(&dir, KEYS)?, read_one(&dir, LEDGER)?);
     Ok(keys
         .zip(ledger)
         .map(|(keys, ledger)| State { keys, ledger }))
 }
 
-fn read_one<T: serde::de::DeserializeOwned>(dir: &Path, name: &str) -> Result<Option<T>, Error> {
-    let path = dir.join(name);
-    let text = file::read(&path)?;
+fn read_one<T: serde::de::DeserializeOwned>(
+    dir: &Directory,
+    name: &str,
+) -> Result<Option<T>, Error> {
+    let text = file::read(dir, name)?;
     let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
-    parsed.map_err(|_| Error::Damaged(path))
+    parsed.map_err(|_| Error::Damaged(dir.path(name)))
 }
 
 /// Makes what is missing.
-fn found(dir: &Path) -> Result<State, Error> {
+fn found(dir: &Directory) -> Result<State, Error> {
     let ledger = match read_one(dir, LEDGER)? {
         Some(ledger) => ledger,
         None => written(dir, LEDGER, Ledger::new(random()?))?,
@@ -274,38 +319,43 @@ fn found(dir: &Path) -> Result<State, Error> {
     Ok(State { keys, ledger })
 }
 
-fn written<T: serde::Serialize>(dir: &Path, name: &str, value: T) -> Result<T, Error> {
+fn written<T: serde::Serialize>(dir: &Directory, name: &str, value: T) -> Result<T, Error> {
     write(dir, name, &value)?;
     Ok(value)
 }
 
-fn write(dir: &Path, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
+fn write(dir: &Directory, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
     let text = serde_json::to_string(value).expect("plain data");
-    file::write(&dir.join(name), &(text + "\n"))
+    file::write(dir, name, &(text + "\n"))
 }
 
 /// Keeps other processes out until it is dropped.
-fn lock(dir: &Path) -> Result<File, Error> {
-    let path = dir.join("lock");
-    let locked = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-        .open(&path)
-        .and_then(|file| {
-            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
-            Ok(file)
-        });
-    locked.map_err(|cause| Error::Io { path, cause })
+fn lock(dir: &Directory) -> Result<File, Error> {
+    use rustix::fs::{FlockOperation, OFlags, flock};
+    const LOCK: &str = "lock";
+    let failed = |cause| Error::Io {
+        path: dir.path(LOCK),
+        cause,
+    };
+    let file = dir.file(LOCK, OFlags::WRONLY | OFlags::CREATE)?;
+    let file = file.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    Ok(file)
+}
+
+/// Whether this state directory can be trusted, if it is there.
+///
+/// # Errors
+/// When others can change it.
+pub fn check_directory(dir: &Path) -> Result<(), Error> {
+    Directory::open(dir).map(|_| ())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
 
     fn page(vault: &Vault) -> Credential {
         let random = random().expect("randomness");
@@ -351,13 +401,84 @@ mod tests {
                 );
             }
             fs::remove_file(&path).expect("ours");
-            std::os::unix::fs::symlink("/etc/hostname", &path).expect("free");
-            assert!(matches!(open(), Err(Error::Io { .. })), "{name}");
+            let elsewhere = dir.path().join("elsewhere");
+            fs::write(&elsewhere, &whole).expect("ours");
+            std::os::unix::fs::symlink(&elsewhere, &path).expect("free");
+            assert!(matches!(open(), Err(Error::NotAFile(_))), "{name}");
             fs::remove_file(&path).expect("ours");
-            file::write(&path, &whole).expect("ours");
+            fifo(&path);
+            assert!(matches!(open(), Err(Error::NotAFile(_))), "{name}");
+            fs::remove_file(&path).expect("ours");
+            fs::create_dir(&path).expect("free");
+            assert!(matches!(open(), Err(Error::NotAFile(_))), "{name}");
+            fs::remove_dir(&path).expect("empty");
+            let made = Directory::open(dir.path()).expect("ours").expect("there");
+            file::write(&made, name, &whole).expect("ours");
             assert!(open().is_ok(), "{name}");
+            // Only root can make it somebody else's.
+            if rustix::process::geteuid().is_root() {
+                chown(&path, Some(1), None).expect("root may");
+                let error = open().expect_err("somebody else's");
+                assert!(matches!(error, Error::Exposed(_)), "{name}: {error}");
+                assert!(error.to_string().contains("remove it"), "{error}");
+                chown(&path, Some(0), None).expect("root may");
+            }
         }
         assert!(matches!(Vault::open(None), Err(Error::NoPlace)));
+    }
+
+    fn fifo(path: &Path) {
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)
+            .expect("a FIFO");
+    }
+
+    #[test]
+    fn a_directory_that_others_can_change_is_refused_by_start_check_and_changes() {
+        let parent = tempfile::tempdir().expect("a temporary directory");
+        let dir = parent.path().join("state");
+        let vault = Vault::open(Some(&dir)).expect("made");
+        let refused = |dir: &Path| {
+            let checked = Vault::check(Some(dir)).expect_err("checked");
+            let opened = Vault::open(Some(dir)).expect_err("opened");
+            assert_eq!(checked.to_string(), opened.to_string());
+            opened
+        };
+        let set = |mode| fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).expect("ours");
+        for mode in [0o777, 0o1777, 0o770, 0o702] {
+            set(mode);
+            let error = refused(&dir);
+            assert!(matches!(error, Error::OpenDirectory { .. }), "{error}");
+            assert!(error.to_string().contains("chmod 700"), "{error}");
+            assert!(vault.change(Ledger::end_all).is_err(), "{mode:o}");
+        }
+        set(0o755);
+        assert!(Vault::open(Some(&dir)).is_ok());
+        let link = parent.path().join("link");
+        std::os::unix::fs::symlink(&dir, &link).expect("free");
+        assert!(Vault::open(Some(&link)).is_ok(), "our own link");
+        // Only root can make anything somebody else's.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::lchown(&link, Some(1), None).expect("root may");
+            assert!(matches!(
+                refused(&link),
+                Error::ForeignDirectory { uid: 1, .. }
+            ));
+            chown(&dir, Some(1), None).expect("root may");
+            assert!(matches!(
+                refused(&dir),
+                Error::ForeignDirectory { uid: 1, .. }
+            ));
+            chown(&dir, Some(0), None).expect("root may");
+        }
+        let file = parent.path().join("file");
+        fs::write(&file, "").expect("free");
+        assert!(matches!(refused(&file), Error::NotADirectory(_)));
+        let lock = dir.join("lock");
+        fs::remove_file(&lock).expect("ours");
+        fifo(&lock);
+        let error = vault.change(Ledger::end_all).expect_err("no lock");
+        assert!(matches!(error, Error::NotAFile(_)), "{error}");
     }
 
     #[test]

@@ -10,10 +10,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-use crate::config::limits::CHECK;
+use crate::config::limits::{CHECK, CHECK_BYTES};
 use crate::config::{self, Cli};
 use crate::os;
 use crate::service::passed::{self, Passed};
@@ -53,16 +54,24 @@ impl Image {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let checked = match timeout(CHECK, command.output()).await {
+        let checked = match timeout(CHECK, run(command)).await {
             Ok(checked) => checked.map_err(|error| format!("{program}: {error}"))?,
             Err(_) => return Err(format!("{program} check did not end within {CHECK:?}")),
         };
-        if checked.status.success() {
+        let (status, said) = match checked {
+            Checked::Ended(status, said) => (status, said),
+            Checked::TooLong => {
+                return Err(format!(
+                    "{program} check wrote more than {CHECK_BYTES} bytes"
+                ));
+            }
+        };
+        if status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&checked.stderr);
+        let said = String::from_utf8_lossy(&said);
         let said = said.lines().last().unwrap_or("it said nothing").trim();
-        Err(format!("{program} check: {}: {said}", checked.status))
+        Err(format!("{program} check: {status}: {said}"))
     }
 
     /// Becomes that program, leaving these descriptors open for it. Returns only if that fails, with
@@ -94,6 +103,28 @@ impl Image {
         let _ = mark(FdFlags::CLOEXEC);
         error
     }
+}
+
+/// How a check went.
+enum Checked {
+    Ended(ExitStatus, Vec<u8>),
+    /// It wrote more than anybody reads.
+    TooLong,
+}
+
+/// Runs it to its end, or until it has written too much: what it is can be anything, and what it
+/// writes is kept in memory.
+async fn run(mut command: tokio::process::Command) -> io::Result<Checked> {
+    let mut child = command.spawn()?;
+    let mut said = vec![];
+    if let Some(errors) = child.stderr.take() {
+        let mut errors = errors.take(CHECK_BYTES + 1);
+        errors.read_to_end(&mut said).await?;
+    }
+    if said.len() as u64 > CHECK_BYTES {
+        return Ok(Checked::TooLong);
+    }
+    Ok(Checked::Ended(child.wait().await?, said))
 }
 
 impl fmt::Display for Image {
@@ -199,6 +230,23 @@ mod tests {
             };
             assert_eq!(to_check(&words(given)), words(wanted), "{given}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_check_is_read_no_further_than_the_limit() {
+        let sh = |script: &str| {
+            let mut command = tokio::process::Command::new("/bin/sh");
+            command.args(["-c", script]).stderr(Stdio::piped());
+            command.kill_on_drop(true);
+            run(command)
+        };
+        let ended = sh("echo no >&2; exit 3").await.expect("there is a shell");
+        let Checked::Ended(status, said) = ended else {
+            panic!("that is short");
+        };
+        assert_eq!((status.code(), &said[..]), (Some(3), &b"no\n"[..]));
+        let endless = sh("yes >&2").await.expect("there is a shell");
+        assert!(matches!(endless, Checked::TooLong));
     }
 
     #[test]
