@@ -27,7 +27,7 @@ mod windows;
 mod written;
 
 use crate::config::SizePolicy;
-use crate::config::limits::{GENERATIONS_BEHIND, TMUX_TIMEOUT};
+use crate::config::limits::{DELIVERY, GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::pulse::Beat;
 use crate::terminal::{Generation, Size};
 use crate::tmux::{self, Attach, Event, Server, SessionId, Status, Theme};
@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::watch;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep_until, timeout, timeout_at};
 use typing::Typing;
 
 /// What is alike for all bridges.
@@ -101,7 +101,7 @@ struct Bridge {
     /// Where our client was taken, until its viewers are told.
     strayed: Option<SessionId>,
     /// The window's size and the clients attached, as tmux told last.
-    company: Option<(Size, u32)>,
+    company: Option<(Size, usize)>,
     /// [`SessionState::marks`](crate::tmux::SessionState::marks) of our session, as told last.
     marks: Option<String>,
     /// Our session's name, asked for when events may have been missed.
@@ -110,6 +110,8 @@ struct Bridge {
     cause: Option<String>,
     /// A client to go on with instead of a new one.
     kept: Option<Kept>,
+    /// muxview stops, and input waits for an attach until then.
+    stop_by: Option<Instant>,
 }
 
 /// Starts a bridge that watches `session`, through the client that was `kept` if there is one: the
@@ -152,6 +154,7 @@ pub(crate) fn open(
         name: Slot::default(),
         cause: None,
         kept,
+        stop_by: None,
     };
     (handle, bridge.run())
 }
@@ -200,6 +203,26 @@ async fn unless_stopped<T>(
             () = beat.called() => {}
         }
     }
+}
+
+/// The same on the way to an attach. Input that was received waits for it, and is delivered before
+/// muxview stops if the attach comes within [`DELIVERY`].
+async fn unless_stopped_idle<T>(
+    ends: &Ends,
+    stop_by: &mut Option<Instant>,
+    beat: &mut Beat,
+    answer: impl Future<Output = T>,
+) -> Result<T, Lost> {
+    tokio::pin!(answer);
+    let stopped = unless_stopped(&ends.shared, beat, &mut answer).await;
+    let Err(lost) = stopped else {
+        return stopped;
+    };
+    if ends.orders.is_empty() {
+        return Err(lost);
+    }
+    let by = *stop_by.get_or_insert_with(|| now() + DELIVERY);
+    timeout_at(by.into(), answer).await.map_err(|_| lost)
 }
 
 impl Bridge {
@@ -282,7 +305,8 @@ impl Bridge {
         };
         if wish.is_none() || plan.is_none() {
             let size = self.server.window_size(id);
-            match unless_stopped(&self.ends.shared, &mut self.beat, size).await {
+            let (ends, beat) = (&self.ends, &mut self.beat);
+            match unless_stopped_idle(ends, &mut self.stop_by, beat, size).await {
                 Ok(Ok(size)) => self.ends.shared.roster().sizing.window(size),
                 Ok(Err(error)) => return self.failed(&error),
                 Err(lost) => return lost,
@@ -296,7 +320,8 @@ impl Bridge {
         // The user's options about widths may have changed since the last attach.
         let server = self.server.clone();
         let attach = async move { tokio::join!(server.attach(id, size, claim), server.widths()) };
-        match unless_stopped(&self.ends.shared, &mut self.beat, attach).await {
+        let (ends, beat) = (&self.ends, &mut self.beat);
+        match unless_stopped_idle(ends, &mut self.stop_by, beat, attach).await {
             Ok((Ok(attach), widths)) => {
                 let plan = Plan { size, claim };
                 self.ends.shared.roster().sizing.applied(plan);

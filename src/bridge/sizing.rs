@@ -123,6 +123,12 @@ impl Sizing {
         }
     }
 
+    /// Whether there are drivers.
+    #[must_use]
+    pub fn is_driven(&self) -> bool {
+        !self.drivers.is_empty()
+    }
+
     /// Where a driver stands.
     #[must_use]
     pub fn standing(&self, id: ViewerId) -> Standing {

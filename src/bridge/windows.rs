@@ -1,7 +1,7 @@
 //! PURE: when tmux is asked for the session's windows: whenever something hints at a change, at most
 //! once in [`WINDOWS_INTERVAL`], the first time at once. It must not know what they are asked with.
 
-use crate::config::limits::{PANE_MODES_INTERVAL, WINDOWS_INTERVAL};
+use crate::config::limits::{PANE_MODES_INTERVAL, WINDOWS_INTERVAL, WINDOWS_RECHECK};
 use crate::terminal::Screen;
 use crate::tmux::StatusLine;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ pub(super) struct Wonder {
     wondering: bool,
     /// Output hints at a change, which can wait longer.
     output: bool,
+    /// When to ask again whether they are still the same.
+    recheck: Option<Instant>,
     asked: Option<Instant>,
 }
 
@@ -22,6 +24,7 @@ impl Wonder {
         Self {
             wondering: true,
             output: false,
+            recheck: None,
             asked: None,
         }
     }
@@ -37,12 +40,18 @@ impl Wonder {
         self.output = true;
     }
 
+    /// They are not as they were known.
+    pub(super) fn changed(&mut self, now: Instant) {
+        self.recheck = Some(now + WINDOWS_RECHECK);
+    }
+
     /// Whether to ask now. If so, ask at once. `free`: no question is under way.
     pub(super) fn ask(&mut self, free: bool, now: Instant) -> bool {
         let ask = free && self.due_at(now).is_some_and(|at| at <= now);
         if ask {
             self.wondering = false;
             self.output = false;
+            self.recheck = None;
             self.asked = Some(now);
         }
         ask
@@ -58,12 +67,12 @@ impl Wonder {
 
     /// When to ask; at once is `now`.
     fn due_at(&self, now: Instant) -> Option<Instant> {
-        let interval = match (self.wondering, self.output) {
-            (true, _) => WINDOWS_INTERVAL,
-            (_, true) => PANE_MODES_INTERVAL,
-            _ => return None,
-        };
-        Some(self.asked.map_or(now, |asked| asked + interval))
+        let after = |interval| self.asked.map_or(now, |asked| asked + interval);
+        match (self.wondering, self.output) {
+            (true, _) => Some(after(WINDOWS_INTERVAL)),
+            (_, true) => Some(after(PANE_MODES_INTERVAL)),
+            _ => self.recheck,
+        }
     }
 }
 
@@ -141,6 +150,19 @@ mod tests {
             "another hint is sooner"
         );
         assert_eq!(wonder.wake_at(true), None);
+    }
+
+    #[test]
+    fn what_changed_is_asked_for_once_more() {
+        let now = Instant::now();
+        let mut wonder = Wonder::new();
+        assert!(wonder.ask(true, now));
+        wonder.changed(now);
+        let then = now + WINDOWS_RECHECK;
+        assert_eq!(wonder.wake_at(true), Some(then));
+        assert!(!wonder.ask(true, now + WINDOWS_INTERVAL));
+        assert!(wonder.ask(true, then));
+        assert_eq!(wonder.wake_at(true), None, "it is still the same");
     }
 
     #[test]

@@ -164,6 +164,9 @@ pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often tmux is asked how all sessions are: sizes, commands and titles change without a
 /// notification. tmux answers in about a tenth of a millisecond.
 pub const TMUX_POLL: Duration = Duration::from_secs(1);
+/// Windows that are not as they were known are asked for once more after this time: what changed and
+/// changed back between two polls is no change to the second poll.
+pub const WINDOWS_RECHECK: Duration = Duration::from_millis(1500);
 /// tmux processes (other than attached clients) running at once: a hanging server must not pile them up.
 pub const TMUX_SPAWNS: usize = 8;
 /// Questions waiting to be asked; more wait with their askers.

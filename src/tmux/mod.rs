@@ -5,7 +5,8 @@
 //! | `name` | ids and names, parsed once |
 //! | `program` | the tmux program: command lines, time-outs, the spawn lock |
 //! | `server_connection` | the connection to the server: its status, events and questions |
-//! | `query_connection`, `notification_connection`, `protocol` | its two halves, and the protocol they speak |
+//! | `query_connection`, `notification_connection`, `control_connection`, `protocol` | its two halves, and the protocol they speak |
+//! | `size_guard` | a control client that keeps clients without a say from deciding sizes |
 //! | `notification_parser`, `event`, `session_state` | what tmux reports, and what it is asked every second |
 //! | `session`, `start` | list, create, rename, end; starting a server that outlives us |
 //! | `holder` | clients that keep a session while we are away |
@@ -18,6 +19,7 @@
 pub mod attach;
 mod client;
 mod client_output;
+mod control_connection;
 mod ended;
 mod error;
 mod event;
@@ -37,6 +39,7 @@ mod replies;
 mod server_connection;
 pub mod session;
 mod session_state;
+mod size_guard;
 mod start;
 mod start_command;
 mod terminfo;
@@ -57,6 +60,7 @@ pub use program::{Socket, exclusively};
 pub use server_connection::Status;
 pub use session::{NewSession, Session};
 pub use session_state::SessionState;
+pub use size_guard::Follower;
 pub use terminfo::described as terminal_described;
 pub use theme::{Rgb, Theme};
 pub use version::Version;
@@ -67,6 +71,7 @@ use crate::config::limits::TMUX_EVENTS;
 use crate::terminal::{Size, Widths};
 use program::{Binary, Program};
 use server_connection::ServerConnection;
+use size_guard::Followers;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tmux_interface::{
@@ -81,6 +86,7 @@ use width_options::WidthOptions;
 pub struct Server {
     program: Program,
     connection: Arc<ServerConnection>,
+    followers: Followers,
     /// Measured last.
     widths: Arc<Mutex<Option<Measured>>>,
 }
@@ -111,10 +117,12 @@ impl Server {
 
     fn watching(program: Program) -> Self {
         start::note_limits();
-        let connection = Arc::new(ServerConnection::start(program.clone(), TMUX_EVENTS));
+        let followers = Followers::new();
+        let connection = ServerConnection::start(program.clone(), &followers, TMUX_EVENTS);
         Self {
             program,
-            connection,
+            connection: Arc::new(connection),
+            followers,
             widths: Arc::default(),
         }
     }
@@ -334,6 +342,14 @@ impl Server {
         self.ask("change the client's flags", command).await?;
         // tmux works out the sizes anew when a client goes, but not when only a flag changes.
         self.program.reachable().await
+    }
+
+    /// Says that a client of ours, which shows this session, only follows its window's size: until the
+    /// result is dropped, tmux is kept from having it decide sizes after all. `driven`: drivers are
+    /// there, whose focus is for programs.
+    #[must_use]
+    pub fn follow_size(&self, id: SessionId, driven: bool) -> Follower {
+        self.followers.add(id, driven)
     }
 
     /// The size of a pty that shows the session's current window whole, status lines included.

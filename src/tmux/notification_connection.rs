@@ -4,26 +4,18 @@
 //! It waits for a channel that nobody signals (`wait-for`): a client whose command has not ended
 //! stays, and a control client that stays is sent notifications. `list-clients` does not show it.
 
+use super::control_connection::ControlConnection;
 use super::event::Event;
 use super::notification_parser::Parser;
-use super::protocol::{Decoder, Encoder, Framing, Message, Role};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use super::protocol::Framing;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::io::{AsyncWriteExt as _, Interest};
-use tokio::net::UnixStream;
 
 /// Notifications from one tmux server.
 #[derive(Debug)]
 pub(super) struct NotificationConnection {
-    /// Messages of the client protocol: of interest is only its end.
-    socket: UnixStream,
-    decoder: Decoder,
-    /// Lines of control mode.
-    lines: UnixStream,
+    connection: ControlConnection,
     parser: Parser,
     channel: String,
 }
@@ -34,19 +26,11 @@ impl NotificationConnection {
     /// # Errors
     /// Those of the sockets.
     pub(super) async fn open(path: &Path, framing: Framing) -> io::Result<Self> {
-        let mut socket = UnixStream::connect(path).await?;
-        let (lines, theirs) = UnixStream::pair()?;
-        let mut encoder = Encoder::new(framing, std::process::id());
-        for message in encoder.descriptors() {
-            send_with(&socket, &message, theirs.as_fd()).await?;
-        }
         let channel = channel();
-        encoder.start(Role::Control, &["wait-for", &channel]);
-        socket.write_all(&encoder.take()).await?;
+        let command = ["wait-for", &channel];
+        let connection = ControlConnection::open(path, framing, &command).await?;
         Ok(Self {
-            socket,
-            decoder: Decoder::new(framing),
-            lines,
+            connection,
             parser: Parser::default(),
             channel,
         })
@@ -62,28 +46,10 @@ impl NotificationConnection {
     ///
     /// # Errors
     /// When the connection is over.
-    pub(super) async fn next(&mut self, mut sink: impl FnMut(Event)) -> io::Result<()> {
-        let mut bytes = [0; 16 * 1024];
-        tokio::select! {
-            biased;
-            ready = self.lines.readable() => {
-                ready?;
-                let n = read(&self.lines, &mut bytes)?;
-                self.parser.feed(&bytes[..n], &mut sink);
-                Ok(())
-            }
-            ready = self.socket.readable() => {
-                ready?;
-                let n = read(&self.socket, &mut bytes)?;
-                self.decoder.feed(&bytes[..n]);
-                while let Ok(Some(message)) = self.decoder.next() {
-                    if message == Message::Exit {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                Ok(())
-            }
-        }
+    pub(super) async fn next(&mut self, sink: impl FnMut(Event)) -> io::Result<()> {
+        let parser = &mut self.parser;
+        let received = |bytes: &[u8]| parser.feed(bytes, sink);
+        self.connection.next(received).await
     }
 }
 
@@ -93,33 +59,4 @@ fn channel() -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let random = getrandom::u64().unwrap_or_default();
     format!("muxview-{}-{count}-{random:016x}", std::process::id())
-}
-
-/// Reads what is there: nothing, if it was a false alarm.
-fn read(socket: &UnixStream, bytes: &mut [u8]) -> io::Result<usize> {
-    match socket.try_read(bytes) {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        read => read,
-    }
-}
-
-/// Sends a message together with a descriptor.
-async fn send_with(socket: &UnixStream, message: &[u8], fd: BorrowedFd<'_>) -> io::Result<()> {
-    let sent = socket
-        .async_io(Interest::WRITABLE, || {
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-            let mut control = SendAncillaryBuffer::new(&mut space);
-            let fds = [fd];
-            control.push(SendAncillaryMessage::ScmRights(&fds));
-            let parts = [io::IoSlice::new(message)];
-            Ok(sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL)?)
-        })
-        .await?;
-    // A stream socket takes a few bytes whole or not at all.
-    if sent == message.len() {
-        Ok(())
-    } else {
-        Err(io::ErrorKind::WriteZero.into())
-    }
 }

@@ -15,6 +15,7 @@ use super::program::{Identity, Program, quoted};
 use super::protocol::Framing;
 use super::query_connection::{QueryConnection, Reply};
 use super::session_state;
+use super::size_guard::{self, Followers, FollowersSeen, SizeGuard};
 use super::version::Version;
 use crate::config::limits::{RETRY, SERVER_POLL, TMUX_POLL, TMUX_QUERIES, TMUX_TIMEOUT};
 use crate::pulse::careful;
@@ -48,17 +49,27 @@ struct Query {
     answer: oneshot::Sender<Result<Reply, Error>>,
 }
 
+/// Where an answer goes.
+#[derive(Debug)]
+enum For {
+    /// To who asked.
+    Caller(oneshot::Sender<Result<Reply, Error>>),
+    /// It is compared with the one before: asked every second.
+    SessionState,
+    /// To the size guard.
+    SizeGuard,
+}
+
 /// The question under way.
 #[derive(Debug)]
 struct Asked {
-    /// Where the answer goes; none for the question that is asked every second.
-    answer: Option<oneshot::Sender<Result<Reply, Error>>>,
+    answer: For,
     /// When it is too late for an answer.
     late: Instant,
 }
 
 impl Asked {
-    fn now(answer: Option<oneshot::Sender<Result<Reply, Error>>>) -> Self {
+    fn now(answer: For) -> Self {
         let late = Instant::now() + TMUX_TIMEOUT;
         Self { answer, late }
     }
@@ -76,7 +87,7 @@ pub(super) struct ServerConnection {
 
 impl ServerConnection {
     /// Starts the task.
-    pub(super) fn start(program: Program, events_held: usize) -> Self {
+    pub(super) fn start(program: Program, followers: &Followers, events_held: usize) -> Self {
         let (queries, inbox) = mpsc::channel(TMUX_QUERIES);
         let (status_in, status) = watch::channel(Status::Starting);
         let (connected_in, connected) = watch::channel(false);
@@ -84,6 +95,7 @@ impl ServerConnection {
         let hurry = Arc::new(Notify::new());
         let mut task = Task {
             program,
+            followers: followers.subscribe(),
             inbox,
             status: status_in,
             events: events.clone(),
@@ -147,6 +159,8 @@ fn command_line(command: &TmuxCommand<'_>) -> String {
 
 struct Task {
     program: Program,
+    /// Our clients that only follow a size.
+    followers: FollowersSeen,
     inbox: mpsc::Receiver<Query>,
     status: watch::Sender<Status>,
     events: broadcast::Sender<Event>,
@@ -327,25 +341,46 @@ impl Task {
         let mut polled: Option<Vec<u8>> = None;
         let mut poll_at = Instant::now();
         let mut asked: Option<Asked> = None;
+        let mut guard = SizeGuard::new(self.followers.clone());
+        let clients = command_line(&size_guard::question());
         loop {
+            if asked.is_none() && guard.is_due() {
+                connected.queries.ask(&clients);
+                asked = Some(Asked::now(For::SizeGuard));
+            }
             let free = asked.is_none();
             let due = asked.as_ref().map_or(poll_at, |asked| asked.late);
+            let mut gone = false;
             tokio::select! {
                 biased;
                 ended = connected.notifications.next(|event| {
+                    gone |= matches!(event, Event::ClientDetached { .. });
                     // Nobody listening is no failure.
                     let _ = self.events.send(event);
-                }) => if ended.is_err() {
-                    return Over::Ended;
-                },
+                }) => {
+                    if ended.is_err() {
+                        return Over::Ended;
+                    }
+                    if gone {
+                        guard.look();
+                    }
+                }
                 reply = connected.queries.ready(), if !free => {
                     let Ok(reply) = reply else {
                         return Over::Ended;
                     };
-                    match asked.take() {
+                    match asked.take().map(|asked| asked.answer) {
                         // Whoever asked may have given up.
-                        Some(Asked { answer: Some(answer), .. }) => drop(answer.send(Ok(reply))),
-                        _ => self.polled(&mut polled, reply.output),
+                        Some(For::Caller(answer)) => drop(answer.send(Ok(reply))),
+                        Some(For::SessionState) => self.polled(&mut polled, reply.output),
+                        Some(For::SizeGuard) => {
+                            let answer = String::from_utf8_lossy(&reply.output);
+                            let (path, framing) = (&connected.path, connected.framing);
+                            if guard.listed(&answer, path, framing).await.is_err() {
+                                return Over::Ended;
+                            }
+                        }
+                        None => {}
                     }
                     if connected.queries.is_spent() {
                         match connected.renew().await {
@@ -357,22 +392,27 @@ impl Task {
                 }
                 () = sleep_until(due) => {
                     if let Some(asked) = asked.take() {
-                        // Whoever asked may have given up.
-                        let _ = asked.answer.map(|answer| answer.send(Err(Error::Timeout)));
+                        if let For::Caller(answer) = asked.answer {
+                            // Whoever asked may have given up.
+                            let _ = answer.send(Err(Error::Timeout));
+                        }
                         return Over::Hung;
                     }
                     connected.queries.ask(&poll);
-                    asked = Some(Asked::now(None));
+                    asked = Some(Asked::now(For::SessionState));
                     poll_at = Instant::now() + TMUX_POLL;
+                    // A client that attaches does so without a notification.
+                    guard.look();
                     if connected.program != self.program.identity() {
                         connected.program = self.program.identity();
                         self.tell(connected.status(&self.program).await);
                     }
                 }
+                () = guard.changed() => {}
                 query = self.inbox.recv(), if free => match query {
                     Some(query) => {
                         connected.queries.ask(&query.line);
-                        asked = Some(Asked::now(Some(query.answer)));
+                        asked = Some(Asked::now(For::Caller(query.answer)));
                     }
                     None => {
                         connected.release().await;
@@ -387,7 +427,7 @@ impl Task {
         if known.as_ref() == Some(&now) {
             return;
         }
-        let states = session_state::read(&String::from_utf8_lossy(&now));
+        let states = session_state::read(&String::from_utf8_lossy(&now), &size_guard::name());
         *known = Some(now);
         let _ = self.events.send(Event::SessionState(states.into()));
     }

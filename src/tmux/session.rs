@@ -102,7 +102,10 @@ pub(super) fn read_list(sessions: &str, clients: &str) -> Vec<Session> {
         let Some((pid, id)) = line.split_once(' ') else {
             continue;
         };
-        if !pid.parse().is_ok_and(Ours::contains) {
+        if !pid
+            .parse()
+            .is_ok_and(|pid| pid == std::process::id() || Ours::contains(pid))
+        {
             continue;
         }
         let id = id.parse::<SessionId>();

@@ -17,8 +17,8 @@ pub struct SessionState {
     pub window: WindowId,
     /// The size of a pty that shows the window whole, status lines included.
     pub size: Size,
-    /// Clients attached, ours included.
-    pub attached: u32,
+    /// Clients attached, ours included, the one that guards sizes apart.
+    pub attached: usize,
     /// What the status line would mark (alerts, zoom, panes), where it is, and which keys the active pane
     /// asked for. Only compared: when it differs, the windows are to be asked for.
     pub marks: String,
@@ -40,7 +40,7 @@ pub(super) fn question() -> TmuxCommand<'static> {
         "window_width",
         "window_height",
         "status",
-        "session_attached",
+        "session_attached_list",
     ];
     let known = known.map(|name| format!("#{{{name}}}"));
     // Short also for a thousand windows, since tmux works it out every second. It leaves out the zoom
@@ -61,19 +61,26 @@ fn names_without_status() -> String {
     format!("#{{?#{{==:#{{status}},off}},#{{W:{name} }},}}")
 }
 
-/// Reads the answer.
-pub(super) fn read(answer: &str) -> Vec<SessionState> {
-    answer.lines().filter_map(read_line).collect()
+/// Reads the answer. The client called `guard` is not counted: it comes and goes as it is needed.
+pub(super) fn read(answer: &str, guard: &str) -> Vec<SessionState> {
+    let lines = answer.lines();
+    lines.filter_map(|line| read_line(line, guard)).collect()
 }
 
-fn read_line(line: &str) -> Option<SessionState> {
+/// The clients in a list of names (`session_attached_list`), without this one.
+pub(super) fn count_clients(list: &str, without: &str) -> usize {
+    let names = list.split(',').filter(|name| !name.is_empty());
+    names.filter(|name| *name != without).count()
+}
+
+fn read_line(line: &str, guard: &str) -> Option<SessionState> {
     let mut fields = line.splitn(10, FIELD);
     let id = fields.next()?.parse().ok()?;
     let window = fields.next()?.parse().ok()?;
     let cols = fields.next()?.parse().ok()?;
     let rows: u64 = fields.next()?.parse().ok()?;
     let status = fields.next()?;
-    let attached = fields.next()?.parse().ok()?;
+    let attached = count_clients(fields.next()?, guard);
     let marks = fields.next()?.to_owned();
     let _activity = fields.next()?;
     Some(SessionState {
@@ -93,13 +100,13 @@ mod tests {
 
     #[test]
     fn every_session_is_read_with_its_status_lines() {
-        let answer = "$0\t@0\t40\t6\ton\t1\t1! 0 1 on top\t17\tcat\tvm\n$1\t@1\t80\t24\t2\t0\t 0 1 2 bottom\t17\tvim\ta : b\nhooked\n$2\t@2\t80\t24\toff\t0\t\t\tsh\t\n";
-        let states = read(answer);
+        let answer = "$0\t@0\t40\t6\ton\t/dev/pts/1,client-7\t1! 0 1 on top\t17\tcat\tvm\n$1\t@1\t80\t24\t2\t\t 0 1 2 bottom\t17\tvim\ta : b\nhooked\n$2\t@2\t80\t24\toff\t/dev/pts/2,/dev/pts/3\t\t\tsh\t\n";
+        let states = read(answer, "client-7");
         let told: Vec<_> = states
             .iter()
             .map(|s| (s.id.0, s.size.rows, s.attached, s.title.as_str()))
             .collect();
         assert_eq!(states[0].marks, "1! 0 1 on top");
-        assert_eq!(told, [(0, 7, 1, "vm"), (1, 26, 0, "a : b"), (2, 24, 0, "")]);
+        assert_eq!(told, [(0, 7, 1, "vm"), (1, 26, 0, "a : b"), (2, 24, 2, "")]);
     }
 }

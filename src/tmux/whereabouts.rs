@@ -3,7 +3,8 @@
 
 use super::event::with_status;
 use super::queries::TERMINAL_NAME;
-use super::{Error, Server, SessionId};
+use super::session_state::count_clients;
+use super::{Error, Server, SessionId, size_guard};
 use crate::terminal::Size;
 use tmux_interface::{DisplayMessage, ListClients, TmuxCommand};
 
@@ -152,10 +153,10 @@ impl Server {
         let mut command: TmuxCommand<'_> = DisplayMessage::new().print().build();
         command
             .push_option("-t", format!("{id}:"))
-            .push_param("#{session_attached} #{destroy-unattached}");
+            .push_param("#{session_attached_list} #{destroy-unattached}");
         let said = self.ask("look who is attached", command).await?;
         let (attached, destroyed) = said.trim().split_once(' ').unwrap_or(("", ""));
-        let last = attached.parse::<u32>().is_ok_and(|attached| attached <= 1);
+        let last = count_clients(attached, &size_guard::name()) <= 1;
         Ok(last && !matches!(destroyed, "" | "0" | "off"))
     }
 }

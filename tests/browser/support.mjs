@@ -39,9 +39,6 @@ export class Tmux {
   /** Starts a session that nobody sees yet. */
   start(name, ...command) {
     this.run('new-session', '-d', '-s', name, '-x', '80', '-y', '24', ...command);
-    // Where no client counts for sizes, tmux gives a new session that of one which does not.
-    this.run('resize-window', '-t', `=${name}:`, '-x', '80', '-y', '24');
-    this.run('set-option', '-w', '-u', '-t', `=${name}:`, 'window-size');
   }
 
   end() {

@@ -171,6 +171,15 @@ async fn scenes(scene: &mut Scene) {
     })
     .await;
     scene.shell().await;
+    // A border that names the pane's command is not drawn anew when that changes: each client shows what
+    // ran when it was drawn.
+    for client in scene
+        .tmux
+        .cmd(&["list-clients", "-F", "#{client_tty}"])
+        .lines()
+    {
+        scene.tmux.cmd(&["refresh-client", "-t", client]);
+    }
     scene.same("another window", |_| true).await;
 
     if depth() > Depth::Short {

@@ -9,6 +9,7 @@ scenarios![
     the_first_to_come_back_decides_if_nobody_does,
     without_a_driver_the_window_decides,
     the_other_policies,
+    those_who_only_watch_decide_no_size,
 ];
 
 async fn size_is(viewer: &Viewer, cols: u16, rows: u16) {
@@ -203,4 +204,78 @@ async fn the_other_policies() {
         }
         window_is(&tmux, size.0, size.1 - 1).await;
     }
+}
+
+/// The clients that are attached: terminals and control clients.
+fn clients(tmux: &Tmux) -> (usize, usize) {
+    let list = tmux.cmd(&["list-clients", "-F", "#{client_control_mode}"]);
+    let controls = list.lines().filter(|line| *line == "1").count();
+    (list.lines().count() - controls, controls)
+}
+
+async fn clients_are(tmux: &Tmux, terminals: usize, controls: usize) {
+    until("the clients", || async {
+        let seen = clients(tmux);
+        if seen == (terminals, controls) {
+            Ok(())
+        } else {
+            Err(format!("{seen:?} instead of {:?}", (terminals, controls)))
+        }
+    })
+    .await;
+}
+
+async fn those_who_only_watch_decide_no_size() {
+    let tmux = Tmux::start(80, 24);
+    let (service, xterm) = (Service::start(&tmux), Xterm::start());
+    let spectator = join(&service, &xterm, Join::spectator()).await;
+    spectator.opened().await;
+    clients_are(&tmux, 1, 1).await;
+    let size = |target: &str| tmux.format(target, "#{window_width}x#{window_height}");
+
+    // A session somebody makes, and a window of another size that somebody selects.
+    let made = [
+        "new-session",
+        "-d",
+        "-s",
+        "made",
+        "-x",
+        "120",
+        "-y",
+        "40",
+        "cat",
+    ];
+    tmux.cmd(&made);
+    assert_eq!(size("made:"), "120x40");
+    tmux.cmd(&["new-window", "-d", "-t", "main:", "cat"]);
+    tmux.cmd(&["resize-window", "-t", "main:1", "-x", "55", "-y", "11"]);
+    tmux.cmd(&["set-option", "-wu", "-t", "main:1", "window-size"]);
+    tmux.cmd(&["select-window", "-t", "main:1"]);
+    size_is(&spectator, 55, 12).await;
+    assert_eq!(size("main:1"), "55x11");
+    let clients_of = tmux.format("main:", "#{session_attached}");
+    assert_eq!(clients_of, "2", "ours, and the one that guards");
+
+    // Beside somebody's own terminal there is none, so that nothing of theirs changes.
+    let person = BareAttach::open(
+        &tmux,
+        "made",
+        77,
+        19,
+        attach::Options {
+            read_only: false,
+            ignore_size: false,
+            xterm: None,
+            record: false,
+            listener: None,
+        },
+    );
+    clients_are(&tmux, 2, 0).await;
+    drop(person);
+    clients_are(&tmux, 1, 1).await;
+    // Nor where a driver decides.
+    let driver = join(&service, &xterm, Join::driver(66, 21)).await;
+    driver.opened().await;
+    size_is(&driver, 66, 21).await;
+    clients_are(&tmux, 1, 0).await;
 }

@@ -5,7 +5,7 @@ use crate::bridge::Lost;
 use crate::bridge::resize::Do;
 use crate::bridge::sizing::Plan;
 use crate::terminal::Size;
-use crate::tmux::Error;
+use crate::tmux::{Error, Follower};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -57,6 +57,19 @@ impl Live<'_> {
                     self.look(now)?;
                 }
             }
+        }
+    }
+
+    /// Has sizes guarded against our client while it only follows.
+    pub(super) fn follow_size(&mut self) {
+        if self.resize.claims() || !self.canvas.seen() {
+            self.follower = None;
+            return;
+        }
+        let driven = self.bridge.ends.shared.roster().sizing.is_driven();
+        if self.follower.as_ref().map(Follower::driven) != Some(driven) {
+            let id = self.bridge.state.session.id;
+            self.follower = Some(self.bridge.server.follow_size(id, driven));
         }
     }
 

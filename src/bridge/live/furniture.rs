@@ -37,6 +37,7 @@ impl Live<'_> {
                 if known.as_deref() != Some(&windows) {
                     *known = Some(Arc::new(windows));
                     self.bridge.changed = true;
+                    self.wonder.changed(now());
                 }
             }
             // The end of the session is seen at the pty; a tmux that hangs says so when it goes on.

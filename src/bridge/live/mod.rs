@@ -18,7 +18,7 @@ use super::windows::Wonder;
 use super::{Bridge, Lost, event, now, status};
 use crate::config::limits::{DELIVERY, FRAME_INTERVAL, RETRY, TURN_BYTES, UNREAD_TURNS};
 use crate::terminal::Widths;
-use crate::tmux::{self, Attach, Ended, Event, Whereabouts, Windows};
+use crate::tmux::{self, Attach, Ended, Event, Follower, Whereabouts, Windows};
 use fit::Sized;
 use furniture::Acted;
 use std::io;
@@ -58,6 +58,8 @@ struct Live<'a> {
     attach: Attach,
     canvas: Canvas,
     resize: Resize,
+    /// While our client only follows the window's size.
+    follower: Option<Follower>,
     /// Which session our client shows.
     session: Slot<Option<Whereabouts>>,
     /// [`Resize::rest`] when that was asked.
@@ -113,6 +115,7 @@ impl Bridge {
             attach,
             canvas,
             resize,
+            follower: None,
             session: Slot::default(),
             asked_at_rest: None,
             sized: Slot::default(),
@@ -169,6 +172,7 @@ impl Live<'_> {
         self.question(now);
         self.beg(now);
         let plan = self.size(now)?;
+        self.follow_size();
         let empty = self.presence(now)?;
         self.mirror_focus();
         self.mirror_theme();
