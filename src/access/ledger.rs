@@ -147,6 +147,13 @@ impl Ledger {
         Some((share, opening))
     }
 
+    /// Whether this is the secret of a share that may be opened.
+    #[must_use]
+    pub fn has_secret(&self, secret: &str, now: Time) -> bool {
+        let good = |share: &Share| share.is_opened_by(secret) && share.is_open(now);
+        self.shares.iter().any(good)
+    }
+
     /// Forgets the shares whose time is over, and gives them: each is told once. One whose link was
     /// opened as often as it may be lives on for those who did.
     pub fn expire(&mut self, now: Time) -> Vec<Share> {

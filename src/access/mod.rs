@@ -2,11 +2,13 @@
 //! ledger of this service, the time. Out: a [`Grant`], which says for each session what its holder
 //! may do there. It must not know HTTP, files or clocks.
 
+pub mod budget;
 pub mod credential;
 pub mod grant;
 pub mod identity;
 pub mod keys;
 pub mod ledger;
+pub mod principal;
 pub mod rules;
 pub mod share;
 
@@ -15,6 +17,7 @@ pub use grant::{Grant, Rights, Target};
 pub use identity::{Identity, Proof};
 pub use keys::Keys;
 pub use ledger::Ledger;
+pub use principal::Principal;
 pub use rules::Rule;
 pub use share::Share;
 

@@ -80,9 +80,14 @@ impl Share {
         (share, secret)
     }
 
+    /// Whether it may be opened once more.
+    pub(super) const fn is_open(&self, now: Time) -> bool {
+        self.uses > 0 && now < self.expires
+    }
+
     /// Opens it once more, if it may be; gives the number of this opening.
     pub(super) fn open(&mut self, now: Time) -> Option<u32> {
-        if self.uses == 0 || now >= self.expires {
+        if !self.is_open(now) {
             return None;
         }
         self.uses -= 1;

@@ -269,6 +269,100 @@ pub const SHARE_CHECK: Duration = Duration::from_secs(1);
 /// Links to single sessions at one time.
 pub const SHARES: usize = 256;
 
+// ── budgets ──────────────────────────────────────────────────────────────────────────────────
+
+/// What one principal may have of something at most, by its kind. A share is one principal, however many
+/// people opened it; all who have not signed in are one. A token for programs gets a field of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// All who have not signed in.
+    pub anonymous: u64,
+    /// One share.
+    pub share: u64,
+    /// One user of the proxy who may not do everything.
+    pub user: u64,
+    /// Those who may do everything.
+    pub owner: u64,
+}
+
+/// Connections of one principal. A share may be opened [`SHARE_USES`] times, and a page keeps a socket and
+/// a few idle connections. The owner may have all there are. Where fewer fit ([`SPARE_DESCRIPTORS`]), each
+/// has its part of them: see [`PLACES_ANONYMOUS`], [`PLACES_GUEST`] and [`PLACES_GUESTS`].
+pub const BUDGET_CONNECTIONS: Budget = Budget {
+    anonymous: 1024,
+    share: 4096,
+    user: 4096,
+    owner: CONNECTIONS as u64,
+};
+/// Requests in progress of those who have not signed in, and the sockets that are closed because of it: at
+/// most one part in so many of all places. One more ends the oldest.
+pub const PLACES_ANONYMOUS: usize = 8;
+/// Connections of one share or one user: at most one part in so many of all places.
+pub const PLACES_GUEST: usize = 4;
+/// Connections of all shares and users together: at most one part in so many of all places. With
+/// [`STRANGERS`] and [`PLACES_ANONYMOUS`] an eighth is left, which only the owner can take.
+pub const PLACES_GUESTS: usize = 2;
+/// Open WebSockets of one principal. Those of who has not signed in are closed at once, and are among
+/// [`PLACES_ANONYMOUS`] meanwhile.
+pub const BUDGET_SOCKETS: Budget = Budget {
+    anonymous: 1024,
+    share: SHARE_USES as u64,
+    user: 4096,
+    owner: CONNECTIONS as u64,
+};
+/// Open `/api/events` streams of one principal. A page that shows the list has one.
+pub const BUDGET_EVENT_STREAMS: Budget = Budget {
+    anonymous: 0,
+    share: 64,
+    user: 256,
+    owner: 4096,
+};
+/// Bytes of messages and bodies that have not arrived whole, of one principal. A driver's paste has up to
+/// [`MESSAGE_BYTES`], all else a few KiB: of who has not signed in, [`SIGN_IN_BYTES`] on each of
+/// [`BUDGET_CONNECTIONS`].
+pub const BUDGET_BUFFERED_BYTES: Budget = Budget {
+    anonymous: 4 * 1024 * 1024,
+    share: 4 * 1024 * 1024,
+    user: 64 * 1024 * 1024,
+    owner: 256 * 1024 * 1024,
+};
+/// Joins of one principal in [`VISITS_WINDOW`]. After a restart, everybody who opened a share may come
+/// back at once.
+pub const BUDGET_VISITS: Budget = Budget {
+    anonymous: 0,
+    share: 1_200,
+    user: 2_400,
+    owner: 120_000,
+};
+/// See [`BUDGET_VISITS`].
+pub const VISITS_WINDOW: Duration = Duration::from_secs(60);
+/// Requests of one principal in [`REQUESTS_WINDOW`], beside pages and their files, which are the same for
+/// all. The owner's programs poll 50 times a second.
+pub const BUDGET_REQUESTS: Budget = Budget {
+    anonymous: 1_000,
+    share: 200,
+    user: 500,
+    owner: 10_000,
+};
+/// See [`BUDGET_REQUESTS`].
+pub const REQUESTS_WINDOW: Duration = Duration::from_secs(1);
+/// Audit lines about one principal's visits in [`REFUSALS_WINDOW`]; visits after them are summed up. A line
+/// has some 400 bytes. Of those who have not signed in [`REFUSALS_TOLD`] holds too.
+pub const BUDGET_AUDIT_LINES: Budget = Budget {
+    anonymous: REFUSALS_TOLD_ALL as u64,
+    share: 100,
+    user: 1_000,
+    owner: 20_000,
+};
+/// How long somebody who has as much as they may is told to wait before trying again.
+pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Principals counted at one time. All shares fit; behind a proxy the users after them are one.
+pub const PRINCIPALS: usize = 1024;
+/// Bytes of a message from a spectator: acks, pings and sizes. What spectators type is not for the session.
+pub const SPECTATOR_MESSAGE_BYTES: usize = CONTROL_BYTES;
+/// Bytes of the body of a sign-in, which anybody may send: a link's secret and a public key.
+pub const SIGN_IN_BYTES: usize = 4 * 1024;
+
 // ── audit ────────────────────────────────────────────────────────────────────────────────────
 
 /// Characters of one text of an audit line that somebody else wrote; the rest is cut.
@@ -305,8 +399,16 @@ pub const CONNECTIONS: usize = 16_384;
 pub const RESEAT: Duration = Duration::from_secs(1);
 /// Connections waiting for a request on which nobody has signed in yet; one more ends the one that has
 /// waited longest. Who asks at once is never that one, unless thousands more connect meanwhile; a page has
-/// six, a proxy one for each request on its way. Also at most half of all.
+/// six, a proxy one for each request on its way. Also at most one part in [`PLACES_STRANGERS`] of all.
 pub const STRANGERS: usize = 1024;
+/// See [`STRANGERS`].
+pub const PLACES_STRANGERS: usize = 4;
+/// How long a connection has at least for its first request before others may take its place. When so many
+/// come that it would be less, they are accepted more slowly.
+pub const STRANGER_GRACE: Duration = Duration::from_millis(100);
+/// Connections that were told to end and may not have ended yet, before no more are accepted: a flood must
+/// not take places faster than it is thrown out of them.
+pub const ENDING_CONNECTIONS: usize = 16;
 /// Time for a request's head to arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long someone who asked may take nothing of the answer.

@@ -13,22 +13,22 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::listen::Listener;
-use super::strangers::{Stranger, Strangers};
 use crate::config::limits::{
     ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, FIRST_REQUEST,
     HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
 };
 use crate::pulse::{Beat, Pulse, careful};
+use crate::web::App;
+use crate::web::connections::{Connected, Connections};
 use crate::web::stopping::Stopping;
-use crate::web::stream::{Door, Stream};
-use crate::web::{App, SignedIn};
+use crate::web::stream::{self, Door, Stream};
 
 /// What connections share.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) app: App,
     pub(super) places: Places,
-    pub(super) strangers: Strangers,
+    pub(super) connections: Connections,
     pub(super) stopping: Stopping,
     pub(super) pulse: Pulse,
 }
@@ -73,9 +73,9 @@ impl Places {
         }
     }
 
-    /// Nobody yet, of so many there may be.
-    pub(super) fn strangers(&self) -> Strangers {
-        Strangers::of(usize::try_from(self.all).unwrap_or(usize::MAX))
+    /// How many there are.
+    pub(super) fn all(&self) -> usize {
+        usize::try_from(self.all).unwrap_or(usize::MAX)
     }
 
     /// Waits until every connection that had a seat is gone.
@@ -154,15 +154,17 @@ async fn accept_all(listener: &Listener, entry: &Entry, beat: &mut Beat) {
         let next = async {
             // The place comes first: who finds none at all waits in the backlog.
             let place = entry.places.next().await?;
+            // What was told to go is gone first, so that no flood fills all places.
+            let room = entry.connections.room().await;
             let (socket, door) = listener.accept().await?;
-            Ok::<_, io::Error>((socket, door, entry.places.better(place)))
+            Ok::<_, io::Error>((socket, door, entry.places.better(place), room))
         };
         let accepted = tokio::select! {
             accepted = beat.during(next) => accepted,
             () = stopping.wait() => return,
         };
         match accepted {
-            Ok((socket, door, place)) => {
+            Ok((socket, door, place, room)) => {
                 if place.standing && complaint.is_due() {
                     let most = entry.places.all;
                     entry.app.full();
@@ -171,14 +173,15 @@ async fn accept_all(listener: &Listener, entry: &Entry, beat: &mut Beat) {
                         "as many connections as there may be: more are refused"
                     );
                 }
-                let stream = Stream::new(socket, place.permit);
                 // In the order they came, whichever task runs first.
-                let stranger = entry.strangers.enter();
+                let connected = entry.connections.open(room);
+                let place_of = stream::Place::new(place.permit, Arc::clone(&connected));
+                let stream = Stream::new(socket, place_of);
                 let served = serve(
                     stream,
                     Arc::new(door),
                     place.standing,
-                    stranger,
+                    connected,
                     entry.clone(),
                 );
                 tokio::spawn(served);
@@ -223,12 +226,17 @@ fn gone(error: &io::Error) -> bool {
 }
 
 /// One connection: requests until it is closed, falls silent or becomes a WebSocket.
-async fn serve(stream: Stream, door: Arc<Door>, full: bool, stranger: Stranger, entry: Entry) {
+async fn serve(
+    stream: Stream,
+    door: Arc<Door>,
+    full: bool,
+    connected: Arc<Connected>,
+    entry: Entry,
+) {
     let Entry {
         app, mut stopping, ..
     } = entry;
-    let stranger = Arc::new(stranger);
-    let asking = Arc::clone(&stranger);
+    let asking = Arc::clone(&connected);
     let asked = Arc::new(Notify::new());
     let asks = Arc::clone(&asked);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -236,11 +244,10 @@ async fn serve(stream: Stream, door: Arc<Door>, full: bool, stranger: Stranger, 
         asks.notify_one();
         asking.asks();
         async move {
-            let response = app.respond(door, full, request.map(Body::new)).await;
-            // Whoever has signed in once is no stranger any more.
-            if response.extensions().get::<SignedIn>().is_none() {
-                asking.waits();
-            }
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Arc::clone(&asking));
+            let response = app.respond(door, full, request).await;
+            asking.waits();
             Ok::<_, Infallible>(response)
         }
     });
@@ -257,7 +264,7 @@ async fn serve(stream: Stream, door: Arc<Door>, full: bool, stranger: Stranger, 
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = stranger.ended() => return,
+        () = connected.ended() => return,
         () = stopping.wait() => {
             tokio::select! {
                 ended = &mut connection => return told(ended),

@@ -15,7 +15,6 @@ mod serve;
 pub mod share;
 mod signals;
 mod status;
-mod strangers;
 mod url;
 mod watchdog;
 mod witness;

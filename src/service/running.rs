@@ -24,6 +24,8 @@ use crate::pulse::Pulse;
 use crate::tmux::{self, Holder, NewSession, Status};
 use crate::vault::Vault;
 use crate::web::access::Access;
+use crate::web::budget::Budgets;
+use crate::web::connections::Connections;
 use crate::web::presence::Presence;
 use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
@@ -114,6 +116,8 @@ impl Service {
 
         let (stop, stopping) = stopping::channel();
         let presence = Presence::default();
+        let places = Places::new();
+        let budgets = Budgets::new(places.all());
         let app = App::new(
             Parts {
                 access,
@@ -123,13 +127,13 @@ impl Service {
                 presence: presence.clone(),
                 stopping: stopping.clone(),
                 throttle: Throttle::default(),
+                budgets: budgets.clone(),
                 refusals: Refusals::new(audit.clone()),
                 audit: audit.clone(),
                 rounds: Rounds::default(),
             },
             config.base_path,
         );
-        let places = Places::new();
         let holders = Holders::default();
         if !inherited.is_empty() {
             // Before a byte is read or written: whoever takes them out of the store after that would
@@ -144,7 +148,7 @@ impl Service {
         let entry = Entry {
             app: app.clone(),
             places: places.clone(),
-            strangers: places.strangers(),
+            connections: Connections::new(places.all(), budgets),
             stopping,
             pulse: pulse.clone(),
         };

@@ -16,7 +16,7 @@ use super::proxy::Proxy;
 use super::stream::Door;
 use super::wire::KEY_PREFIX;
 use crate::access::credential::{Id, Rejected};
-use crate::access::{Credential, Grant, Identity, Proof};
+use crate::access::{Credential, Grant, Identity, Principal, Proof};
 use crate::audit::{Text, Who};
 use crate::config::Origin;
 use crate::config::limits::{AUDIT_TEXT_CHARS, BODY_BYTES};
@@ -49,6 +49,15 @@ impl Caller {
     #[must_use]
     pub fn grant(&self) -> Option<&Grant> {
         self.pass.as_ref().map(|pass| &pass.grant)
+    }
+
+    /// On whose account what they do is.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        match &self.pass {
+            Some(Pass { identity, grant }) => Principal::of(identity, grant),
+            None => Principal::Anonymous,
+        }
     }
 
     /// As the audit log names them.

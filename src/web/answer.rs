@@ -9,6 +9,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
 
+use super::budget::Over;
+use crate::access::budget::Limit;
+
 /// An error as every part of the service answers it: `{"error": "a sentence"}`.
 pub(super) fn error(status: StatusCode, sentence: &str) -> Response {
     (status, Json(serde_json::json!({ "error": sentence }))).into_response()
@@ -20,6 +23,20 @@ pub(super) fn full() -> Response {
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE, sentence);
     let soon = HeaderValue::from_static("5");
     response.headers_mut().insert(header::RETRY_AFTER, soon);
+    response
+}
+
+/// Somebody has as much as they may.
+pub(super) fn over(over: Over) -> Response {
+    let Over { limit, wait } = over;
+    let sentence = format!("too many {} at once; try again in a moment", limit.name());
+    let mut response = error(StatusCode::TOO_MANY_REQUESTS, &sentence);
+    let seconds = HeaderValue::from(wait.as_secs().max(1));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    if limit == Limit::Connections {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     response
 }
 

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::outlet::Outlet;
 use super::tap::{Held, Tap};
 use super::wire::Close;
-use crate::config::limits::{ANSWER_BYTES, FAREWELL, MESSAGE_BYTES, READ_BUFFER_BYTES};
+use crate::config::limits::{ANSWER_BYTES, FAREWELL, READ_BUFFER_BYTES};
 
 /// A WebSocket.
 #[derive(Debug)]
@@ -54,14 +54,15 @@ pub(super) enum Gone {
 }
 
 impl Connection {
-    pub(super) async fn new(tap: Tap) -> Self {
+    /// One whose messages have at most so many bytes. Before that is known, nothing is read.
+    pub(super) async fn new(tap: Tap, messages: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             // What tungstenite writes goes to the outlet, which has the queue.
             .write_buffer_size(0)
             .max_write_buffer_size(ANSWER_BYTES)
-            .max_message_size(Some(MESSAGE_BYTES))
-            .max_frame_size(Some(MESSAGE_BYTES));
+            .max_message_size(Some(messages))
+            .max_frame_size(Some(messages));
         let ws = WebSocketStream::from_raw_socket(tap, Role::Server, Some(config)).await;
         Self { ws, broken: false }
     }
@@ -209,6 +210,9 @@ fn gone(error: &Error) -> Gone {
         Error::Capacity(_) => Gone::Broken(Close::TOO_BIG),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Gone::Lost,
         Error::Protocol(_) => Gone::Broken(Close::BROKEN),
+        Error::Io(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
+            Gone::Broken(Close::busy("too many messages that have not arrived whole"))
+        }
         _ => Gone::Lost,
     }
 }
@@ -224,7 +228,7 @@ mod tests {
         // The pong of the ping that is heard first is written between two looks at the queue.
         let (tap, mut theirs) = moody(2, Frame::plain(b"frame").wire().clone());
         theirs.write_all(b"\x89\x80\0\0\0\0").await.expect("a ping");
-        let mut connection = Connection::new(tap).await;
+        let mut connection = Connection::new(tap, 1024).await;
         let heard = connection.turn(true).await;
         assert!(matches!(heard, Turn::Alive), "{heard:?}");
         assert!(!connection.is_drained());

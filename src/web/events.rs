@@ -14,15 +14,19 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::access::Caller;
+use super::access::{self, Caller};
 use super::bells::Marks;
+use super::budget::Held;
 use super::gallery::{Gallery, Latest, Showing};
 use super::presence::Presence;
+use super::refusals::Turned;
 use super::sessions::{Tmux, rows, sign_in};
 use super::stopping::Stopping;
+use super::stream::Door;
 use super::vigil::Vigil;
 use super::{Shared, answer};
-use crate::access::Grant;
+use crate::access::budget::Limit;
+use crate::access::{Grant, Principal};
 use crate::config::limits::{EVENT_INTERVAL, EVENT_KEEP_ALIVE, MINIATURES};
 use crate::directory::Listing;
 use crate::tmux::{Session, SessionId};
@@ -87,10 +91,21 @@ pub(super) async fn stream(
     State(parts): Shared,
     Extension(caller): Extension<Caller>,
     Extension(gallery): Extension<Gallery>,
+    Extension(door): Extension<Arc<Door>>,
     Query(wish): Query<Wish>,
 ) -> Result<Response, Response> {
     let pass = caller.pass.ok_or_else(sign_in)?;
+    let account = parts
+        .budgets
+        .account(&Principal::of(&pass.identity, &pass.grant));
+    let held = account.hold(Limit::EventStreams, 1).map_err(|over| {
+        let who = access::who(&pass.identity, &pass.grant, &caller.from);
+        let refusals = &parts.refusals;
+        refusals.tell(&*door, Turned::Full, over.limit.name(), who, None);
+        answer::over(over)
+    })?;
     let follower = Follower {
+        _held: held,
         vigil: Vigil::new(&parts.access, &pass),
         grant: pass.grant,
         wanted: Wanted::read(wish.miniatures.as_deref())?,
@@ -121,6 +136,7 @@ pub(super) async fn stream(
 
 /// One page that follows the list.
 struct Follower {
+    _held: Held,
     vigil: Vigil,
     /// What it may see.
     grant: Grant,

@@ -7,9 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{tcp, unix};
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::stream::{Socket, Stream};
+use super::stream::{Place, Socket, Stream};
 
 /// The half that is read.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub(super) enum Incoming {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     half: WriteHalf,
-    place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 #[derive(Debug)]

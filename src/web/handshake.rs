@@ -17,6 +17,7 @@ use std::sync::Arc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::access::{Caller, protocols};
+use super::connections::Connected;
 use super::socket::{self, Wish};
 use super::stream::{Door, Stream};
 use super::tap::Tap;
@@ -80,7 +81,9 @@ pub(super) async fn open(
             && protocols(request.headers()).any(|protocol| protocol == DEFLATE),
         door: door.unwrap_or_else(|| Arc::new(Door::Unix { uid: None })),
     };
+    let connected = request.extensions().get::<Arc<Connected>>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
+    let anonymous = caller.pass.is_none();
     let present = parts.presence.open();
     tokio::spawn(async move {
         let upgraded = match upgrade.await {
@@ -91,7 +94,15 @@ pub(super) async fn open(
             return tracing::error!("an upgraded connection is not one of our listeners'");
         };
         let tap = Tap::new(raw.io.into_inner(), raw.read_buf);
-        socket::run(parts, caller, wish, tap).await;
+        let running = socket::run(parts, caller, wish, tap);
+        match connected {
+            // One who has not signed in is only told so, and gives way to others like them.
+            Some(connected) if anonymous => tokio::select! {
+                () = running => {}
+                () = connected.ended() => {}
+            },
+            _ => running.await,
+        }
         drop(present);
     });
     switched(&accept, speech)

@@ -119,7 +119,7 @@ const METERS: &[(&str, Kind, &str)] = &[
     (
         "muxview_refusals_total",
         Counter(Unit::Count),
-        "Requests turned away before any route; reason is full, strangers, host, origin, cross_site, media_type, too_large, proxy or sign_in.",
+        "Requests turned away before any route; reason is full, budget, strangers, host, origin, cross_site, media_type, too_large, proxy or sign_in.",
     ),
     (
         "muxview_audit_lines_total",

@@ -8,9 +8,11 @@ pub mod access;
 mod answer;
 mod assets;
 mod bells;
+pub mod budget;
 pub mod carried;
 mod chatter;
 mod connection;
+pub mod connections;
 mod events;
 mod farewell;
 mod gallery;
@@ -56,13 +58,16 @@ use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::access::budget::Limit;
 use crate::audit::{self, Audit, Who};
 use crate::config::BasePath;
 use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::tmux;
 use access::{Access, Caller};
+use budget::{Budgets, Over};
 use carried::Carried;
+use connections::Connected;
 use gallery::Gallery;
 use presence::{Open, Presence};
 use refusals::Turned;
@@ -87,6 +92,8 @@ pub struct Parts {
     pub stopping: Stopping,
     /// Who guesses.
     pub throttle: Throttle,
+    /// What each principal has.
+    pub budgets: Budgets,
     /// Who was turned away.
     pub refusals: Refusals,
     /// What is written down.
@@ -243,7 +250,13 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
         .unwrap_or_else(|| Arc::new(Door::Unix { uid: None }));
     match parts.access.admit(&door, &head) {
         Ok(caller) => {
-            let signed_in = caller.pass.is_some();
+            if let Err(over) = within_budget(&parts, &caller, &head) {
+                let limit = over.limit.name();
+                let refusals = &parts.refusals;
+                refusals.tell(&*door, Turned::Full, limit, caller.who(), None);
+                refused("budget");
+                return answer::over(over);
+            }
             let watched = health::PATHS.contains(&head.uri.path());
             if head.extensions.get::<Full>().is_some() && !watched {
                 refused("full");
@@ -257,15 +270,12 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             }
             let (method, uri, who) = (head.method.clone(), head.uri.clone(), caller.clone());
             head.extensions.insert(caller);
-            let mut answer = next.run(Request::from_parts(head, body)).await;
+            let answer = next.run(Request::from_parts(head, body)).await;
             let why = turned_away(&who, answer.status());
             if let Some((why, about)) = why {
                 let about = about.unwrap_or_else(|| format!("{method} {}", uri.path()));
                 let refusals = &parts.refusals;
                 refusals.tell(&*door, Turned::Refused, why, who.who(), Some(&about));
-            }
-            if signed_in {
-                answer.extensions_mut().insert(SignedIn);
             }
             answer
         }
@@ -278,6 +288,25 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             refusal.into_response()
         }
     }
+}
+
+/// Counts a request and its connection on its caller's account. What is the same for all costs next to
+/// nothing, and who wants to sign in must not wait for those who do not: see [`Throttle`].
+fn within_budget(
+    parts: &Parts,
+    caller: &Caller,
+    head: &axum::http::request::Parts,
+) -> Result<(), Over> {
+    let account = parts.budgets.account(&caller.principal());
+    if let Some(connected) = head.extensions.get::<Arc<Connected>>() {
+        connected.is_of(&account)?;
+    }
+    let path = head.uri.path();
+    let is_free = !path.starts_with("/api/") && !path.ends_with("/ws");
+    if caller.pass.is_none() && (is_free || path == "/api/sign-in") {
+        return Ok(());
+    }
+    account.count(Limit::Requests, now())
 }
 
 /// Whether a request does something new. Ending what somebody may do is always possible.
@@ -303,10 +332,6 @@ fn turned_away(who: &Caller, status: StatusCode) -> Option<(&'static str, Option
 fn refused(reason: &'static str) {
     metrics::counter!("muxview_refusals_total", "reason" => reason).increment(1);
 }
-
-/// Marks an answer to someone who has signed in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SignedIn;
 
 /// Marks a request beyond the last place.
 #[derive(Debug, Clone, Copy)]

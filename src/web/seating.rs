@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::Parts;
 use super::access::{Caller, Pass, who};
+use super::budget::{Account, Held, Over};
 use super::carried::{Carried, Stay};
 use super::handshake::Speech;
 use super::permit::Permit;
@@ -18,7 +19,8 @@ use super::presence::Joined;
 use super::socket::Wish;
 use super::visit::Visit;
 use super::wire::{Close, Role};
-use crate::access::Proof;
+use crate::access::budget::Limit;
+use crate::access::{Principal, Proof};
 use crate::audit;
 use crate::bridge::handle::{Join, Seat};
 use crate::config::limits::RESEAT;
@@ -33,10 +35,53 @@ pub(super) struct Seated {
     pub(super) seat: Seat,
     pub(super) joined: Joined,
     pub(super) permit: Permit,
+    pub(super) room: Room,
     /// What is told of it when it ends.
     pub(super) visit: Visit,
     /// For one who may have been seated by an old listing.
     pub(super) by_name: Option<ByName>,
+}
+
+/// What a viewer has on its principal's account.
+#[derive(Debug)]
+pub(super) struct Room {
+    account: Arc<Account>,
+    _socket: Held,
+    /// Of one whose connection another process accepted.
+    _connection: Option<Held>,
+}
+
+impl Room {
+    /// For one who comes.
+    fn new(parts: &Parts, pass: &Pass) -> Result<Self, Over> {
+        let account = account(parts, pass);
+        account.count(Limit::Visits, super::now())?;
+        Ok(Self {
+            _socket: account.hold(Limit::Sockets, 1)?,
+            _connection: None,
+            account,
+        })
+    }
+
+    /// For one who was here before.
+    fn again(parts: &Parts, pass: &Pass, connection: bool) -> Self {
+        let account = account(parts, pass);
+        Self {
+            _socket: account.hold_again(Limit::Sockets),
+            _connection: connection.then(|| account.hold_again(Limit::Connections)),
+            account,
+        }
+    }
+
+    /// For messages that have not arrived whole.
+    pub(super) fn buffer(&self) -> Held {
+        self.account.nothing(Limit::BufferedBytes)
+    }
+}
+
+fn account(parts: &Parts, pass: &Pass) -> Arc<Account> {
+    let principal = Principal::of(&pass.identity, &pass.grant);
+    parts.budgets.account(&principal)
 }
 
 /// Who came by a name a moment ago.
@@ -87,10 +132,11 @@ pub(super) async fn again(parts: &Parts, carried: &Carried) -> Result<Seated, Cl
     }
     let seat = joined.map_err(|error| gone(refused(error, parts)))?;
     let come = (&*carried.peer, Some(carried.stay));
+    let room = Room::again(parts, &pass, true);
     if let (Some(driver), Some(theme)) = (seat.driver(), carried.theme()) {
         driver.restore_theme(theme);
     }
-    Ok(seated(parts, &pass, &session, seat, drive, come))
+    Ok(seated(parts, &pass, &session, seat, drive, come, room))
 }
 
 /// A seat that is taken by one who comes from somewhere, or goes on with a stay.
@@ -101,6 +147,7 @@ fn seated(
     seat: Seat,
     drive: bool,
     (from, stay): (&str, Option<Stay>),
+    room: Room,
 ) -> Seated {
     let label = Label {
         id: session.id,
@@ -112,6 +159,7 @@ fn seated(
         seat,
         joined: parts.presence.join(session.id, drive),
         permit: Permit::new(parts, pass, session),
+        room,
         visit: Visit::begin(&parts.audit, who, label, role, stay),
         by_name: None,
     }
@@ -130,6 +178,7 @@ pub(super) async fn first(
     if parts.audit.is_closed() {
         return Err(Close::busy(audit::CLOSED));
     }
+    let room = Room::new(parts, pass).map_err(Close::over)?;
     let address = Address::parse(&wish.name);
     let mut session = found(seek(parts, pass, &address).await)?;
     let (mut joined, mut drive) = join(parts, pass, &session, wish.join).await?;
@@ -146,7 +195,15 @@ pub(super) async fn first(
     if let (Some(driver), Some(theme)) = (seat.driver(), wish.theme) {
         driver.theme(theme);
     }
-    let mut seated = seated(parts, pass, &session, seat, drive, (&caller.from, None));
+    let mut seated = seated(
+        parts,
+        pass,
+        &session,
+        seat,
+        drive,
+        (&caller.from, None),
+        room,
+    );
     if let Address::Name(_) = address {
         seated.by_name = Some(ByName {
             parts: Arc::clone(parts),
@@ -182,7 +239,16 @@ impl ByName {
         };
         let (joined, drive) = join(parts, &pass, &session, wish).await.ok()?;
         let come = (&*self.from, None);
-        Some(seated(parts, &pass, &session, joined.ok()?, drive, come))
+        let room = Room::again(parts, &pass, false);
+        Some(seated(
+            parts,
+            &pass,
+            &session,
+            joined.ok()?,
+            drive,
+            come,
+            room,
+        ))
     }
 }
 

@@ -321,11 +321,19 @@ async fn managed(
 
 /// A body of JSON.
 pub(super) async fn read<T: for<'de> Deserialize<'de>>(body: Body) -> Result<T, Response> {
-    let read = timeout(HEAD_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES)).await;
+    read_at_most(body, BODY_BYTES).await
+}
+
+/// A body of JSON of at most so many bytes.
+pub(super) async fn read_at_most<T: for<'de> Deserialize<'de>>(
+    body: Body,
+    most: usize,
+) -> Result<T, Response> {
+    let read = timeout(HEAD_TIMEOUT, axum::body::to_bytes(body, most)).await;
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => {
-            let sentence = format!("the body is broken off or larger than {BODY_BYTES} bytes");
+            let sentence = format!("the body is broken off or larger than {most} bytes");
             return Err(answer::error(StatusCode::PAYLOAD_TOO_LARGE, &sentence));
         }
         Err(_) => {

@@ -17,6 +17,7 @@ use super::{Parts, Shared, answer, sessions};
 use crate::access::credential::{Id, Rejected};
 use crate::access::{Credential, Grant, Identity, Kind, Ledger, Share};
 use crate::audit::{Event, Text, Who};
+use crate::config::limits::SIGN_IN_BYTES;
 use crate::vault::{self, Vault};
 
 /// What a page gets.
@@ -68,7 +69,11 @@ pub(super) async fn sign_in(
         let sentence = "there is nothing to sign in to here";
         return Err(answer::error(StatusCode::NOT_FOUND, sentence));
     };
-    let Link { t } = sessions::read(body).await?;
+    let Link { t } = sessions::read_at_most(body, SIGN_IN_BYTES).await?;
+    // One who guesses is not worth a look at the disk; a right link is known without.
+    if parts.throttle.waits(&door, super::now()).is_some() && !may_be_good(vault, &t) {
+        return Err(refused(&parts, &door, caller.who(), Rejected::Forged));
+    }
     match change(vault, move |vault| exchange(vault, &t)).await? {
         Ok((credential, uses_left)) => {
             let guest = credential.share.is_some();
@@ -87,6 +92,15 @@ pub(super) async fn sign_in(
             Err(refused(&parts, &door, caller.who(), why))
         }
     }
+}
+
+/// Whether a link's secret is one by what is in memory.
+fn may_be_good(vault: &Vault, secret: &str) -> bool {
+    let (state, now) = (vault.state(), vault::now());
+    if Share::is_secret(secret) {
+        return state.ledger.has_secret(secret, now);
+    }
+    Credential::open(secret, &state.keys, &state.ledger, now).is_ok()
 }
 
 fn refused(parts: &Parts, door: &Door, who: Who<'_>, why: Rejected) -> Response {

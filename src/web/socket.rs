@@ -13,13 +13,14 @@ use super::access::Caller;
 use super::carried::Carried;
 use super::connection::Connection;
 use super::handshake::Speech;
-use super::seating;
+use super::seating::{self, Seated};
 use super::stream::{Door, Stream};
 use super::tap::Tap;
 use super::viewing::Viewing;
 use super::visit;
 use super::wire::Close;
 use crate::bridge::handle::{Join, Seat};
+use crate::config::limits::{MESSAGE_BYTES, SPECTATOR_MESSAGE_BYTES};
 use crate::tmux::Theme;
 use crate::viewer::{Viewer, Window};
 
@@ -51,16 +52,16 @@ pub struct Frozen {
 
 /// Serves one viewer from its first byte to its last.
 pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap) {
-    let mut connection = Connection::new(tap).await;
     let stopping = parts.stopping.clone();
     // Boxed, like all that is over soon or comes at the end: the task keeps room for what is not.
     let seated = match Box::pin(seating::first(&parts, &caller, &wish)).await {
         Ok(seated) => seated,
         Err(close) => {
             visit::refuse(&parts.refusals, &caller, &wish, &close);
-            return Box::pin(turn_away(&mut connection, &close)).await;
+            return Box::pin(turn_away(tap, &close)).await;
         }
     };
+    let connection = connect(tap, &seated).await;
     parts.rounds.enter(connection.outlet());
     // What outlives the joining is only what a viewer needs.
     drop((parts, caller));
@@ -70,9 +71,21 @@ pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap)
         .await;
 }
 
-async fn turn_away(connection: &mut Connection, close: &Close) {
+async fn turn_away(tap: Tap, close: &Close) {
     count_close(close.code);
+    let mut connection = Connection::new(tap, SPECTATOR_MESSAGE_BYTES).await;
     connection.close(close, drop).await;
+}
+
+/// Reads messages as long as its viewer may send.
+async fn connect(mut tap: Tap, seated: &Seated) -> Connection {
+    tap.count(seated.room.buffer());
+    let messages = if seated.seat.driver().is_some() {
+        MESSAGE_BYTES
+    } else {
+        SPECTATOR_MESSAGE_BYTES
+    };
+    Connection::new(tap, messages).await
 }
 
 /// Seats a viewer that another process served. What it gives is to be run as a task of its own.
@@ -83,14 +96,14 @@ pub(super) async fn resume(
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     let Carried { unread, unsent, .. } = &carried;
     let tap = Tap::carried(stream, unread.clone(), unsent.clone());
-    let mut connection = Connection::new(tap).await;
     let seated = match seating::again(parts, &carried).await {
         Ok(seated) => seated,
         Err(close) => {
             visit::lose(&parts.audit, &carried, close.code);
-            return Box::pin(async move { turn_away(&mut connection, &close).await });
+            return Box::pin(async move { turn_away(tap, &close).await });
         }
     };
+    let connection = connect(tap, &seated).await;
     parts.rounds.enter(connection.outlet());
     let window = Window::carried(carried.sent, carried.acked);
     let viewer = Viewer::carried(seated.seat.viewer(), carried.visible, window);
@@ -110,9 +123,7 @@ pub(super) async fn resume(
 
 /// Ends a viewer's socket before it is anybody's.
 pub(super) async fn dismiss(stream: Stream, unsent: Bytes, close: &Close) {
-    let tap = Tap::carried(stream, Bytes::new(), unsent);
-    count_close(close.code);
-    Connection::new(tap).await.close(close, drop).await;
+    turn_away(Tap::carried(stream, Bytes::new(), unsent), close).await;
 }
 
 pub(super) fn count_close(code: u16) {

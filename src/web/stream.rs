@@ -6,12 +6,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
+use super::connections::Connected;
 use crate::config::limits::STALL;
 
 /// An accepted connection and the place it takes among all of them, which it gives back when it
@@ -21,7 +23,35 @@ pub struct Stream {
     socket: Socket,
     /// Running while the peer takes nothing; `None` when it takes all.
     stall: Option<Pin<Box<Sleep>>>,
-    place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// The place of a connection among all, and on whose account it is.
+#[derive(Debug)]
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+    /// None if another process accepted it.
+    _connected: Option<Arc<Connected>>,
+}
+
+impl Place {
+    /// Of a connection that was just accepted.
+    #[must_use]
+    pub fn new(permit: OwnedSemaphorePermit, connected: Arc<Connected>) -> Self {
+        Self {
+            _permit: permit,
+            _connected: Some(connected),
+        }
+    }
+}
+
+impl From<OwnedSemaphorePermit> for Place {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            _permit: permit,
+            _connected: None,
+        }
+    }
 }
 
 /// The socket itself.
@@ -53,11 +83,11 @@ impl Socket {
 impl Stream {
     /// A connection that holds `place` while it lives.
     #[must_use]
-    pub fn new(socket: Socket, place: OwnedSemaphorePermit) -> Self {
+    pub fn new(socket: Socket, place: impl Into<Place>) -> Self {
         Self {
             socket,
             stall: None,
-            place,
+            place: place.into(),
         }
     }
 
@@ -87,7 +117,7 @@ impl Stream {
     }
 
     /// The socket and its place, for whoever gives the one back with the other.
-    pub(super) fn into_parts(self) -> (Socket, OwnedSemaphorePermit) {
+    pub(super) fn into_parts(self) -> (Socket, Place) {
         (self.socket, self.place)
     }
 }

@@ -11,10 +11,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::budget;
 use super::halves::{self, Incoming, Outgoing};
 use super::outlet::Outlet;
 use super::stream::Stream;
 use super::tape::Tape;
+use crate::config::limits::SPECTATOR_MESSAGE_BYTES;
 
 /// The layer between tungstenite and the raw stream.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) struct Tap {
     heard: Instant,
     /// What was read of a message that is not whole.
     tape: Tape,
+    /// What of that is on its principal's account; none before it has one.
+    buffer: Option<budget::Held>,
     frozen: bool,
 }
 
@@ -57,8 +61,30 @@ impl Tap {
             early: unread,
             heard: super::now(),
             tape: Tape::default(),
+            buffer: None,
             frozen: false,
         }
+    }
+
+    /// Counts what is read of messages that are not whole.
+    pub(super) fn count(&mut self, buffer: budget::Held) {
+        self.buffer = Some(buffer);
+    }
+
+    /// Has what was read counted. Its reader holds it a second time.
+    fn counted(&mut self) -> io::Result<()> {
+        let (Some(buffer), Some(rest)) = (&mut self.buffer, self.tape.rest()) else {
+            return Ok(());
+        };
+        let bytes = if rest.len() > SPECTATOR_MESSAGE_BYTES {
+            2 * rest.len() as u64
+        } else {
+            0
+        };
+        if bytes != buffer.amount() && buffer.resize(bytes).is_err() {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        Ok(())
     }
 
     /// Where everything goes out.
@@ -126,6 +152,7 @@ impl AsyncRead for Tap {
         if buf.filled().len() > before {
             self.heard = super::now();
             self.tape.feed(&buf.filled()[before..]);
+            self.counted()?;
         }
         Poll::Ready(Ok(()))
     }

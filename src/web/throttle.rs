@@ -1,6 +1,7 @@
 //! [`Throttle`]: how often sign-ins fail. In: where a failed one came from, and the time. Out: how
 //! long that source must wait. A right secret is never held up: guessing one of 256 bits is
-//! hopeless, so this only keeps guesses from costing much and from filling the log.
+//! hopeless, so this only keeps guesses from costing much (the ledger is not read for one that waits)
+//! and from filling the log.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -44,6 +45,18 @@ struct Window {
 }
 
 impl Throttle {
+    /// How long this source must wait now; it costs nothing to ask.
+    pub(super) fn waits(&self, door: &Door, now: Instant) -> Option<Duration> {
+        let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = Source::from(door);
+        let window = windows.get(&source).or_else(|| {
+            let crowded = windows.len() >= THROTTLED_SOURCES;
+            crowded.then(|| windows.get(&Source::Rest)).flatten()
+        })?;
+        let over = now.saturating_duration_since(window.since);
+        (window.failed >= FAILED_SIGN_INS && over < THROTTLE_WINDOW).then(|| THROTTLE_WINDOW - over)
+    }
+
     /// Counts one that failed at `now`; how long to wait if these are too many.
     pub(super) fn failed(&self, door: &Door, now: Instant) -> Option<Duration> {
         // A std mutex: held for a few instructions, which cannot panic half way.
@@ -90,6 +103,9 @@ mod tests {
             assert_eq!(throttle.failed(&from(1), start), None);
         }
         let later = start + Duration::from_secs(20);
+        let waits = Some(THROTTLE_WINDOW - Duration::from_secs(20));
+        assert_eq!(throttle.waits(&from(1), later), waits);
+        assert_eq!(throttle.waits(&from(2), later), None);
         assert_eq!(
             throttle.failed(&from(1), later),
             Some(THROTTLE_WINDOW - Duration::from_secs(20))

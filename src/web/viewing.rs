@@ -18,7 +18,7 @@ use super::input::{Input, Message};
 use super::outlet::{Outlet, Over};
 use super::permit::Permit;
 use super::presence::Joined;
-use super::seating::{ByName, Seated};
+use super::seating::{ByName, Room, Seated};
 use super::stopping::{Ending, Handover, Stopping};
 use super::teller::Teller;
 use super::visit::Visit;
@@ -40,6 +40,7 @@ pub(super) struct Viewing {
     /// Counted with the others until this is dropped.
     _joined: Joined,
     pub(super) permit: Permit,
+    _room: Room,
     /// Dropped when it is of no more use.
     by_name: Option<ByName>,
     /// Only a driver has one: a spectator's task holds no handle to the input path.
@@ -69,6 +70,7 @@ impl Viewing {
             seat,
             joined,
             permit,
+            room,
             visit,
             by_name,
         } = seated;
@@ -83,6 +85,7 @@ impl Viewing {
             seat,
             _joined: joined,
             permit,
+            _room: room,
             by_name,
             stopping,
             input: Input::default(),
@@ -141,6 +144,7 @@ impl Viewing {
             seat,
             joined,
             permit,
+            room,
             visit,
             by_name,
         } = seated;
@@ -151,6 +155,7 @@ impl Viewing {
         self.outlet.open(Teller::new(viewer, self.speech, role));
         (self.seat, self._joined) = (seat, joined);
         (self.permit, self.by_name) = (permit, by_name);
+        self._room = room;
     }
 
     /// Until something ends it.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::budget::Over;
 use crate::config::limits::{CONTROL_BYTES, PING_INTERVAL, ROWS};
 use crate::terminal::Size;
 use crate::tmux::{self, Rgb, Theme, WindowAct};
@@ -351,6 +352,15 @@ impl Close {
     pub const SILENT: Self = Self::fixed(4508, "silent");
     /// The session is full.
     pub const TOO_MANY: Self = Self::fixed(4529, "too many viewers");
+
+    /// Somebody has as much as they may.
+    #[must_use]
+    pub fn over(over: Over) -> Self {
+        Self {
+            code: Self::TOO_MANY.code,
+            reason: format!("too many {}", over.limit.name()).into(),
+        }
+    }
 
     /// We restart; the first try is to be drawn once from `spread`.
     #[must_use]

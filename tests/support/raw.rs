@@ -147,6 +147,11 @@ impl Raw {
         written.unwrap_or_else(|error| panic!("{error}; {}", self.story()));
     }
 
+    /// As [`Raw::write`], to one who may not take them.
+    pub async fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.write.write_all(bytes).await
+    }
+
     /// Stops reading, or goes on.
     pub fn pause(&self, paused: bool) {
         self.paused.send_replace(paused);
