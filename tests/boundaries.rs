@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 /// Pure: no runtime, no IO, no clock, no randomness of their own.
 const PURE: &[&str] = &[
     "src/access",
+    "src/audit/chain.rs",
     "src/audit/event.rs",
     "src/audit/flood.rs",
+    "src/audit/visits.rs",
     "src/terminal",
     "src/viewer",
     "src/bridge/guard.rs",

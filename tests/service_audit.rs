@@ -432,6 +432,96 @@ async fn a_flood_of_refused_requests_fills_no_log() {
     assert!(log.contains("290"), "{log}");
 }
 
+/// What `muxview doctor` finds about the log's chain.
+fn chain(tmux: &Tmux, service: &Service) -> String {
+    let mut command = Command::new(REAL);
+    tmux.clean(&mut command);
+    let output = command
+        .args(["doctor", "--listen", &format!("127.0.0.1:{}", service.port)])
+        .arg("--tmux-socket-path")
+        .arg(tmux.socket())
+        .arg("--state-dir")
+        .arg(service.state_dir())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let found = said.lines().find(|line| line.contains("audit chain"));
+    found.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_who_comes_and_goes_is_summed_up_and_pushes_nothing_out() {
+    const VISITS: u64 = 150;
+    let tmux = Tmux::without_server();
+    listener(&tmux, "main");
+    let mut service = Service::start_with(&tmux, &["--auth", "token"]);
+    let (port, file) = (service.port, service.state_dir().join("audit.jsonl"));
+    let owner = sign_in(port, &link(&service)).await;
+    let share = json!({"session": "main"});
+    let shared = ask(port, "POST /api/shares", Some(&owner), &share).await;
+    let shared = shared.json();
+    let secret = shared["link"]
+        .as_str()
+        .unwrap()
+        .split_once("#t=")
+        .unwrap()
+        .1;
+    let guest = format!("Authorization: Bearer {}\r\n", sign_in(port, secret).await);
+    let target = Target::Tcp(port);
+    let before = std::fs::metadata(&file).unwrap().len();
+    for _ in 0..VISITS {
+        let viewer = Raw::signed_in(&target, "main", "", &guest).await;
+        viewer.opened(1).await;
+    }
+    let told_lines = muxview::config::limits::BUDGET_AUDIT_LINES.share;
+    let all = told(&file, "those who are told to have left", |lines| {
+        of(lines, "socket-close").len() as u64 == told_lines / 2
+    })
+    .await;
+    assert_eq!(of(&all, "socket-open").len() as u64, told_lines / 2);
+    let grown = std::fs::metadata(&file).unwrap().len() - before;
+    eprintln!("{VISITS} visits of a guest: {grown} bytes");
+    assert!(grown < told_lines * 600, "{grown}");
+    // Others are told all the same.
+    let as_owner = format!("Authorization: Bearer {owner}\r\n");
+    let viewer = Raw::signed_in(&target, "main", "", &as_owner).await;
+    viewer.opened(1).await;
+    told(&file, "the owner to have come", |lines| {
+        of(lines, "socket-open").len() as u64 == told_lines / 2 + 1
+    })
+    .await;
+    process::signal(service.pid(), "HUP");
+    viewer.opened(2).await;
+    drop(viewer);
+    let all = told(&file, "the owner to have left", |lines| {
+        of(lines, "socket-close").len() as u64 == told_lines / 2 + 1
+    })
+    .await;
+    let sums = of(&all, "visits");
+    assert_eq!(sums.len(), 1, "{sums:?}");
+    assert_eq!(sums[0]["visits"], VISITS - told_lines / 2);
+    assert_eq!(sums[0]["who"], "guest");
+    assert_eq!(sums[0]["share"], shared["id"]);
+    assert_eq!(sums[0]["name"], "main");
+    assert!(sums[0]["bytes_out"].as_u64().unwrap() > 0);
+
+    // Over the handoff, a restart and a command of the terminal, each line names the one before it.
+    service.restart(&tmux);
+    muxview(&tmux, &service, &["share", "add", "main"]);
+    let said = chain(&tmux, &service);
+    assert!(said.starts_with("ok"), "{said}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = text.replacen("\"share-add\"", "\"share-end\"", 1);
+    let line = text
+        .lines()
+        .position(|line| line.contains("share-add"))
+        .unwrap();
+    std::fs::write(&file, changed).unwrap();
+    let said = chain(&tmux, &service);
+    let named = format!("line {} of {}", line + 2, file.display());
+    assert!(said.starts_with("fail") && said.contains(&named), "{said}");
+}
+
 /// A muxview whose files cannot grow beyond this: a disk that is full, for a process.
 fn cramped(tmux: &Tmux, bytes: usize) -> PathBuf {
     let path = tmux.dir().join("cramped");

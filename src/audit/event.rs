@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::visits::Sum;
 use crate::access::Share;
 use crate::config::limits::AUDIT_TEXT_CHARS;
 
@@ -145,6 +146,20 @@ pub enum Event<'a> {
         bytes_out: u64,
         /// The close code; 1006: none was said.
         code: u16,
+    },
+    /// Viewers that came and left and were not told one by one.
+    Visits {
+        /// Whose: of a share or of a user, all.
+        #[serde(flatten)]
+        who: Who<'a>,
+        /// What they watched.
+        #[serde(flatten)]
+        session: Session<'a>,
+        /// `drive` or `view`.
+        role: &'a str,
+        /// How many, and for how long.
+        #[serde(flatten)]
+        sum: Sum,
     },
     /// A request was not served.
     Refused {

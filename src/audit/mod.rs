@@ -1,26 +1,33 @@
 //! The audit log: who did what and when, a line of JSON each, in a file that only grows. [`event`] is
-//! what it tells and [`flood`] how often; both are pure. [`Audit`] hands lines to a thread that writes
+//! what it tells, [`flood`] and [`visits`] how often, [`chain`] how lines hang together; these are pure.
+//! [`Audit`] hands lines to a thread that writes
 //! them, so that no request and no viewer waits for a disk. In: events. Out: lines in the file, and
 //! whether it can be written. It must not know HTTP.
 
+mod chain;
 pub mod event;
 mod file;
 pub mod flood;
+mod verify;
+mod visits;
 mod writer;
 
 pub use event::{Event, Session, Text, Who};
 pub use flood::Flood;
+pub use verify::{Chain, verify};
+pub use visits::Sum;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::config::limits::{AUDIT_QUEUE, AUDIT_SETTLE};
 use crate::config::{Auditing, Config};
 use file::AuditFile;
+use visits::Visits;
 use writer::{Health, Order};
 
 /// Why there is no audit log. Each says what to do about it.
@@ -64,6 +71,8 @@ struct Inner {
     orders: mpsc::Sender<Order>,
     health: Arc<Health>,
     required: bool,
+    // A std mutex: held for a few instructions, and never across an await.
+    visits: Mutex<Visits>,
 }
 
 impl Audit {
@@ -98,6 +107,7 @@ impl Audit {
             orders,
             health,
             required,
+            visits: Mutex::default(),
         }))))
     }
 
@@ -108,6 +118,47 @@ impl Audit {
         if inner.orders.try_send(line).is_err() {
             inner.health.lose();
         }
+    }
+
+    /// A visit begins, of which so many lines may tell with all others of the same principal. Whether it is
+    /// told one by one; else [`Audit::sum`] is to be told of its end.
+    pub fn visits(
+        &self,
+        who: &Who<'_>,
+        session: Session<'_>,
+        role: &'static str,
+        lines: u64,
+    ) -> bool {
+        let Some(inner) = &self.0 else { return true };
+        self.sum_up(false);
+        let (mut visits, now) = (inner.visits(), Instant::now());
+        let told = visits.tells(who, lines, now);
+        if !told {
+            let one = Sum {
+                visits: 1,
+                ..Sum::default()
+            };
+            visits.add(who, session, role, one, now);
+        }
+        told
+    }
+
+    /// A visit ended that was not told one by one.
+    pub fn sum(&self, who: &Who<'_>, session: Session<'_>, role: &'static str, sum: Sum) {
+        if let Some(inner) = &self.0 {
+            inner.visits().add(who, session, role, sum, Instant::now());
+        }
+    }
+
+    /// Tells the sums of visits, once it is time; or, at the `end`, all.
+    pub fn sum_up(&self, end: bool) {
+        let Some(inner) = &self.0 else { return };
+        let sums = if end {
+            inner.visits().end()
+        } else {
+            inner.visits().over(Instant::now())
+        };
+        sums.events().for_each(|event| self.tell(&event));
     }
 
     /// Whether lines do not reach the file now.
@@ -135,6 +186,12 @@ impl Audit {
     }
 }
 
+impl Inner {
+    fn visits(&self) -> MutexGuard<'_, Visits> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Tells what a command of the terminal is about to do, or did. Waits for the disk.
 ///
 /// # Errors
@@ -143,7 +200,7 @@ pub fn tell(config: &Config, event: &Event<'_>) -> Result<(), Error> {
     if config.audit == Auditing::Off {
         return Ok(());
     }
-    place(config)?.append(event::line(now(), event).as_bytes())
+    place(config)?.append(&event::line(now(), event))
 }
 
 /// Whether [`Audit::open`] would find a file it can write, changing nothing.

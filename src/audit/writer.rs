@@ -85,7 +85,7 @@ pub(super) fn run(mut file: AuditFile, mut orders: mpsc::Receiver<Order>, health
         if lost > 0 {
             batch.push_str(&line(super::now(), &Event::Lost { lines: lost }));
         }
-        while let Err(error) = file.append(batch.as_bytes()) {
+        while let Err(error) = file.append(&batch) {
             health.fail(&error);
             // Who waits is told that it did not come about.
             settled.clear();

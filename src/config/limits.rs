@@ -371,9 +371,14 @@ pub const AUDIT_TEXT_CHARS: usize = 128;
 pub const AUDIT_QUEUE: usize = CONNECTIONS;
 /// Bytes of audit lines written at once.
 pub const AUDIT_BATCH_BYTES: usize = 64 * 1024;
-/// Bytes of the audit log before it is put aside, over the one that was put aside before: half a year
-/// of one busy person.
+/// Bytes of the audit log before it is put aside: half a year of one busy person.
 pub const AUDIT_BYTES: u64 = 64 * 1024 * 1024;
+/// Full audit logs that are kept: `.1` is the newest, the one after the last is removed.
+pub const AUDIT_GENERATIONS: u32 = 4;
+/// Bytes read at a time to find where the last line of an audit log begins.
+pub const AUDIT_TAIL_BYTES: u64 = 8 * 1024;
+/// Sums of visits that were not told one by one, at most; what is beyond is one sum.
+pub const AUDIT_SUMS: usize = PRINCIPALS;
 /// How often lines that could not be written are tried again.
 pub const AUDIT_RETRY: Duration = Duration::from_secs(1);
 /// How long lines may take to reach the file when muxview ends, or a command of the terminal waits.

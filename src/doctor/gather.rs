@@ -325,6 +325,7 @@ pub(super) fn audit(config: &Config) -> Option<Audit> {
     let disk = there.and_then(|there| rustix::fs::statvfs(there).ok());
     Some(Audit {
         path: path.to_string_lossy().into_owned(),
+        chain: audit::verify(&path).map_err(|error| error.to_string()),
         trouble: audit::check(config).err().map(|error| error.to_string()),
         room: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     })

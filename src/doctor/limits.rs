@@ -2,7 +2,11 @@
 
 use super::finding::Finding;
 use super::unit::Running;
-use crate::config::limits::AUDIT_BYTES;
+use crate::audit::Chain;
+use crate::config::limits::{AUDIT_BYTES, AUDIT_GENERATIONS};
+
+/// Bytes of all files of an audit log.
+const AUDIT_ALL_BYTES: u64 = AUDIT_BYTES * (AUDIT_GENERATIONS as u64 + 1);
 
 /// Descriptors below which a handful of viewers meets the limit: a viewer takes one, a session some.
 const FEW_FILES: u64 = 1024;
@@ -32,6 +36,49 @@ pub(super) struct Audit {
     pub(super) trouble: Option<String>,
     /// Bytes left on its disk.
     pub(super) room: Option<u64>,
+    /// Whether its lines follow each other, or why that cannot be seen.
+    pub(super) chain: Result<Chain, String>,
+}
+
+/// Whether each line of it follows the one before it.
+pub(super) fn chain(audit: &Audit) -> Finding {
+    let what = "audit chain";
+    match &audit.chain {
+        Ok(Chain::Whole { lines, files }) => Finding::ok(
+            what,
+            format!("{lines} lines in {files} files follow each other"),
+        ),
+        Ok(Chain::Gap(path)) => Finding::warn(
+            what,
+            format!(
+                "the first line of {} does not follow the last of the file before it",
+                path.display()
+            ),
+            "if something else rotates the log, look there for the lines between them",
+        ),
+        Ok(Chain::Broken {
+            path,
+            line,
+            unlinked,
+        }) => {
+            let how = if *unlinked {
+                "has no link to the one before it"
+            } else {
+                "does not follow the one before it"
+            };
+            Finding::fail(
+                what,
+                format!("line {line} of {} {how}", path.display()),
+                "one of the two was changed, or lines between them were removed: compare with a copy, \
+                 and move these files away to begin a new chain",
+            )
+        }
+        Err(error) => Finding::warn(
+            what,
+            format!("cannot be read: {error}"),
+            "run this as the user of the service",
+        ),
+    }
 }
 
 pub(super) fn audit(audit: &Audit) -> Finding {
@@ -44,12 +91,12 @@ pub(super) fn audit(audit: &Audit) -> Finding {
         );
     }
     match audit.room {
-        Some(room) if room < 2 * AUDIT_BYTES => Finding::warn(
+        Some(room) if room < AUDIT_ALL_BYTES => Finding::warn(
             what,
             format!(
-                "its disk has {} MiB left, and two of {} MiB are kept",
+                "its disk has {} MiB left, and up to {} MiB are kept",
                 room >> 20,
-                AUDIT_BYTES >> 20
+                AUDIT_ALL_BYTES >> 20
             ),
             format!("make room, or keep it elsewhere than {path}: --audit-file FILE"),
         ),
@@ -94,13 +141,35 @@ mod tests {
                 path: "/a".to_owned(),
                 trouble: trouble.map(ToOwned::to_owned),
                 room,
+                chain: Err(String::new()),
             })
             .level
         };
         assert_eq!(log(Some("no"), Some(u64::MAX)), Level::Fail);
-        assert_eq!(log(None, Some(2 * AUDIT_BYTES - 1)), Level::Warn);
-        assert_eq!(log(None, Some(2 * AUDIT_BYTES)), Level::Ok);
+        assert_eq!(log(None, Some(AUDIT_ALL_BYTES - 1)), Level::Warn);
+        assert_eq!(log(None, Some(AUDIT_ALL_BYTES)), Level::Ok);
         assert_eq!(log(None, None), Level::Ok);
+        let whole = Chain::Whole { lines: 3, files: 1 };
+        let broken = Chain::Broken {
+            path: "/a".into(),
+            line: 7,
+            unlinked: false,
+        };
+        for (found, level) in [
+            (Ok(whole), Level::Ok),
+            (Ok(Chain::Gap("/a".into())), Level::Warn),
+            (Ok(broken), Level::Fail),
+            (Err("no".to_owned()), Level::Warn),
+        ] {
+            let found = chain(&Audit {
+                path: "/a".to_owned(),
+                trouble: None,
+                room: None,
+                chain: found,
+            });
+            assert_eq!(found.level, level);
+            assert!(level != Level::Fail || found.to_string().contains("line 7 of /a"));
+        }
         assert_eq!(ptys(90, 100).level, Level::Warn);
         assert_eq!(ptys(1, 4096).level, Level::Ok);
     }

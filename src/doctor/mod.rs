@@ -66,7 +66,9 @@ pub async fn examine(config: &Config, url: Option<&str>) -> Result<Vec<Finding>,
         found.extend(socket::door(&door, &proxies));
     }
     found.extend(gather::secrets(config).iter().filter_map(socket::secret));
-    found.extend(gather::audit(config).as_ref().map(limits::audit));
+    if let Some(audit) = gather::audit(config) {
+        found.extend([limits::audit(&audit), limits::chain(&audit)]);
+    }
     found.push(limits::files(gather::own_open_files(), &running));
     if let Some((used, most)) = gather::ptys() {
         found.push(limits::ptys(used, most));

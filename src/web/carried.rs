@@ -86,6 +86,9 @@ pub struct Stay {
     pub since: u64,
     /// Bytes typed.
     pub typed: u64,
+    /// It is not told one by one.
+    #[serde(default)]
+    pub quiet: bool,
 }
 
 /// Bytes in JSON.

@@ -208,6 +208,7 @@ impl App {
         } else {
             self.parts.refusals.tidy();
         }
+        self.parts.audit.sum_up(end);
     }
 
     /// Answers one request that came through `door`. When the house is `full`, only those who

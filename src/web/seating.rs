@@ -159,8 +159,8 @@ fn seated(
         seat,
         joined: parts.presence.join(session.id, drive),
         permit: Permit::new(parts, pass, session),
+        visit: Visit::begin(&parts.audit, (who, room.account.kind()), label, role, stay),
         room,
-        visit: Visit::begin(&parts.audit, who, label, role, stay),
         by_name: None,
     }
 }

@@ -10,7 +10,9 @@ use super::refusals::{Refusals, Turned};
 use super::socket::Wish;
 use super::wire::{Close, Role};
 use crate::access::Grant;
-use crate::audit::{Audit, Event, Session, Text, Who};
+use crate::access::budget::Limit;
+use crate::access::principal::Kind;
+use crate::audit::{Audit, Event, Session, Sum, Text, Who};
 use crate::viewer::Label;
 
 /// A viewer's stay. One that is dropped has lost its connection.
@@ -65,24 +67,22 @@ fn fresh() -> Stay {
         number: u64::from_ne_bytes(number).max(1),
         since: now(),
         typed: 0,
+        quiet: false,
     }
 }
 
 impl Visit {
-    /// Tells that a viewer came; one with a `stay` only goes on.
+    /// Tells that a viewer came, if not too many came on that account; one with a `stay` only goes on.
     pub(super) fn begin(
         audit: &Audit,
-        who: Who<'_>,
+        (who, kind): (Who<'_>, Kind),
         label: Label,
         role: Role,
         stay: Option<Stay>,
     ) -> Self {
         let peer = who.from.map_or("", |from| from.0).to_owned();
-        tracing::info!(
-            peer, id = %label.id, session = &*label.name, ?role, "a viewer came",
-        );
         let known = stay.filter(|stay| stay.number != 0);
-        let visit = Self {
+        let mut visit = Self {
             audit: audit.clone(),
             who: who.into(),
             peer,
@@ -91,13 +91,25 @@ impl Visit {
             stay: known.unwrap_or_else(fresh),
             over: false,
         };
+        let (id, role) = (visit.label.id.to_string(), visit.role.as_str());
         if known.is_none() {
-            let id = visit.label.id.to_string();
-            visit.audit.tell(&Event::SocketOpen {
+            let lines = Limit::AuditLines.of(kind);
+            let told = audit.visits(&who, visit.session(&id), role, lines);
+            visit.stay.quiet = !told;
+        }
+        if visit.stay.quiet {
+            tracing::debug!(peer = visit.peer, id, "a viewer came");
+            return visit;
+        }
+        tracing::info!(
+            peer = visit.peer, id, session = &*visit.label.name, role = ?visit.role, "a viewer came",
+        );
+        if known.is_none() {
+            audit.tell(&Event::SocketOpen {
                 who: visit.who.as_who(&visit.peer),
                 viewer: &visit.viewer(),
                 session: visit.session(&id),
-                role: visit.role.as_str(),
+                role,
             });
         }
         visit
@@ -139,6 +151,20 @@ impl Visit {
     fn leave(&self, code: u16, sent: u64) {
         let Label { id, name } = &self.label;
         let seconds = now().saturating_sub(self.stay.since) / 1000;
+        if self.stay.quiet {
+            tracing::debug!(peer = self.peer, %id, code, seconds, "a viewer left");
+            let sum = Sum {
+                visits: 0,
+                seconds,
+                bytes_in: self.stay.typed,
+                bytes_out: sent,
+            };
+            let who = self.who.as_who(&self.peer);
+            let id = id.to_string();
+            self.audit
+                .sum(&who, self.session(&id), self.role.as_str(), sum);
+            return;
+        }
         tracing::info!(
             peer = self.peer, %id, session = &**name, code, seconds, "a viewer left",
         );
@@ -170,8 +196,9 @@ pub(super) fn lose(audit: &Audit, viewer: &Carried, code: u16) {
         number,
         since,
         typed,
+        quiet,
     } = viewer.stay;
-    if number == 0 {
+    if number == 0 || quiet {
         return;
     }
     tracing::info!(

@@ -134,7 +134,7 @@ mod tests {
             let (acted, sent, acked, inode) = counts;
             let (id, name, peer) = names;
             let proof = Proof::Anyone;
-            let stay = Stay { number: inode, since: sent, typed: acted };
+            let stay = Stay { number: inode, since: sent, typed: acted, quiet: sent % 2 == 0 };
             let viewer = Carried {
                 id, name, peer, proof, drive, ours, deflate, visible, size, acted, outvoted, theme, sent, acked,
                 unread, unsent, input, stay,
