@@ -18,6 +18,16 @@ fn they_are_correct_and_tight() {
     machine.sh(&format!(
         "systemd-analyze security --offline=true --threshold={EXPOSURE} /usr/local/lib/systemd/system/muxview.service"
     ));
+    // Neither of these is a limit for what runs in the sessions.
+    let show = |unit: &str, what: &str| machine.show(unit, what);
+    for (what, bound) in [
+        ("MemoryMax", "2147483648"),
+        ("TasksMax", "4096"),
+        ("LimitCORE", "0"),
+    ] {
+        assert_eq!(show("muxview.service", what), bound, "{what}");
+        assert_ne!(show("muxview-tmux.service", what), bound, "{what}");
+    }
     // A test that cannot fail is none: the threshold does bite.
     let bare = machine.try_sh(
         "printf '[Service]\\nExecStart=/bin/true\\n' >/tmp/bare.service;
