@@ -58,12 +58,10 @@ SECONDS := 300
 fuzz: tools assets ## Every fuzz target for five minutes; needs nightly and cargo-fuzz. Longer: make fuzz SECONDS=3600
 	@.ci/fuzz $(SECONDS)
 
+MINUTES := 60
 .PHONY: soak
-soak: test-tools assets tests/node_modules/.stamp ## The tests of `make test`, each many times longer, and an hour of every fuzz target
-	@.ci/releases
-	MUXVIEW_SOAK=1 $(CARGO) test --locked --release
-	cd tests && MUXVIEW_SOAK=1 MUXVIEW_BIN=../target/release/muxview node --test browser
-	@.ci/fuzz 3600
+soak: test-tools assets tests/node_modules/.stamp ## The long variants of the tests and all fuzz targets within an hour. Longer: make soak MINUTES=600
+	@.ci/soak $(MINUTES)
 
 .PHONY: pictures
 pictures: test-tools assets tests/node_modules/.stamp ## The pictures of the README, taken anew
