@@ -30,6 +30,8 @@ const PURE: &[&str] = &[
     "src/tmux/name.rs",
     "src/web/carried.rs",
     "src/web/chatter.rs",
+    "src/web/frame_header.rs",
+    "src/web/oversize.rs",
     "src/web/queue.rs",
     "src/web/tape.rs",
 ];

@@ -358,7 +358,8 @@ pub const BUDGET_AUDIT_LINES: Budget = Budget {
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Principals counted at one time. All shares fit; behind a proxy the users after them are one.
 pub const PRINCIPALS: usize = 1024;
-/// Bytes of a message from a spectator: acks, pings and sizes. What spectators type is not for the session.
+/// Bytes of a message from a spectator: acks, pings and sizes. Longer ones are left out while they arrive, as
+/// what spectators type is not for the session; those over [`MESSAGE_BYTES`] close the socket like a driver's.
 pub const SPECTATOR_MESSAGE_BYTES: usize = CONTROL_BYTES;
 /// Bytes of the body of a sign-in, which anybody may send: a link's secret and a public key.
 pub const SIGN_IN_BYTES: usize = 4 * 1024;

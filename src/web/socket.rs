@@ -83,6 +83,7 @@ async fn connect(mut tap: Tap, seated: &Seated) -> Connection {
     let messages = if seated.seat.driver().is_some() {
         MESSAGE_BYTES
     } else {
+        tap.leave_out_oversize();
         SPECTATOR_MESSAGE_BYTES
     };
     Connection::new(tap, messages).await

@@ -14,9 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::budget;
 use super::halves::{self, Incoming, Outgoing};
 use super::outlet::Outlet;
+use super::oversize::Oversize;
 use super::stream::Stream;
 use super::tape::Tape;
-use crate::config::limits::SPECTATOR_MESSAGE_BYTES;
+use crate::config::limits::{READ_BUFFER_BYTES, SPECTATOR_MESSAGE_BYTES};
 
 /// The layer between tungstenite and the raw stream.
 #[derive(Debug)]
@@ -28,9 +29,19 @@ pub(super) struct Tap {
     heard: Instant,
     /// What was read of a message that is not whole.
     tape: Tape,
+    /// Leaves out what a spectator sends too much of; boxed, as few bytes for all others.
+    oversize: Option<Box<Sieve>>,
     /// What of that is on its principal's account; none before it has one.
     buffer: Option<budget::Held>,
     frozen: bool,
+}
+
+/// What stands before the reader of a spectator.
+#[derive(Debug, Default)]
+struct Sieve {
+    oversize: Oversize,
+    /// What was let through and not read yet.
+    passed: Vec<u8>,
 }
 
 /// What a frozen tap held.
@@ -61,6 +72,7 @@ impl Tap {
             early: unread,
             heard: super::now(),
             tape: Tape::default(),
+            oversize: None,
             buffer: None,
             frozen: false,
         }
@@ -69,6 +81,40 @@ impl Tap {
     /// Counts what is read of messages that are not whole.
     pub(super) fn count(&mut self, buffer: budget::Held) {
         self.buffer = Some(buffer);
+    }
+
+    /// Leaves out messages that are longer than a spectator's may be.
+    pub(super) fn leave_out_oversize(&mut self) {
+        self.oversize = Some(Box::default());
+    }
+
+    /// Reads what is let through.
+    fn poll_sieved(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(sieve) = &mut self.oversize else {
+            return Poll::Ready(Ok(()));
+        };
+        while sieve.passed.is_empty() {
+            let mut raw = [0; READ_BUFFER_BYTES];
+            let mut raw = ReadBuf::new(&mut raw);
+            if self.early.is_empty() {
+                if self.frozen {
+                    return Poll::Pending;
+                }
+                ready!(Pin::new(&mut self.incoming).poll_read(cx, &mut raw))?;
+                if raw.filled().is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            } else {
+                let len = self.early.len().min(raw.remaining());
+                raw.put_slice(&self.early.split_to(len));
+            }
+            self.heard = super::now();
+            sieve.oversize.feed(raw.filled(), &mut sieve.passed);
+        }
+        let len = sieve.passed.len().min(buf.remaining());
+        buf.put_slice(&sieve.passed[..len]);
+        sieve.passed.drain(..len);
+        Poll::Ready(Ok(()))
     }
 
     /// Has what was read counted. Its reader holds it a second time.
@@ -107,7 +153,16 @@ impl Tap {
 
     /// Bytes that would have to be carried; none if they could not be.
     pub(super) fn weight(&self) -> Option<usize> {
-        Some(self.tape.rest()?.len() + self.early.len() + self.outlet.weight())
+        let sieved = self.sieved().len();
+        Some(self.tape.rest()?.len() + sieved + self.early.len() + self.outlet.weight())
+    }
+
+    /// What the sieve holds, between what was read and what is still to come.
+    fn sieved(&self) -> Vec<u8> {
+        let Some(sieve) = &self.oversize else {
+            return Vec::new();
+        };
+        [&sieve.passed[..], &sieve.oversize.rest()].concat()
     }
 
     /// Takes a frozen tap apart, once its reader has taken every message that was whole. What the
@@ -116,7 +171,7 @@ impl Tap {
         let (outgoing, unsent) = self.outlet.take()?;
         let rest = self.tape.rest().unwrap_or_default();
         Some(Held {
-            unread: [rest, &self.early].concat().into(),
+            unread: [rest, &self.sieved(), &self.early].concat().into(),
             unsent,
             stream: halves::join(self.incoming, outgoing)?,
         })
@@ -140,7 +195,9 @@ impl AsyncRead for Tap {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        if self.early.is_empty() {
+        if self.oversize.is_some() {
+            ready!(self.poll_sieved(cx, buf))?;
+        } else if self.early.is_empty() {
             if self.frozen {
                 return Poll::Pending;
             }

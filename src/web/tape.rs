@@ -2,16 +2,8 @@
 //! cut anywhere. Out: what another process must read first to go on where this one stops. It must
 //! not know what messages mean: whether a frame may be is for the protocol's own reader to say.
 
+use super::frame_header::{CONTROL, FIN, OPCODE, length, missing};
 use crate::config::limits::TAPE_BYTES;
-
-/// Ends a message (RFC 6455, 5.2).
-const FIN: u8 = 0x80;
-/// Close, ping and pong have this bit; they come whole, also between the parts of a message.
-const CONTROL: u8 = 0x08;
-/// Opcodes.
-const OPCODE: u8 = 0x0f;
-const MASKED: u8 = 0x80;
-const LENGTH: u8 = 0x7f;
 
 /// The memory of an unfinished message.
 #[derive(Debug, Default)]
@@ -82,54 +74,11 @@ impl Tape {
 /// Room that stays with a viewer who sent one large message.
 const SMALL: usize = 1024;
 
-/// How many more bytes of a frame's header are needed to know more of it; 0 when it is whole.
-fn missing(frame: &[u8]) -> usize {
-    let &[_, second, ..] = frame else {
-        return 2 - frame.len();
-    };
-    let extended = match second & LENGTH {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    let mask = if second & MASKED == 0 { 0 } else { 4 };
-    (2 + extended + mask) - frame.len().min(2 + extended + mask)
-}
-
-/// The payload's length, from a whole header.
-fn length(frame: &[u8]) -> u64 {
-    let extended = match frame[1] & LENGTH {
-        126 => &frame[2..4],
-        127 => &frame[2..10],
-        short => return u64::from(short),
-    };
-    extended
-        .iter()
-        .fold(0, |length, byte| (length << 8) | u64::from(*byte))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::frame_header::tests::frame;
     use super::*;
     use proptest::prelude::*;
-
-    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut frame = vec![first];
-        match payload.len() {
-            len @ 0..=125 => frame.push(MASKED | len as u8),
-            len @ 126..=65_535 => {
-                frame.push(MASKED | 126);
-                frame.extend((len as u16).to_be_bytes());
-            }
-            len => {
-                frame.push(MASKED | 127);
-                frame.extend((len as u64).to_be_bytes());
-            }
-        }
-        frame.extend([1, 2, 3, 4]);
-        frame.extend(payload);
-        frame
-    }
 
     fn rest(parts: &[&[u8]]) -> Vec<u8> {
         let mut tape = Tape::default();
