@@ -205,6 +205,58 @@ fn what_is_taken_is_named_and_nothing_is_left() {
     drop(live);
 }
 
+/// Whether this machine has `[::1]`.
+fn ipv6() -> bool {
+    TcpListener::bind("[::1]:0").is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_127_0_0_1_is_listened_to_nobody_else_can_have_localhost() {
+    if !ipv6() {
+        return;
+    }
+    let place = Place::new();
+    let mut running = place.start(&["--auth", "none", "--listen", "127.0.0.1:0"]);
+    let addresses = running.addresses();
+    let [v4] = &addresses[..] else {
+        panic!("one URL, as asked for: {}", running.said);
+    };
+    let port = v4.rsplit_once(':').unwrap().1.to_owned();
+    let v6 = format!("[::1]:{port}");
+    assert_eq!((healthy(v4).await, healthy(&v6).await), (200, 200));
+    // The next image has both, and nobody is refused meanwhile.
+    tmux::signal(&running.child.id().to_string(), "-HUP");
+    for _ in 0..100 {
+        assert_eq!((healthy(v4).await, healthy(&v6).await), (200, 200));
+    }
+    assert!(TcpListener::bind(&v6).is_err());
+    assert_eq!(running.ends(), 0);
+
+    let other = TcpListener::bind(&v6).unwrap();
+    for host in ["127.0.0.1", "localhost"] {
+        let listen = format!("{host}:{port}");
+        let args = ["--auth", "none", "--listen", &listen];
+        let (code, said) = place.refused(&args);
+        let wanted = format!("{v6} is already in use, and browsers that are told localhost:{port}");
+        assert!(code == 1 && said.contains(&wanted), "{said}");
+        let (code, said) = place.refused(&[&["check"], &args[..]].concat());
+        let wanted = format!("{v6} is in use now");
+        assert!(code == 0 && said.contains(&wanted), "{said}");
+    }
+    drop(other);
+    // Who asks for both has both, each once.
+    let (v4, both) = (format!("127.0.0.1:{port}"), ["--listen", &v6, "--listen"]);
+    for order in [
+        [both[0], both[1], both[2], &v4],
+        [both[0], &v4, both[2], &v6],
+    ] {
+        let mut running = place.start(&[&["--auth", "none"], &order[..]].concat());
+        assert_eq!(running.addresses().len(), 2, "{}", running.said);
+        assert_eq!((healthy(&v4).await, healthy(&v6).await), (200, 200));
+        assert_eq!(running.ends(), 0);
+    }
+}
+
 #[test]
 fn a_stale_socket_is_replaced_and_what_is_not_ours_is_not() {
     let place = Place::new();
@@ -462,6 +514,9 @@ async fn sockets_that_are_passed_are_taken_by_name() {
         running.said
     );
     assert_eq!(healthy(&address).await, 200);
+    if ipv6() {
+        assert_eq!(healthy(&address.replace("127.0.0.1", "[::1]")).await, 200);
+    }
     assert_eq!(ask_unix(&path, HEALTH).await.status, 200);
     assert!(!place.path("unused").exists());
     assert_eq!(running.ends(), 0);

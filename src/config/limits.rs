@@ -396,6 +396,8 @@ pub const REFUSALS_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Connections waiting to be accepted: a storm must not meet the default of 128.
 pub const BACKLOG: u32 = 4096;
+/// Ports of the system's choice that are tried until one is free on `[::1]` as well.
+pub const PORT_TRIES: usize = 16;
 /// How long a unix socket's directory, or whoever listens there, is waited for at start.
 pub const HOLD: Duration = Duration::from_secs(1);
 /// Open connections of all kinds.

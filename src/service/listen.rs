@@ -1,6 +1,7 @@
 //! Listeners: TCP, unix, or passed by systemd. In: `--listen`. Out: accepted [`Socket`]s and the
 //! [`Door`] each came through. It must not know HTTP.
 
+mod beside;
 mod unix;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::passed::{self, Passed};
-use crate::config::limits::{BACKLOG, NOTSENT_BYTES};
+use crate::config::limits::{BACKLOG, NOTSENT_BYTES, PORT_TRIES};
 use crate::config::{Listen, UnixListen};
 use crate::web::stream::{Door, Socket};
 use unix::Made;
@@ -24,6 +25,23 @@ pub enum Error {
         "{0} is already in use: end the program that listens there, or choose another --listen"
     )]
     InUse(Listen),
+    /// Someone is where `localhost` leads as well.
+    #[error(
+        "{0} is already in use, and browsers that are told localhost:{port} would come to that program \
+         instead of muxview: end it, or choose another port with --listen", port = .0.port()
+    )]
+    BesideInUse(SocketAddr),
+    /// It cannot be listened to where `localhost` leads as well.
+    #[error(
+        "cannot listen on {address}, where browsers that are told localhost:{port} may come: {cause}. \
+         Choose another port with --listen", port = address.port()
+    )]
+    Beside {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// Not ours to use.
     #[error("{listen} may not be used by this user: {cause}. Choose another --listen")]
     Permission {
@@ -88,9 +106,38 @@ pub enum Error {
     },
 }
 
-/// Whether listening there would go well, changing nothing. `Ok(false)`: somebody is there now,
+impl Error {
+    fn beside(address: SocketAddr, cause: io::Error) -> Self {
+        if cause.kind() == io::ErrorKind::AddrInUse {
+            Self::BesideInUse(address)
+        } else {
+            Self::Beside { address, cause }
+        }
+    }
+}
+
+/// Whether listening there would go well, changing nothing. Gives the places where somebody is now,
 /// which may well be the muxview that runs.
-pub(super) async fn check(listen: &Listen) -> Result<bool, Error> {
+pub(super) async fn check(listen: &[Listen]) -> Result<Vec<String>, Error> {
+    let mut taken = vec![];
+    for listen in listen {
+        if !check_one(listen).await? {
+            taken.push(listen.to_string());
+        }
+        let Some(address) = beside::of_configured(listen) else {
+            continue;
+        };
+        match beside::check(address).map_err(|cause| Error::beside(address, cause)) {
+            Ok(()) => {}
+            Err(Error::BesideInUse(_)) => taken.push(address.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    taken.dedup();
+    Ok(taken)
+}
+
+async fn check_one(listen: &Listen) -> Result<bool, Error> {
     let checked = match listen {
         Listen::Tcp { host, port } => bind_tcp(host, *port, |_| Ok(()))
             .await
@@ -242,6 +289,8 @@ fn failed(listen: &Listen, cause: io::Error) -> Error {
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) listener: Listener,
+    /// Nobody asked for it: it keeps others from where `localhost` leads as well.
+    pub(super) beside: bool,
 }
 
 /// What an open one of ours is called: all that its configuration says.
@@ -255,8 +304,8 @@ fn called(listen: &Listen) -> String {
     }
 }
 
-/// Listens where the configuration says; with what the image before this one had open there, so
-/// that nobody who connects meanwhile is refused.
+/// Listens where the configuration says, and beside that; with what the image before this one had open
+/// there, so that nobody who connects meanwhile is refused.
 pub(super) async fn open(listen: &[Listen], left: Vec<Passed>) -> Result<Vec<Named>, Error> {
     let mut left = left;
     let mut listeners = vec![];
@@ -270,11 +319,58 @@ pub(super) async fn open(listen: &[Listen], left: Vec<Passed>) -> Result<Vec<Nam
                 made: Made::at(&unix.path).ok(),
             },
             (Some(Ok(listener)), _) => listener,
+            (_, Listen::Tcp { port: 0, .. }) => {
+                listeners.extend(any_port(listen, name).await?);
+                continue;
+            }
             _ => Listener::bind(listen).await?,
         };
-        listeners.push(Named { name, listener });
+        listeners.push(Named {
+            name,
+            listener,
+            beside: false,
+        });
     }
+    beside::complete(&mut listeners, left)?;
     Ok(listeners)
+}
+
+/// Adds what is missing beside the sockets that were passed.
+pub(super) fn complete(mut given: Vec<Named>, ours: Vec<Passed>) -> Result<Vec<Named>, Error> {
+    beside::complete(&mut given, ours)?;
+    Ok(given)
+}
+
+/// Listens on a port that the system chooses, until it is one that is free beside that, too.
+async fn any_port(listen: &Listen, name: String) -> Result<Vec<Named>, Error> {
+    // Held, so that the system chooses another one.
+    let mut tried = vec![];
+    loop {
+        let listener = Listener::bind(listen).await?;
+        let address = listener.address().and_then(beside::of);
+        let bound = address.map(|address| (address, beside::bind(address)));
+        let besides = match bound {
+            None | Some((_, Ok(None))) => None,
+            Some((address, Ok(Some(listener)))) => Some(Named {
+                name: beside::called(address),
+                listener: Listener::Tcp(listener),
+                beside: true,
+            }),
+            Some((_, Err(error)))
+                if error.kind() == io::ErrorKind::AddrInUse && tried.len() < PORT_TRIES =>
+            {
+                tried.push(listener);
+                continue;
+            }
+            Some((address, Err(cause))) => return Err(Error::beside(address, cause)),
+        };
+        let chosen = Named {
+            name,
+            listener,
+            beside: false,
+        };
+        return Ok([Some(chosen), besides].into_iter().flatten().collect());
+    }
 }
 
 /// What was passed, by what it is for.
@@ -306,7 +402,11 @@ pub(super) fn sort(passed: Vec<Passed>) -> Result<Sorted, Error> {
         match Listener::adopt(descriptor) {
             Ok(listener) => {
                 tracing::info!(name, at = %listener, "listening on a socket that was passed");
-                sorted.listeners.push(Named { name, listener });
+                sorted.listeners.push(Named {
+                    name,
+                    listener,
+                    beside: false,
+                });
             }
             Err(cause) => {
                 let error = Error::Passed { name, cause };

@@ -101,13 +101,11 @@ pub async fn check(config: &Config) -> Result<Vec<String>, Error> {
         // Then the addresses are not used, and may well be none this user or unit may use.
         return Ok(warnings);
     }
-    for listen in &config.listen {
-        if !listen::check(listen).await? {
-            warnings.push(format!(
-                "{listen} is in use now, maybe by the muxview that runs"
-            ));
-        }
-    }
+    let taken = listen::check(&config.listen).await?;
+    let taken = taken
+        .iter()
+        .map(|place| format!("{place} is in use now, maybe by the muxview that runs"));
+    warnings.extend(taken);
     Ok(warnings)
 }
 

@@ -100,7 +100,10 @@ impl Service {
         let link = link.map_err(gate::Error::Vault)?;
         let urls = Urls::new(
             &config,
-            listeners.iter().map(|named| named.listener.address()),
+            listeners
+                .iter()
+                .filter(|named| !named.beside)
+                .map(|named| named.listener.address()),
             link,
         );
         let mut inherited = Inherited::read(kept);
@@ -152,7 +155,7 @@ impl Service {
             stopping,
             pulse: pulse.clone(),
         };
-        let accept = |Named { name, listener }| {
+        let accept = |Named { name, listener, .. }| {
             (name, tokio::spawn(accept::accept(listener, entry.clone())))
         };
         let loops = listeners.into_iter().map(accept).collect();
@@ -365,7 +368,7 @@ async fn listeners(
             (Auth::Token, Some(address)) if config.public_origins.is_empty() => {
                 Err(Error::NoPublicOrigin(address))
             }
-            _ => Ok(passed),
+            _ => Ok(listen::complete(passed, ours)?),
         };
     }
     if config.listen.is_empty() {
