@@ -1,49 +1,98 @@
-// Signing in: the secret of a link (`#t=…`, which no server and no log ever sees) is exchanged for a
-// credential, which this browser keeps and shows with every request. Requests are made here too.
+// Who this browser is: a credential, which it keeps and shows with every request, signed for that
+// request only: whoever has our port while muxview is down learns nothing that is of use later. (How it
+// comes by one is in sign-in.js.) Requests are made here too.
 
-import { delay } from './reconnect.js';
+import { random, seal, sign } from './page-key.js';
+import { direct } from './workers.js';
 
 /** What all URLs are relative to: this module is served at `assets/…` below it. */
 export const root = new URL('../', import.meta.url);
 
 // By base path: two services behind one origin have two credentials.
-const KEY = `muxview.credential:${root.pathname}`;
-/** What leads the secret of a link to watch one session, as in src/access/share.rs. */
-const SHARE = 'share.';
-/** A credential is renewed when less than this is left of it, looked at this often; in ms. */
-const RENEW = { left: 4 * 86_400_000, every: 6 * 3_600_000 };
+const KEY = `muxview.signed-in:${root.pathname}`;
+/** Where pages kept it that did not sign, some of which may be open. It is worth something to whoever reads it. */
+const UNSIGNED = `muxview.credential:${root.pathname}`;
+/** What comes with the service's time when a signature was refused for its time only. */
+const TIME = /^sign in; time=(\S+)$/;
 
 let kept = null; // where storage is refused: then every visit needs a link
 let used = null; // the credential that was shown last
 
-function read() {
+/** What is kept of a sign-in, or null. */
+export function read() {
   try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? kept;
+    return JSON.parse(localStorage.getItem(KEY) ?? localStorage.getItem(UNSIGNED)) ?? kept;
   } catch {
     return kept;
   }
 }
 
-function keep(signedIn) {
-  kept = null;
+/** Forgets what pages that did not sign have kept, once none of them can have renewed it. */
+export function forgetUnsigned() {
   try {
-    if (signedIn) localStorage.setItem(KEY, JSON.stringify(signedIn));
-    else localStorage.removeItem(KEY);
+    const { expires } = JSON.parse(localStorage.getItem(UNSIGNED)) ?? {};
+    if (expires * 1000 < Date.now()) localStorage.removeItem(UNSIGNED);
   } catch {
-    kept = signedIn; // then it is good for this page
+    // nothing is kept
   }
 }
 
-/** What stands behind the `#t=` of a link, or alone; null if there is nothing that could be it. */
-function secretIn(text) {
-  const t = text.includes('#') ? new URLSearchParams(text.split('#')[1]).get('t') : text.trim();
-  return t && !/\s/.test(t) ? t : null;
+/** Keeps a sign-in; null forgets all there are. */
+export function keep(signedIn) {
+  kept = null;
+  try {
+    if (!signedIn?.clock) localStorage.removeItem(KEY);
+    if (!signedIn) localStorage.removeItem(UNSIGNED);
+    else localStorage.setItem(signedIn.clock ? KEY : UNSIGNED, JSON.stringify(signedIn));
+  } catch {
+    kept = signedIn; // then it is good for this page
+  }
 }
 
 /** The credential of this browser, or null. */
 export function credential() {
   used = read()?.credential ?? null;
   return used;
+}
+
+/**
+ * What shows who asks for `method` at `url`, good for this once: `shown` is the text; null for nobody.
+ * It is no secret of value to who answers, except for a page that signed in before pages had keys.
+ */
+export async function proof(method, url) {
+  const { credential = null, key, clock, offset } = read() ?? {};
+  used = credential;
+  if (!clock) return credential && { shown: credential };
+  const path = decodeURIComponent(new URL(url).pathname.slice(root.pathname.length - 1));
+  const [time, nonce] = [Math.floor(Date.now() + offset), random()];
+  const signature = await sign(key, ['muxview-request-1', root.origin, method, path, time, nonce, credential].join('\n'));
+  if (signature === null) {
+    if (read()?.credential === credential) keep(null); // the browser has lost the key
+    return null;
+  }
+  return { shown: [credential, time, nonce, signature].join('~'), credential, clock, nonce };
+}
+
+/**
+ * Takes in what time the service says it is. True if it was the service that said so, to this page and
+ * now: anybody else could have the page sign for a later time.
+ */
+async function takeTime(text, { credential, clock, nonce } = {}) {
+  const [time, its] = text?.split('.') ?? [];
+  if (!its || !clock) return false;
+  const offset = Number(time) - Date.now();
+  const whole = await seal(clock, `muxview-clock-1\n${nonce}\n${time}`);
+  if (its.length < 22 || !whole.startsWith(its.slice(0, 21))) return false;
+  // Of a moment ago, so by this page's count it is never later than it is there. The next one may be
+  // a little less: that does no harm.
+  const now = read();
+  if (now?.credential === credential && now.offset !== offset) keep({ ...now, offset });
+  return true;
+}
+
+/** Whether a socket that was closed with this reason, and had shown this, is to be opened again at once. */
+export async function signsAgain(reason, proof) {
+  return takeTime(TIME.exec(reason)?.[1], proof ?? undefined);
 }
 
 /** Whether another one than was shown last is here: another tab signed in, or renewed it. */
@@ -57,81 +106,8 @@ export function who() {
   return read()?.who ?? null;
 }
 
-/** Signs in with a link or what stands behind its `#t=`. Throws a sentence if it is no good. */
-export async function signIn(text) {
-  const t = secretIn(text);
-  if (t === null) throw new Error('That is neither a link with “#t=…” nor the part behind it.');
-  keep(await (await request('api/sign-in', { method: 'POST', body: { t } })).json());
-}
-
-/** Signs this browser out, or everybody. */
-export async function signOut(everywhere = false) {
-  try {
-    await request('api/sign-out', { method: 'POST', body: { everywhere } });
-  } catch (error) {
-    // Signed out already, which was wanted.
-    if (error.status !== 401) throw error;
-  }
-  keep(null);
-}
-
-/** Whether an owner has opened a link for others to watch, to see what they will: it would make a guest of this browser. */
-async function isOwnShare(secret) {
-  if (!secret.startsWith(SHARE) || who() !== 'owner') return false;
-  try {
-    await request('api/sessions');
-  } catch (error) {
-    return error.status !== 401; // else signed out: a guest is better than nobody
-  }
-  return true;
-}
-
-/**
- * Signs in with the link this page was opened by, if it was, and takes it out of the address bar.
- * True if it did; a link that is no good leaves what was there. Waits for a server that is away.
- */
-export async function signInByAddress() {
-  if (!new URLSearchParams(location.hash.slice(1)).has('t')) return false;
-  const secret = secretIn(location.hash);
-  if (secret === null || await isOwnShare(secret)) {
-    clearAddress();
-    return false;
-  }
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await signIn(location.hash);
-      clearAddress();
-      return true;
-    } catch (error) {
-      // Opened before, expired, or nothing to sign in to: what asks for a credential says so.
-      if (error instanceof Refused && error.status < 500 && error.status !== 429) {
-        clearAddress();
-        return false;
-      }
-    }
-    await new Promise((resolve) => { setTimeout(resolve, delay(attempt, Math.random)); });
-  }
-}
-
-function clearAddress() {
-  history.replaceState(history.state, '', location.pathname + location.search);
-}
-
-/** Renews the credential in time, as long as the page is open. */
-export async function stayIn() {
-  const { expires = Infinity } = read() ?? {};
-  if (expires * 1000 - Date.now() < RENEW.left) {
-    try {
-      const answer = await request('api/sign-in/renew', { method: 'POST' });
-      const renewed = answer.status === 200 && await answer.json();
-      // Another tab may have signed out, or somebody else in, meanwhile.
-      if (renewed && !hasAnother() && who()) keep(renewed);
-    } catch {
-      // signed out, or away: whoever needs the credential says so
-    }
-  }
-  setTimeout(stayIn, RENEW.every);
-}
+/** Whether this page was opened by a link that signs in. */
+export const byLink = () => new URLSearchParams(location.hash.slice(1)).has('t');
 
 /** A request that was answered with an error: its status, a sentence in `message`, and the field that is wrong. */
 export class Refused extends Error {
@@ -147,17 +123,26 @@ export const said = (error) => (error.status ? error.message : 'muxview does not
 
 /** Asks the server; `body` goes as JSON. Throws `Refused`, or what fetch throws. */
 export async function request(path, { body, ...options } = {}) {
-  const headers = new Headers();
-  const known = credential();
-  if (known) headers.set('Authorization', `Bearer ${known}`);
-  if (body !== undefined) headers.set('Content-Type', 'application/json');
-  const answer = await fetch(new URL(path, root), {
-    ...options,
-    headers,
-    body: body === undefined ? undefined : JSON.stringify(body),
-    cache: 'no-store',
-    redirect: 'manual', // nothing here leads elsewhere: it is a sign-in in front of muxview
-  });
+  await direct;
+  const url = new URL(path, root);
+  const ask = async () => {
+    const headers = new Headers();
+    const known = await proof(options.method ?? 'GET', url);
+    if (known) headers.set('Authorization', `Bearer ${known.shown}`);
+    if (body !== undefined) headers.set('Content-Type', 'application/json');
+    const answer = await fetch(url, {
+      ...options,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: 'no-store',
+      redirect: 'manual', // nothing here leads elsewhere: it is a sign-in in front of muxview
+    });
+    const told = await takeTime(answer.headers.get('Muxview-Time'), known ?? undefined);
+    return { answer, again: told && answer.status === 401 };
+  };
+  let { answer, again } = await ask();
+  // Signed at a wrong time; or the browser sent it twice, as it may when a connection breaks.
+  if (again) ({ answer } = await ask());
   if (answer.type === 'opaqueredirect') throw new Refused(302, 'The sign-in in front of muxview has run out: reload the page.');
   if (!answer.ok) {
     const text = await answer.text();

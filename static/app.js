@@ -1,7 +1,7 @@
 // The page of one session: joins the screen to the connection and tells the person what goes on.
 
 import { addressIn, addressOf } from './address.js';
-import { credential, root, signInByAddress, stayIn } from './access.js';
+import { byLink, proof, root, signsAgain } from './access.js';
 import { Caption } from './caption.js';
 import { give } from './clipboard.js';
 import { Claim } from './claim.js';
@@ -80,6 +80,7 @@ const screen = new Screen(box, {
 const claim = new Claim(device);
 
 let joined = null; // what the server was told in the URL, until it greets
+let signed = null; // what the last socket showed to sign in
 
 const connection = new Connection({
   url(resume) {
@@ -95,11 +96,16 @@ const connection = new Connection({
     url.search = new URLSearchParams(query);
     return url.href;
   },
-  protocols: () => (credential() ? [PROTOCOL, KEY_PREFIX + credential()] : [PROTOCOL]),
-  probe: () => ({
-    url: new URL('api/sessions', root),
-    headers: credential() ? { Authorization: `Bearer ${credential()}` } : {},
-  }),
+  async protocols(url) {
+    signed = await proof('GET', url);
+    return signed ? [PROTOCOL, KEY_PREFIX + signed.shown] : [PROTOCOL];
+  },
+  again: ({ reason }) => signsAgain(reason, signed),
+  async probe() {
+    const url = new URL('api/sessions', root);
+    const known = await proof('GET', url);
+    return { url, headers: known ? { Authorization: `Bearer ${known.shown}` } : {} };
+  },
   onState(state, detail) {
     if (state === 'open') {
       lived = true;
@@ -292,7 +298,8 @@ equip();
 
 document.addEventListener('visibilitychange', () => connection.send(say.visible(!document.hidden)));
 addEventListener('focus', () => { caption.rang = false; });
-addEventListener('hashchange', async () => { if (await signInByAddress()) connection.open(); });
+const signingIn = () => import('./sign-in.js');
+addEventListener('hashchange', async () => { if (byLink() && await (await signingIn()).signInByAddress()) connection.open(); });
 // Back from the cache: what was watched before it went there is watched again.
 addEventListener('pageshow', ({ persisted }) => {
   if (persisted && connection.state === 'closed' && ['ended', 'no-session'].includes(connection.reason)) connection.open();
@@ -301,8 +308,8 @@ addEventListener('pageshow', ({ persisted }) => {
 const sharing = shareButton({ session: () => session, closed: () => screen.focus(), say: mention });
 settingsButtons({ closed: () => screen.focus(), say: mention });
 
-await signInByAddress();
-stayIn();
+if (byLink()) await (await signingIn()).signInByAddress();
+signingIn().then(({ stayIn }) => stayIn());
 showNames();
 // A tablet asks for what its key bar leaves, not for more and then for less.
 if (device === 'tablet') hand.then(() => connection.open());

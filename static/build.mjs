@@ -9,7 +9,9 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 const here = (path) => new URL(path, import.meta.url);
 const xterm = (path) => here(`node_modules/@xterm/${path}`);
 const ADDONS = Object.keys(JSON.parse(readFileSync(here('package.json'), 'utf8')).dependencies)
-  .map((name) => name.replace('@xterm/', '')).filter((name) => name !== 'xterm');
+  .filter((name) => name.startsWith('@xterm/addon-')).map((name) => name.replace('@xterm/', ''));
+/** What a page signs with where browsers have no keys. */
+const NOBLE = ['hmac', 'sha2', 'utils', '_md', '_u64'];
 const OWN = readdirSync(here('.')).filter((name) => /\.(js|css|svg)$/.test(name));
 /** What a page may make a browser fetch before it can be used, compressed, in bytes. */
 const FIRST_LOAD = 150_000;
@@ -23,8 +25,13 @@ const sources = new Map(OWN.map((name) => [name, own(name)]));
 sources.set('xterm.mjs', readFileSync(xterm('xterm/lib/xterm.mjs'), 'utf8'));
 sources.set('xterm.css', readFileSync(xterm('xterm/css/xterm.css'), 'utf8'));
 for (const addon of ADDONS) sources.set(`${addon}.mjs`, readFileSync(xterm(`${addon}/lib/${addon}.mjs`), 'utf8'));
-sources.set('licences.txt', ['muxview: MIT OR Apache-2.0\n', ...['xterm', ...ADDONS].map((name) =>
-  `@xterm/${name}\n\n${readFileSync(xterm(`${name}/LICENSE`), 'utf8')}`)].join(`\n${'-'.repeat(72)}\n\n`));
+for (const name of NOBLE) {
+  const text = bare(readFileSync(here(`node_modules/@noble/hashes/${name}.js`), 'utf8'));
+  sources.set(`noble-${name}.js`, text.replace(/from "\.\/([\w-]+)\.js"/g, "from './noble-$1.js'"));
+}
+const LICENSED = ['@noble/hashes', ...['xterm', ...ADDONS].map((name) => `@xterm/${name}`)];
+sources.set('licences.txt', ['muxview: MIT OR Apache-2.0\n', ...LICENSED.map((name) =>
+  `${name}\n\n${readFileSync(here(`node_modules/${name}/LICENSE`), 'utf8')}`)].join(`\n${'-'.repeat(72)}\n\n`));
 
 rmSync(here('dist'), { recursive: true, force: true });
 mkdirSync(here('dist/assets'), { recursive: true });

@@ -23,15 +23,24 @@ export interface Ending {
   why: Reason | null;
 }
 
+/** A request to find out by. */
+export interface Probe {
+  url: string | URL;
+  headers?: HeadersInit;
+}
+
 export interface Hooks {
   /** The URL, asked at every try, so that size and role are those of the moment. `resume`: an
    *  earlier socket had been greeted. */
   url(resume: boolean): string | Promise<string>;
-  /** The subprotocols, asked at every try. */
-  protocols?(): string[];
+  /** The subprotocols for this URL, asked at every try. */
+  protocols?(url: string): string[] | Promise<string[]>;
+  /** A socket was closed with 4401: whether another try at once would show something else. Asked once
+   *  a try. */
+  again?(close: { code: number; reason: string }): boolean | Promise<boolean>;
   /** A plain same-origin request made after repeated refusals. Its 401, 403 or redirect is a wish
    *  for a sign-in, 404 or 410 twice in a row means the service is gone. */
-  probe?(): { url: string | URL; headers?: HeadersInit } | null;
+  probe?(): Probe | null | Promise<Probe | null>;
   /** The state became another. */
   onState?(state: Phase, ending: Ending): void;
   /** `state`, `retryAt`, `advice` or `offline` may have become another. */

@@ -6,7 +6,7 @@
 
 import { initial, step } from './reconnect.js';
 import { inflater, inflates } from './inflate.js';
-import { DEFLATE, parse, say } from './wire.js';
+import { Close, DEFLATE, parse, say } from './wire.js';
 
 /** @typedef {import('./connection.js').Environment} Environment */
 /** @typedef {import('./connection.js').Hooks} Hooks */
@@ -161,23 +161,31 @@ export class Connection {
 
   // ── the socket ─────────────────────────────────────────────────────────────────────────────
 
-  /** @param {number} generation @param {boolean} resume */
-  async #connect(generation, resume) {
+  /** @param {number} generation */
+  #isWanted(generation) {
+    return generation === this.#machine.generation && this.#machine.socket !== 'none';
+  }
+
+  /** `again`: this try is the second one of its kind, with something else to show.
+      @param {number} generation @param {boolean} resume @param {boolean} [again] */
+  async #connect(generation, resume, again = false) {
     this.#pings.clear();
     this.#roundTrip = null;
     try {
       let url = this.#hooks.url(resume);
       if (typeof url !== 'string') url = await url;
-      if (generation === this.#machine.generation && this.#machine.socket !== 'none') this.#attach(url, generation);
+      let protocols = this.#hooks.protocols?.(url) ?? [];
+      if (!Array.isArray(protocols)) protocols = await protocols;
+      if (this.#isWanted(generation)) this.#attach(url, protocols, generation, again ? null : () => this.#connect(generation, resume, true));
     } catch (error) {
       this.#tell({ type: 'dropped', generation, code: 1006, reason: String(error) });
     }
   }
 
-  /** @param {string} url @param {number} generation */
-  #attach(url, generation) {
+  /** @param {string} url @param {string[]} protocols @param {number} generation
+      @param {(() => void) | null} again what tries it once more, unless that was done */
+  #attach(url, protocols, generation, again) {
     const { WebSocket, DecompressionStream } = this.#environment;
-    const protocols = this.#hooks.protocols?.() ?? [];
     const deflate = !this.#plain && inflates(DecompressionStream);
     if (deflate) protocols.push(DEFLATE);
     const socket = new WebSocket(url, protocols);
@@ -200,9 +208,12 @@ export class Connection {
       this.#hooks.onBytes?.(data, received(data.length));
     };
     socket.onmessage = ({ data }) => inflating.pass(typeof data === 'string' ? data : new Uint8Array(data), take);
-    socket.onclose = (close) => inflating.pass(close, ({ code, reason }) => {
+    socket.onclose = (close) => inflating.pass(close, async ({ code, reason }) => {
       if (!current()) return;
       this.#socket = null;
+      // Nothing was wrong but what it showed, and the page has something else now.
+      const asked = again && code === Close.SIGN_IN && this.#hooks.again?.({ code, reason });
+      if (asked && await asked && this.#isWanted(generation) && !this.#socket) return again();
       this.#tell({ type: 'dropped', generation, code, reason });
     });
   }
@@ -242,13 +253,15 @@ export class Connection {
   async #probe(probe) {
     this.#probing?.abort();
     this.#probing = new AbortController();
-    const asked = this.#hooks.probe?.();
-    if (!asked) return;
+    const { signal } = this.#probing;
+    let asked = this.#hooks.probe?.();
+    if (asked && 'then' in asked) asked = await asked;
+    if (!asked || signal.aborted) return;
     /** @type {import('./reconnect.js').ProbeResult} */
     let status = 'unreachable';
     try {
       const answer = await this.#environment.fetch(asked.url, {
-        headers: asked.headers, cache: 'no-store', redirect: 'manual', signal: this.#probing.signal,
+        headers: asked.headers, cache: 'no-store', redirect: 'manual', signal,
       });
       status = answer.type === 'opaqueredirect' || (answer.status >= 300 && answer.status < 400) ? 'redirect' : answer.status;
       answer.body?.cancel().catch(() => {});

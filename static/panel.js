@@ -1,7 +1,7 @@
 // The one box that asks or explains: sign in, session ended, confirm. Built here, so that both
 // pages look and behave the same. In: what to say and the choices. Out: the choice made.
 
-import { hasAnother, signIn, who } from './access.js';
+import { hasAnother, who } from './access.js';
 
 /** A small element: `el('p', { className: 'x' }, 'text', child)`. */
 export function el(tag, properties = {}, ...children) {
@@ -89,6 +89,7 @@ export function askToSignIn(then, why = '') {
     choices: [{
       label: 'Sign in',
       act: async () => {
+        const { signIn } = await import('./sign-in.js');
         await signIn(input.value);
         hidePanel();
         then();

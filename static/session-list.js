@@ -1,7 +1,7 @@
 // The list page: wires the stream of changes, the cards, the filter, keys and dialogs. What is shown, and
 // in which order, is decided in sessions.js; a card knows how it looks.
 
-import { request, said, signInByAddress, stayIn, who } from './access.js';
+import { request, said, who } from './access.js';
 import { addressOf } from './address.js';
 import { Card } from './card.js';
 import { onTheme, theme } from './colours.js';
@@ -15,6 +15,7 @@ import { askToSignIn, el, hidePanel, showPanel } from './panel.js';
 import { held, matches, neighbour, sorted, titlesOf, whatEnds, wish } from './sessions.js';
 import * as settings from './settings.js';
 import { settingsButtons } from './settings-buttons.js';
+import { signInByAddress, stayIn } from './sign-in.js';
 
 /** How often “3 minutes ago” is written anew, in ms. */
 const REWRITE = 20_000;

@@ -1,8 +1,9 @@
 // Signing out: asks where, and does it. In: who is signed in. Out: a page that knows nothing any more.
 
-import { signOut, who } from './access.js';
+import { who } from './access.js';
 import { forgetAll } from './memory.js';
 import { showPanel } from './panel.js';
+import { signOut } from './sign-in.js';
 
 /** Asks whether to sign out here or everywhere. */
 export function askToSignOut() {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::{Keys, Ledger, Time};
+use super::{Keys, Ledger, PageKey, Time};
 use crate::config::limits::{
     CLOCK_SKEW, CREDENTIAL_BYTES, CREDENTIAL_LIFE, CREDENTIAL_RENEWABLE, LINK_LIFE,
 };
@@ -74,6 +74,9 @@ pub struct Credential {
     /// Which opening of that it was given for.
     #[serde(rename = "n", default, skip_serializing_if = "is_zero")]
     pub opening: u32,
+    /// What its holder signs with; without, whoever shows it is its holder.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PageKey>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks
@@ -93,6 +96,21 @@ pub enum Rejected {
     /// Signed out, or a link that was opened.
     #[error("revoked or used")]
     Revoked,
+    /// Good only with a signature, and shown without.
+    #[error("shown without a signature")]
+    Unsigned,
+    /// Signed by another key, or for another request.
+    #[error("not signed by its key for this request")]
+    Signature,
+    /// Signed too long ago, before this muxview listened, or for later.
+    #[error("signed at another time")]
+    Untimely,
+    /// The signature was shown before.
+    #[error("signature used before")]
+    Replayed,
+    /// More signatures than are remembered.
+    #[error("too many signatures")]
+    TooMany,
 }
 
 impl Credential {
@@ -108,6 +126,7 @@ impl Credential {
             epoch: ledger.epoch(),
             share: None,
             opening: 0,
+            key: None,
         }
     }
 
@@ -132,7 +151,15 @@ impl Credential {
             epoch: ledger.epoch(),
             share,
             opening,
+            key: None,
         }
+    }
+
+    /// The same, good only with signatures by this key.
+    #[must_use]
+    pub fn bound(self, key: PageKey) -> Self {
+        let key = Some(key);
+        Self { key, ..self }
     }
 
     /// From when it is none, however often it is renewed: so long its end must be remembered.

@@ -118,6 +118,28 @@ impl Keys {
         now.saturating_sub(self.current.made) >= CREDENTIAL_RENEWABLE.as_secs()
     }
 
+    /// The number of the present key.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.current.id
+    }
+
+    /// A secret of this `name` that comes from the key of this number, while that is known; for one
+    /// use only. What is sealed begins with a number, so nothing that is sealed is ever one.
+    #[must_use]
+    pub fn derive(&self, number: u32, one_use: &str, name: &str) -> Option<[u8; 32]> {
+        let key = self.find(number)?;
+        let secret = key.mac(&format!("derive:{one_use}:{name}")).finalize();
+        Some(secret.into_bytes().into())
+    }
+
+    fn find(&self, number: u32) -> Option<&Key> {
+        let mut keys = [Some(&self.current), self.previous.as_ref()]
+            .into_iter()
+            .flatten();
+        keys.find(|key| key.id == number)
+    }
+
     /// `text` with the number of a key before it and a seal behind it.
     #[must_use]
     pub fn seal(&self, text: &str) -> String {
@@ -132,10 +154,7 @@ impl Keys {
         let (body, seal) = sealed.rsplit_once('.')?;
         let (id, text) = body.split_once('.')?;
         let id: u32 = id.parse().ok()?;
-        let mut keys = [Some(&self.current), self.previous.as_ref()]
-            .into_iter()
-            .flatten();
-        let key = keys.find(|key| key.id == id)?;
+        let key = self.find(id)?;
         let seal = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
         // Compares in constant time.
         key.mac(body).verify_slice(&seal).ok()?;

@@ -8,18 +8,24 @@ pub mod grant;
 pub mod identity;
 pub mod keys;
 pub mod ledger;
+pub mod page_key;
 pub mod principal;
 pub mod rules;
 pub mod share;
+pub mod signed;
+pub mod used;
 
 pub use credential::{Credential, Kind};
 pub use grant::{Grant, Rights, Target};
 pub use identity::{Identity, Proof};
 pub use keys::Keys;
 pub use ledger::Ledger;
+pub use page_key::PageKey;
 pub use principal::Principal;
 pub use rules::Rule;
 pub use share::Share;
+pub use signed::Signed;
+pub use used::Used;
 
 /// Seconds since 1970, by the wall clock: what is written down must mean the same after a restart.
 pub type Time = u64;

@@ -234,7 +234,19 @@ pub const KEY_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 pub const KEY_CHECK: Duration = Duration::from_secs(24 * 3600);
 /// How far clocks may differ, as after one was set.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(120);
-/// Bytes of a credential; ours have about 270.
+/// How long a page's signature is good: a request may wait for a connection.
+pub const SIGNED_LIFE: Duration = Duration::from_secs(10);
+/// How far a page's clock may be ahead of ours: it counts from a time we told, so only as far as
+/// clocks drift apart.
+pub const SIGNED_AHEAD: Duration = Duration::from_secs(2);
+/// Bytes of a credential with its signature: [`CREDENTIAL_BYTES`], a time, a random number and 64 bytes.
+pub const SIGNED_BYTES: usize = 768;
+/// Signatures remembered, so that none is accepted twice while it is good; guests may use half. About
+/// 100 bytes each.
+pub const USED_SIGNATURES: usize = 65_536;
+/// Of these, those of one credential: 340 requests a second.
+pub const USED_OF_ONE: usize = 4096;
+/// Bytes of a credential; ours have about 270, and about 350 with a page's key.
 pub const CREDENTIAL_BYTES: usize = 512;
 /// Owners' credentials ended before their time that are remembered; past it everyone is signed out.
 /// Guests' are bounded by [`SHARES`] and [`SHARE_USES`].

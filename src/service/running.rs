@@ -12,7 +12,7 @@ use super::handoff::{self, Inherited};
 use super::hold::Holders;
 use super::listen::{self, Listener, Named, Sorted};
 use super::notify::Notify;
-use super::passed::Passed;
+use super::passed::{self, Passed};
 use super::{Error, Urls, gate, sessions_to_create, status, tmux_server, watchdog, witness};
 use crate::audit::Audit;
 use crate::bridge::Kept;
@@ -91,7 +91,18 @@ impl Service {
         let passes = !given.is_empty();
         let stored = store::capacity(notify, passes);
         let listeners = listeners(&config, given, ours).await?;
-        let access = Access::new(sign_in, config.public_origins.clone());
+        let mut inherited = Inherited::read(kept);
+        let left = inherited.take_signatures();
+        if left.is_some() && notify.is_heard() {
+            // The process after this one must not find them again.
+            store::forget(notify);
+        }
+        // Only an image in the same process has had the sockets open all the time.
+        let left = left.map(|left| match passed::is_successor() {
+            true => left,
+            false => left.from_now(),
+        });
+        let access = Access::new(sign_in, config.public_origins.clone()).resuming(left);
         if let Some(vault) = access.vault() {
             tokio::spawn(gate::keep_fresh(vault.clone()));
             tokio::spawn(gate::expire(vault.clone(), audit.clone()));
@@ -106,7 +117,6 @@ impl Service {
                 .map(|named| named.listener.address()),
             link,
         );
-        let mut inherited = Inherited::read(kept);
         witness::started(&audit, &config, inherited.len());
 
         let server = tmux_server(&config);

@@ -9,14 +9,17 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
 use super::answer;
 use super::proxy::Proxy;
+use super::signatures::{self, Left, Signatures};
 use super::stream::Door;
 use super::wire::KEY_PREFIX;
 use crate::access::credential::{Id, Rejected};
-use crate::access::{Credential, Grant, Identity, Principal, Proof};
+use crate::access::signed::Request;
+use crate::access::{Credential, Grant, Identity, Principal, Proof, Signed};
 use crate::audit::{Text, Who};
 use crate::config::Origin;
 use crate::config::limits::{AUDIT_TEXT_CHARS, BODY_BYTES};
@@ -38,6 +41,8 @@ pub struct Caller {
     pub pass: Option<Pass>,
     /// What they showed, which is nothing any more, or never was.
     pub rejected: Option<Rejected>,
+    /// What time it is, for the page that signed this.
+    pub time: Option<String>,
     /// A page of ours, or no page at all: may open a socket.
     pub may_upgrade: bool,
     /// Where they come from, for the logs.
@@ -113,13 +118,19 @@ pub enum SignIn {
 }
 
 /// Who somebody is by what they show, and why some of that is nothing.
-type Shown = (Option<Identity>, Option<Rejected>);
+#[derive(Debug, Default)]
+struct Found {
+    identity: Option<Identity>,
+    rejected: Option<Rejected>,
+    time: Option<String>,
+}
 
 /// The rules of this service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Access {
     sign_in: SignIn,
     public_origins: Arc<[Origin]>,
+    signatures: Signatures,
 }
 
 impl Access {
@@ -129,7 +140,23 @@ impl Access {
         Self {
             sign_in,
             public_origins: public_origins.into(),
+            signatures: Signatures::begin(),
         }
+    }
+
+    /// Goes on with the signatures a process before this one accepted.
+    #[must_use]
+    pub fn resuming(self, left: Option<Left>) -> Self {
+        match left.map(Signatures::resume) {
+            Some(signatures) => Self { signatures, ..self },
+            None => self,
+        }
+    }
+
+    /// Which signatures are accepted.
+    #[must_use]
+    pub fn signatures(&self) -> &Signatures {
+        &self.signatures
     }
 
     /// Where credentials are kept, where there are any.
@@ -166,25 +193,79 @@ impl Access {
     }
 
     /// Who asks, by what they show; or why that is nothing.
-    fn identity(&self, door: &Door, head: &Parts) -> Result<Shown, Refusal> {
+    fn identity(&self, door: &Door, head: &Parts, own: Option<&Origin>) -> Result<Found, Refusal> {
         match &self.sign_in {
-            SignIn::None => Ok((Some(Identity::Anyone), None)),
+            SignIn::None => Ok(Found {
+                identity: Some(Identity::Anyone),
+                ..Found::default()
+            }),
             SignIn::Token(vault) => {
                 let state = vault.state();
-                let now = vault::now();
-                let mut rejected = None;
-                let open = |given| {
-                    Credential::open(given, &state.keys, &state.ledger, now)
-                        .inspect_err(|why| rejected = Some(*why))
-                        .ok()
-                };
-                let found = credentials(&head.headers).find_map(open);
-                Ok((found.map(Identity::Signed), rejected))
+                let mut found = Found::default();
+                for given in credentials(&head.headers) {
+                    match self.open(given, &state, head, own, &mut found.time) {
+                        Ok(credential) => {
+                            found.identity = Some(Identity::Signed(credential));
+                            break;
+                        }
+                        Err(why) => found.rejected = Some(why),
+                    }
+                }
+                Ok(found)
             }
-            SignIn::Proxy(proxy) => proxy
-                .user(door, &head.headers)
-                .map(|user| (user.map(Identity::User), None)),
+            SignIn::Proxy(proxy) => proxy.user(door, &head.headers).map(|user| Found {
+                identity: user.map(Identity::User),
+                ..Found::default()
+            }),
         }
+    }
+
+    /// The credential in what was shown: as it is, or with a page's signature.
+    fn open(
+        &self,
+        given: &str,
+        state: &vault::State,
+        head: &Parts,
+        own: Option<&Origin>,
+        time: &mut Option<String>,
+    ) -> Result<Credential, Rejected> {
+        let signed = if Signed::is_one(given) {
+            Some(Signed::parse(given).ok_or(Rejected::Forged)?)
+        } else {
+            None
+        };
+        let sealed = signed.as_ref().map_or(given, |signed| signed.credential);
+        let (keys, ledger) = (&state.keys, &state.ledger);
+        let credential = Credential::open(sealed, keys, ledger, vault::now())?;
+        let (key, signed) = match (&credential.key, &signed) {
+            (None, None) => return Ok(credential),
+            (None, Some(_)) => return Err(Rejected::Signature),
+            (Some(_), None) => return Err(Rejected::Unsigned),
+            (Some(key), Some(signed)) => (key, signed),
+        };
+        *time = self.signatures.time_for(&credential, key, keys, signed);
+        let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
+        let shown = signatures::Shown {
+            signed,
+            origins: &self.origins(own, &head.headers),
+            request: Request {
+                method: head.method.as_str(),
+                path: &path,
+            },
+        };
+        self.signatures.accept(&credential, key, keys, shown)?;
+        Ok(credential)
+    }
+
+    /// The origins that the page of this request may have, as browsers write them.
+    fn origins(&self, own: Option<&Origin>, headers: &HeaderMap) -> Vec<String> {
+        // Already found to be one of these.
+        let said = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        if let Some(said) = said.and_then(|said| said.parse::<Origin>().ok()) {
+            return vec![said.to_string()];
+        }
+        let all = own.into_iter().chain(self.public_origins.iter());
+        all.map(ToString::to_string).collect()
     }
 
     /// Judges a request before anything looks at what it asks for.
@@ -196,7 +277,11 @@ impl Access {
             same_site(&head.headers)?;
         }
         let signing_in = head.uri.path().ends_with("/api/sign-in");
-        let (identity, rejected) = self.identity(door, head)?;
+        let Found {
+            identity,
+            rejected,
+            time,
+        } = self.identity(door, head, own.as_ref())?;
         let pass = identity.and_then(|identity| self.pass(identity));
         // Who has not signed in is told so, whatever the body is: nobody reads it.
         if changes && (pass.is_some() || signing_in) {
@@ -209,6 +294,7 @@ impl Access {
         Ok(Caller {
             rejected: rejected.filter(|_| pass.is_none()),
             pass,
+            time,
             may_upgrade: from_page || programs,
             from: from(door, &head.headers).into(),
         })
@@ -307,6 +393,9 @@ impl Access {
         }
     }
 }
+
+/// What time it is, told to a page that signs.
+pub(super) const TIME: HeaderName = HeaderName::from_static("muxview-time");
 
 /// What a request shows to sign in: a bearer token, or the subprotocol of a socket. Nothing else:
 /// cookies reach neighbours on the same host, and queries reach logs.

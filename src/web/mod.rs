@@ -36,6 +36,7 @@ mod seating;
 mod sessions;
 mod shares;
 mod sign_in;
+pub mod signatures;
 pub mod socket;
 pub mod stopping;
 pub mod stream;
@@ -190,6 +191,11 @@ impl App {
         goodbyes.join_all().await;
     }
 
+    /// What the next process must know of signatures; none is accepted here any more.
+    pub fn leave_signatures(&self) -> Option<signatures::Left> {
+        self.parts.access.signatures().leave()
+    }
+
     /// Tells that a viewer which another process left has no socket any more.
     pub fn lost(&self, viewer: &Carried) {
         visit::lose(&self.parts.audit, viewer, 1006);
@@ -273,12 +279,16 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             }
             let (method, uri, who) = (head.method.clone(), head.uri.clone(), caller.clone());
             head.extensions.insert(caller);
-            let answer = next.run(Request::from_parts(head, body)).await;
+            let mut answer = next.run(Request::from_parts(head, body)).await;
             let why = turned_away(&who, answer.status());
             if let Some((why, about)) = why {
                 let about = about.unwrap_or_else(|| format!("{method} {}", uri.path()));
                 let refusals = &parts.refusals;
                 refusals.tell(&*door, Turned::Refused, why, who.who(), Some(&about));
+            }
+            if let Some(time) = who.time.as_deref().map(HeaderValue::from_str) {
+                let time = time.unwrap_or(HeaderValue::from_static(""));
+                answer.headers_mut().insert(access::TIME, time);
             }
             answer
         }

@@ -54,6 +54,7 @@ pub fn all() -> Vec<Route> {
         (&read, "/api/events", SignedIn, get(events::stream)),
         (&make, "/api/sign-in", Everyone, post(sign_in::sign_in)),
         (&make, "/api/sign-in/renew", SignedIn, post(sign_in::renew)),
+        (&make, "/api/sign-in/key", SignedIn, post(sign_in::bind)),
         (&make, "/api/sign-out", SignedIn, post(sign_in::sign_out)),
         (&read, "/api/shares", Owner, get(shares::list)),
         (&make, "/api/shares", Owner, post(shares::add)),

@@ -20,6 +20,7 @@ use super::socket::Wish;
 use super::visit::Visit;
 use super::wire::{Close, Role};
 use crate::access::budget::Limit;
+use crate::access::credential::Rejected;
 use crate::access::{Principal, Proof};
 use crate::audit;
 use crate::bridge::handle::{Join, Seat};
@@ -174,7 +175,11 @@ pub(super) async fn first(
     if wish.speech == Speech::TooNew {
         return Err(Close::TOO_OLD);
     }
-    let pass = caller.pass.as_ref().ok_or(Close::SIGN_IN)?;
+    let unknown = || match (caller.rejected, &caller.time) {
+        (Some(Rejected::Untimely | Rejected::Replayed), Some(time)) => Close::sign_again(time),
+        _ => Close::SIGN_IN,
+    };
+    let pass = caller.pass.as_ref().ok_or_else(unknown)?;
     if parts.audit.is_closed() {
         return Err(Close::busy(audit::CLOSED));
     }

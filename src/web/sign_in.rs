@@ -7,6 +7,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -15,7 +17,8 @@ use super::refusals::Turned;
 use super::stream::Door;
 use super::{Parts, Shared, answer, sessions};
 use crate::access::credential::{Id, Rejected};
-use crate::access::{Credential, Grant, Identity, Kind, Ledger, Share};
+use crate::access::page_key::Offer;
+use crate::access::{Credential, Grant, Identity, Kind, Ledger, PageKey, Share};
 use crate::audit::{Event, Text, Who};
 use crate::config::limits::SIGN_IN_BYTES;
 use crate::vault::{self, Vault};
@@ -31,6 +34,21 @@ struct SignedIn {
     who: &'static str,
     /// The id of the one session a guest may watch.
     session: Option<String>,
+    /// For a page that signs its requests, once.
+    #[serde(flatten)]
+    signing: Option<Signing>,
+}
+
+/// What a page that signs must know beside its own key.
+#[derive(Debug, Serialize)]
+struct Signing {
+    /// What it signs with, if it has no key; in base64url.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    /// By what it knows later that it is this service which tells the time; in base64url.
+    clock: String,
+    /// The time, in milliseconds since 1970.
+    time: u64,
 }
 
 impl SignedIn {
@@ -47,6 +65,25 @@ impl SignedIn {
                 "owner"
             },
             session: share.map(|share| share.session.to_string()),
+            signing: None,
+        }
+    }
+
+    /// With what its page needs to sign.
+    fn signing(credential: &Credential, vault: &Vault, time: u64) -> Self {
+        let state = vault.state();
+        let (keys, id) = (&state.keys, &credential.id);
+        let text = |bytes: [u8; 32]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let signing = credential.key.as_ref().and_then(|key| {
+            Some(Signing {
+                secret: key.secret(keys, id).map(text),
+                clock: key.clock_secret(keys, id).map(text)?,
+                time,
+            })
+        });
+        Self {
+            signing,
+            ..Self::new(credential, vault)
         }
     }
 }
@@ -55,9 +92,18 @@ impl SignedIn {
 struct Link {
     /// What stood behind `#t=`.
     t: String,
+    /// What the page signs with: `p256.` and a point in base64url, or `hmac`. Without, the credential
+    /// is good for whoever shows it.
+    key: Option<String>,
 }
 
-/// `POST /api/sign-in` `{t}`: the secret of a link for a credential. A link of `muxview url` is good
+fn offer(key: &str) -> Result<Offer, Response> {
+    let sentence = "key is p256. and an uncompressed point in base64url, or hmac";
+    Offer::parse(key)
+        .ok_or_else(|| answer::error_in(StatusCode::UNPROCESSABLE_ENTITY, "key", sentence))
+}
+
+/// `POST /api/sign-in` `{t, key?}`: the secret of a link for a credential. A link of `muxview url` is good
 /// once; one that shares a session, as often as it says.
 pub(super) async fn sign_in(
     State(parts): Shared,
@@ -69,12 +115,14 @@ pub(super) async fn sign_in(
         let sentence = "there is nothing to sign in to here";
         return Err(answer::error(StatusCode::NOT_FOUND, sentence));
     };
-    let Link { t } = sessions::read_at_most(body, SIGN_IN_BYTES).await?;
+    let Link { t, key } = sessions::read_at_most(body, SIGN_IN_BYTES).await?;
     // One who guesses is not worth a look at the disk; a right link is known without.
     if parts.throttle.waits(&door, super::now()).is_some() && !may_be_good(vault, &t) {
         return Err(refused(&parts, &door, caller.who(), Rejected::Forged));
     }
-    match change(vault, move |vault| exchange(vault, &t)).await? {
+    let key = key.map(|key| offer(&key)).transpose()?;
+    let key = key.map(|offer| PageKey::new(&offer, &vault.state().keys));
+    match change(vault, move |vault| exchange(vault, &t, key)).await? {
         Ok((credential, uses_left)) => {
             let guest = credential.share.is_some();
             tracing::info!(peer = %caller.from, guest, "signed in");
@@ -85,7 +133,8 @@ pub(super) async fn sign_in(
                 from: Some(Text(&caller.from)),
             };
             parts.audit.tell(&Event::SignIn { who, uses_left });
-            Ok(Json(SignedIn::new(&credential, vault)).into_response())
+            let time = parts.access.signatures().now();
+            Ok(Json(SignedIn::signing(&credential, vault, time)).into_response())
         }
         Err(why) => {
             metrics::counter!("muxview_refusals_total", "reason" => "sign_in").increment(1);
@@ -126,14 +175,20 @@ fn refused(parts: &Parts, door: &Door, who: Who<'_>, why: Rejected) -> Response 
 type Exchanged = Result<(Credential, Option<u32>), Rejected>;
 
 /// A page's credential for a link's secret, which is used up by it.
-fn exchange(vault: &Vault, secret: &str) -> Result<Exchanged, vault::Error> {
+fn exchange(vault: &Vault, secret: &str, key: Option<PageKey>) -> Result<Exchanged, vault::Error> {
     let (now, random) = (vault::now(), vault::random()?);
+    let page = |ledger: &Ledger, terms| {
+        let credential = Credential::page(random, ledger, terms, now);
+        match key {
+            Some(key) => credential.bound(key),
+            None => credential,
+        }
+    };
     if Share::is_secret(secret) {
         return vault.change(|ledger| {
             let (share, opening) = ledger.open(secret, now).ok_or(Rejected::Revoked)?;
             let (terms, left) = ((share.id.clone(), share.expires, opening), share.uses);
-            let credential = Credential::page(random, ledger, Some(terms), now);
-            Ok((credential, Some(left)))
+            Ok((page(ledger, Some(terms)), Some(left)))
         });
     }
     let state = vault.state();
@@ -147,7 +202,7 @@ fn exchange(vault: &Vault, secret: &str) -> Result<Exchanged, vault::Error> {
         link.check(ledger, now)?;
         let last = link.last(ledger);
         let first = ledger.end(link.id, last, now);
-        let page = || (Credential::page(random, ledger, None, now), None);
+        let page = || (page(ledger, None), None);
         first.then(page).ok_or(Rejected::Revoked)
     })
 }
@@ -163,6 +218,30 @@ pub(super) async fn renew(
         Some(renewed) => Json(SignedIn::new(&renewed, vault)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
+}
+
+#[derive(Debug, Deserialize)]
+struct Key {
+    key: String,
+}
+
+/// `POST /api/sign-in/key` `{key}`: the same credential, good only with signatures by this key: for
+/// pages that signed in before pages had keys. The one without stays good for those of them that are
+/// open; both end together.
+pub(super) async fn bind(
+    State(parts): Shared,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Response> {
+    let (vault, credential) = signed(&parts, caller)?;
+    let Key { key } = sessions::read(body).await?;
+    let key = PageKey::new(&offer(&key)?, &vault.state().keys);
+    if credential.key.is_some() {
+        let sentence = "this sign-in has a key already";
+        return Err(answer::error(StatusCode::CONFLICT, sentence));
+    }
+    let (bound, time) = (credential.bound(key), parts.access.signatures().now());
+    Ok(Json(SignedIn::signing(&bound, vault, time)).into_response())
 }
 
 #[derive(Debug, Deserialize, Default)]

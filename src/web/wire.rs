@@ -340,6 +340,15 @@ impl Close {
     pub const INTERNAL: Self = Self::fixed(1011, "internal error");
     /// No credential, or none that is good any more.
     pub const SIGN_IN: Self = Self::fixed(4401, "sign in");
+    /// Signed at another time than now, which is this.
+    #[must_use]
+    pub fn sign_again(time: &str) -> Self {
+        Self {
+            code: 4401,
+            reason: Cow::Owned(format!("sign in; time={time}")),
+        }
+    }
+
     /// Signed in, but may not.
     pub const FORBIDDEN: Self = Self::fixed(4403, "not allowed");
     /// There is none of that name.

@@ -26,7 +26,7 @@ Object.assign(globalThis, {
     return answer(asked.at(-1));
   },
 });
-const access = await import('../../static/access.js');
+const access = { ...await import('../../static/access.js'), ...await import('../../static/sign-in.js') };
 
 const json = (value, status = 200) => Response.json(value, { status });
 const signedIn = (who, credential = who) => json({ credential, who, expires: 1e12, session: null });

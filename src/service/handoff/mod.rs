@@ -24,6 +24,7 @@ use crate::terminal::Size;
 use crate::tmux::{Holder, Transfer};
 use crate::web::App;
 use crate::web::carried::Carried;
+use crate::web::signatures::Left;
 use crate::web::socket::Frozen;
 use crate::web::stream::{Socket, Stream};
 use state::{Client, Held, Seat, State};
@@ -49,6 +50,7 @@ pub(super) struct Inherited {
     strangers: Vec<OwnedFd>,
     /// Clients that hold sessions meanwhile.
     holders: Vec<Holder>,
+    signatures: Option<Left>,
     /// When they were last served.
     since: Option<SystemTime>,
 }
@@ -87,7 +89,8 @@ pub(super) fn pack(
             }
         }
     }
-    if seats.is_empty() && clients.is_empty() && holders.is_empty() {
+    let signatures = app.leave_signatures();
+    if seats.is_empty() && clients.is_empty() && holders.is_empty() && signatures.is_none() {
         return passed;
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -97,6 +100,7 @@ pub(super) fn pack(
         seats,
         clients,
         holders: holders.into_iter().map(Held::from).collect(),
+        signatures,
     };
     match file(&state.encode()) {
         Ok(descriptor) => passed.push(Passed {
@@ -213,7 +217,9 @@ impl Inherited {
                     seats,
                     clients,
                     holders,
+                    signatures,
                 }) => {
+                    inherited.signatures = signatures.or(inherited.signatures);
                     let holders = holders.into_iter().filter_map(Held::read);
                     inherited.holders.extend(holders);
                     for client in clients {
@@ -249,6 +255,11 @@ impl Inherited {
         let strangers = self.unknown.is_empty() && self.strangers.is_empty();
         let clients = self.clients.is_empty() && self.holders.is_empty();
         self.viewers.is_empty() && self.gone.is_empty() && clients && strangers
+    }
+
+    /// The signatures that the process before this one accepted.
+    pub(super) fn take_signatures(&mut self) -> Option<Left> {
+        self.signatures.take()
     }
 
     /// The clients that are to be ended now that this process is here.

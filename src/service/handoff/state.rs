@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::web::carried::{Carried, in_base64};
+use crate::web::signatures::Left;
 
 const MAGIC: &[u8; 16] = b"muxview handoff\n";
 /// Of the state this build writes, and the only one it reads.
@@ -33,6 +34,10 @@ pub(super) struct State {
     /// Clients of the tmux server that hold sessions meanwhile.
     #[serde(default)]
     pub(super) holders: Vec<Held>,
+    /// The signatures of pages that were accepted. A build that does not know them leaves none, and then
+    /// nothing is accepted that was signed before the next one.
+    #[serde(default)]
+    pub(super) signatures: Option<Left>,
 }
 
 /// A session that is held.
@@ -168,6 +173,7 @@ mod tests {
             seats,
             clients,
             holders,
+            signatures: None,
         })
     }
 
@@ -207,6 +213,7 @@ mod tests {
             seats: vec![],
             clients: vec![],
             holders: vec![],
+            signatures: None,
         }
         .encode();
         bytes[MAGIC.len() + 3] = 2;

@@ -221,7 +221,7 @@ mod tests {
         let held = std::fs::File::open(dir.path()).expect("there");
         flock(&held, FlockOperation::LockExclusive).expect("free");
         let both = async {
-            assert!(listen::check(&listen).await.expect("it goes on"));
+            assert!(listen::check_one(&listen).await.expect("it goes on"));
             Listener::bind(&listen).await.expect("it goes on")
         };
         let bound = timeout(10 * HOLD, both).await.expect("in time");
@@ -246,7 +246,10 @@ mod tests {
         assert!(!matches!(full, Ok(Ok(_))));
         let listen = Listen::Unix(UnixListen::private(&path));
         let found = timeout(10 * HOLD, async {
-            (listen::check(&listen).await, Listener::bind(&listen).await)
+            (
+                listen::check_one(&listen).await,
+                Listener::bind(&listen).await,
+            )
         });
         let (checked, bound) = found.await.expect("in time");
         assert!(matches!(checked, Ok(false)), "{checked:?}");
