@@ -64,29 +64,30 @@ export async function proof(method, url) {
   used = credential;
   if (!clock) return credential && { shown: credential };
   const path = decodeURIComponent(new URL(url).pathname.slice(root.pathname.length - 1));
-  const [time, nonce] = [Math.floor(Date.now() + offset), random()];
+  const [sent, nonce] = [Date.now(), random()];
+  const time = Math.floor(sent + offset);
   const signature = await sign(key, ['muxview-request-1', root.origin, method, path, time, nonce, credential].join('\n'));
   if (signature === null) {
     if (read()?.credential === credential) keep(null); // the browser has lost the key
     return null;
   }
-  return { shown: [credential, time, nonce, signature].join('~'), credential, clock, nonce };
+  return { shown: [credential, time, nonce, signature].join('~'), credential, clock, nonce, sent };
 }
 
 /**
  * Takes in what time the service says it is. True if it was the service that said so, to this page and
  * now: anybody else could have the page sign for a later time.
  */
-async function takeTime(text, { credential, clock, nonce } = {}) {
+async function takeTime(text, { credential, clock, nonce, sent } = {}) {
   const [time, its] = text?.split('.') ?? [];
   if (!its || !clock) return false;
-  const offset = Number(time) - Date.now();
+  // What is between here and there lies between these. The least of it signs for no time to come.
+  const [least, most] = [Number(time) - Date.now(), Number(time) - sent];
   const whole = await seal(clock, `muxview-clock-1\n${nonce}\n${time}`);
   if (its.length < 22 || !whole.startsWith(its.slice(0, 21))) return false;
-  // Of a moment ago, so by this page's count it is never later than it is there. The next one may be
-  // a little less: that does no harm.
   const now = read();
-  if (now?.credential === credential && now.offset !== offset) keep({ ...now, offset });
+  const wrong = now?.credential === credential && !(now.offset >= least && now.offset <= most);
+  if (wrong) keep({ ...now, offset: least });
   return true;
 }
 

@@ -26,7 +26,7 @@ sources.set('xterm.mjs', readFileSync(xterm('xterm/lib/xterm.mjs'), 'utf8'));
 sources.set('xterm.css', readFileSync(xterm('xterm/css/xterm.css'), 'utf8'));
 for (const addon of ADDONS) sources.set(`${addon}.mjs`, readFileSync(xterm(`${addon}/lib/${addon}.mjs`), 'utf8'));
 for (const name of NOBLE) {
-  const text = bare(readFileSync(here(`node_modules/@noble/hashes/${name}.js`), 'utf8'));
+  const text = readFileSync(here(`node_modules/@noble/hashes/${name}.js`), 'utf8');
   sources.set(`noble-${name}.js`, text.replace(/from "\.\/([\w-]+)\.js"/g, "from './noble-$1.js'"));
 }
 const LICENSED = ['@noble/hashes', ...['xterm', ...ADDONS].map((name) => `@xterm/${name}`)];

@@ -59,9 +59,9 @@ export class Muxview {
   #options;
   #said = '';
 
-  static async start(tmux, { listen = '127.0.0.1:0', auth = 'none', environment = {} } = {}) {
+  static async start(tmux, { listen = '127.0.0.1:0', auth = 'none', environment = {}, args = [] } = {}) {
     const muxview = new Muxview();
-    muxview.#options = ['--auth', auth, '--tmux-socket-path', tmux.socket, '--state-dir', join(tmux.directory, 'state')];
+    muxview.#options = ['--auth', auth, '--tmux-socket-path', tmux.socket, '--state-dir', join(tmux.directory, 'state'), ...args];
     const child = spawn(BINARY, ['--listen', listen, ...muxview.#options], { env: { ...ENVIRONMENT, ...environment }, stdio: ['ignore', 'ignore', 'pipe'] });
     muxview.#process = child;
     muxview.url = await new Promise((resolve, reject) => {
