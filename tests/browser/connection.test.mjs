@@ -223,6 +223,50 @@ test('outside a browser there is no page to listen to', () => {
   pageEvents(() => assert.fail('nothing to tell'));
 });
 
+test('a socket that showed something outdated is made once more at once, and only once', async () => {
+  const sockets = [];
+  class Socket {
+    constructor(url, protocols) {
+      this.protocols = protocols;
+      sockets.push(this);
+    }
+    close() {}
+  }
+  let number = 0;
+  let allowed;
+  const connection = new Connection({
+    url: () => 'ws://x/',
+    protocols: async (url) => [`${url} ${number += 1}`],
+    again: ({ code, reason }) => code === 4401 && reason === 'later' && new Promise((resolve) => { allowed = resolve; }),
+  }, { WebSocket: Socket, DecompressionStream: undefined, setTimeout: () => 1, clearTimeout: () => {}, listen: () => {} });
+  const turn = () => new Promise(setImmediate);
+  const drop = async (code, reason) => {
+    sockets.at(-1).onclose({ code, reason });
+    await turn();
+  };
+  connection.open();
+  await turn();
+  await drop(4401, 'later');
+  allowed(true);
+  await turn();
+  assert.deepEqual(sockets.map(({ protocols }) => protocols[0]), ['ws://x/ 1', 'ws://x/ 2']);
+  assert.equal(connection.state, 'connecting');
+  await drop(4401, 'later');
+  assert.deepEqual([connection.state, connection.reason, sockets.length], ['closed', 'sign-in', 2]);
+  // What is not outdated is not tried again; nor is what nobody wants any more.
+  connection.open();
+  await turn();
+  await drop(4401, 'sign in');
+  assert.deepEqual([connection.state, sockets.length], ['closed', 3]);
+  connection.open();
+  await turn();
+  await drop(4401, 'later');
+  connection.close();
+  allowed(true);
+  await turn();
+  assert.deepEqual([connection.state, sockets.length], ['closed', 4]);
+});
+
 test('after refusals a plain request tells why', async () => {
   for (const [answer, proof] of [
     [() => ({ status: 401 }), (w) => assert.equal(w.connection.reason, 'sign-in')],
