@@ -10,8 +10,7 @@ use crate::bridge::{
 use crate::config::Config;
 use crate::config::limits::{CLIENTS_END, LAST_INPUT, LINGER};
 use crate::pulse::Pulse;
-use crate::tmux::{Error, Server, Session, SessionId};
-use std::cmp::Ordering;
+use crate::tmux::{Creation, Error, Server, Session, SessionId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
@@ -57,11 +56,22 @@ struct Bridges {
     closing: bool,
 }
 
+/// What came of looking for a running bridge.
+enum Entered<T> {
+    /// There is one.
+    Here(Result<T, JoinError>),
+    /// There is one of another session with the same id: either that one's server is gone and it has not
+    /// noticed yet, or the list of sessions is old.
+    Other,
+    /// There is none.
+    Nobody,
+}
+
 #[derive(Debug)]
 struct Running {
     number: u64,
-    /// When its session was made: another tmux server numbers from 0 again.
-    created: u64,
+    /// Another tmux server numbers its sessions from 0 again.
+    created: Creation,
     handle: Handle,
     task: JoinHandle<()>,
 }
@@ -117,36 +127,40 @@ impl Hub {
             id: session.id,
             name: session.name.as_str().into(),
         };
-        let joined = self
+        let entered = self
             .inner
             .bridges()
             .enter(label.id, session.created, &enter);
-        if let Some(joined) = joined {
-            return joined;
+        let there = || async {
+            let server = &self.inner.server;
+            match server.is_still_there(session.id, session.created).await {
+                Ok(false) | Err(Error::NoServer) => Err(JoinError::NoSuchSession),
+                // Not knowing, the bridge finds out, and tells of the trouble.
+                Ok(true) | Err(_) => Ok(()),
+            }
+        };
+        match entered {
+            Entered::Here(joined) => return joined,
+            // Of two sessions with one id, only tmux knows which one is there.
+            Entered::Other => there().await?,
+            Entered::Nobody => {}
         }
         let joined = self.start(label, session.created, enter)?;
         // The list of sessions lags a little behind tmux, which is asked while the bridge attaches. One
         // that was started for nothing finds out by itself.
-        let there = self
-            .inner
-            .server
-            .is_still_there(session.id, session.created);
-        match there.await {
-            Ok(false) | Err(Error::NoServer) => Err(JoinError::NoSuchSession),
-            // Not knowing, the bridge finds out, and tells of the trouble.
-            Ok(true) | Err(_) => Ok(joined),
-        }
+        there().await?;
+        Ok(joined)
     }
 
     /// Joins the bridge that somebody else started meanwhile, or starts one.
     fn start<T>(
         &self,
         session: Label,
-        created: u64,
+        created: Creation,
         enter: impl Fn(&Handle) -> Result<T, Refused>,
     ) -> Result<T, JoinError> {
         let mut bridges = self.inner.bridges();
-        if let Some(joined) = bridges.enter(session.id, created, &enter) {
+        if let Entered::Here(joined) = bridges.enter(session.id, created, &enter) {
             return joined;
         }
         let inner = &self.inner;
@@ -158,7 +172,7 @@ impl Hub {
             inner.pulse.beat(format!("the bridge of {}", session.name)),
             session,
             created,
-            kept.filter(|kept| kept.created == created),
+            kept.filter(|kept| kept.created.is(created)),
         );
         // Joined before it runs, so that its first attach has this viewer's size.
         let seat = enter(&handle).map_err(|_| JoinError::TooManyViewers)?;
@@ -193,7 +207,7 @@ impl Hub {
     /// Goes on with those clients nobody has joined: a session may live by one. They leave as any
     /// bridge without viewers does.
     pub fn adopt_rest(&self) {
-        let left: Vec<(Label, u64)> = {
+        let left: Vec<(Label, Creation)> = {
             let bridges = self.inner.bridges();
             let label = |kept: &Kept| Label {
                 id: kept.session,
@@ -285,28 +299,27 @@ impl Inner {
 }
 
 impl Bridges {
-    /// A seat at a running bridge; none if one has to be started.
+    /// A seat at a running bridge, if there is one.
     fn enter<T>(
         &self,
         id: SessionId,
-        created: u64,
+        created: Creation,
         enter: impl Fn(&Handle) -> Result<T, Refused>,
-    ) -> Option<Result<T, JoinError>> {
+    ) -> Entered<T> {
         if self.closing {
-            return Some(Err(JoinError::ShuttingDown));
+            return Entered::Here(Err(JoinError::ShuttingDown));
         }
-        let running = self.running.get(&id)?;
-        match created.cmp(&running.created) {
-            Ordering::Less => return Some(Err(JoinError::NoSuchSession)),
-            Ordering::Equal => {}
-            // It has not noticed yet that its server is gone.
-            Ordering::Greater => return None,
+        let Some(running) = self.running.get(&id) else {
+            return Entered::Nobody;
+        };
+        if !running.created.is(created) {
+            return Entered::Other;
         }
         match enter(&running.handle) {
-            Ok(seat) => Some(Ok(seat)),
-            Err(Refused::Full) => Some(Err(JoinError::TooManyViewers)),
+            Ok(seat) => Entered::Here(Ok(seat)),
+            Err(Refused::Full) => Entered::Here(Err(JoinError::TooManyViewers)),
             // It has ended but not yet gone.
-            Err(Refused::Stopped) => None,
+            Err(Refused::Stopped) => Entered::Nobody,
         }
     }
 

@@ -57,7 +57,7 @@ async fn the_first_session_starts_a_server_and_has_all_it_was_asked_for() {
     assert_eq!(session.size.unwrap().cols, 90);
     assert_eq!(session.attached, 0, "clients of ours do not count");
     assert_eq!(PathBuf::from(&session.cwd), dir);
-    assert!(session.created > 1_600_000_000);
+    assert!(session.created.at > 1_600_000_000);
 }
 
 #[tokio::test]

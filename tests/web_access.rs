@@ -12,7 +12,7 @@ use muxview::access::Share;
 use muxview::access::grant::Target;
 use muxview::access::share::Terms;
 use muxview::config::{Auth, Config, Listen, UnixListen};
-use muxview::tmux::SessionId;
+use muxview::tmux::{Creation, SessionId};
 use muxview::vault::{self, Vault};
 use muxview::web::access::{Access, SignIn};
 use muxview::web::stream::Door;
@@ -570,7 +570,10 @@ fn judged(row: &Row<'_>, site: &Known) -> String {
 fn share(vault: &Vault) -> String {
     let session = Target {
         id: SessionId(1),
-        created: 1,
+        created: Creation {
+            at: 1,
+            server: None,
+        },
         name: "shared",
     };
     let terms = Terms::new(vault::now(), None, None).expect("the usual");

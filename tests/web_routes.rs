@@ -10,7 +10,7 @@ use muxview::access::Share;
 use muxview::access::grant::Target;
 use muxview::access::share::Terms;
 use muxview::config::Auth;
-use muxview::tmux::SessionId;
+use muxview::tmux::{Creation, SessionId};
 use muxview::vault::{self, Vault};
 use muxview::web::routes::{self, Route, Who};
 
@@ -49,7 +49,10 @@ async fn guest(site: &Site) -> String {
     let vault = Vault::open(Some(&site.dir.path().join("state"))).expect("the service's");
     let session = Target {
         id: SessionId(1),
-        created: 1,
+        created: Creation {
+            at: 1,
+            server: None,
+        },
         name: "shared",
     };
     let terms = Terms::new(vault::now(), None, None).expect("the usual");

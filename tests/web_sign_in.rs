@@ -7,12 +7,13 @@ mod http;
 mod signed;
 mod tmux;
 
-use futures_util::SinkExt as _;
+use futures_util::future::join_all;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http::Site;
 use muxview::access::Ledger;
 use muxview::config::{self, Auth};
 use serde_json::json;
-use signed::{closed, get, hello, link, post, send, sign_in, site, vault, watch};
+use signed::{Socket, closed, get, hello, link, post, send, sign_in, site, vault, watch};
 use tmux::Tmux;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
@@ -55,7 +56,7 @@ async fn of_many_who_open_a_link_one_is_let_in() {
     let site = site(&tmux).await;
     let link = link(&site);
     let open = || post(&site, "/api/sign-in", None, json!({ "t": link }));
-    let answers = futures_util::future::join_all((0..8).map(|_| open())).await;
+    let answers = join_all((0..8).map(|_| open())).await;
     let good = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(good, 1, "{answers:?}");
     site.service.stop().await;
@@ -276,6 +277,74 @@ async fn a_share_is_not_of_a_session_that_has_its_number_later() {
         get(&site, "/api/sessions", &guest).await.body == "[]"
     })
     .await;
+    site.service.stop().await;
+}
+
+/// What a socket is sent until it is closed, which must happen soon.
+async fn all_sent(mut socket: Socket) -> Vec<u8> {
+    let mut sent = vec![];
+    let reading = async {
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_close() {
+                return true;
+            }
+            sent.extend(message.into_data());
+        }
+        false
+    };
+    let closed = tokio::time::timeout(tmux::PATIENCE, reading).await;
+    assert_eq!(closed, Ok(true), "{}", String::from_utf8_lossy(&sent));
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_is_not_of_a_session_of_a_server_restarted_within_the_same_second() {
+    let tmux = Tmux::none();
+    let begin = |mark: &str| {
+        let print = format!("printf {mark}; exec cat");
+        let new = tmux.command(&["new-session", "-d", "-s", "shared", &print]);
+        new.status.success()
+    };
+    let created = || tmux.must(&["list-sessions", "-F", "#{session_id} #{session_created}"]);
+    assert!(begin("first"));
+    let site = site(&tmux).await;
+    let owner = sign_in(&site, &link(&site)).await;
+    let mut restarted = 0;
+    while restarted < 8 {
+        tmux::until("the start of a second", async || {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            now.is_ok_and(|now| now.subsec_millis() < 300)
+        })
+        .await;
+        tmux.command(&["kill-server"]);
+        tmux::until("a server", async || begin("before")).await;
+        let old = created();
+        tmux::until("the list to have it", async || {
+            let now = get(&site, "/api/sessions", &owner).await.json();
+            old[3..]
+                .parse()
+                .is_ok_and(|at: u64| now[0]["created"] == at)
+        })
+        .await;
+        let guest = sign_in(&site, &share_again(&site, &owner).await).await;
+        let open = watch(&site, "shared", &guest).await;
+        tmux.command(&["kill-server"]);
+        tmux::until("another server", async || begin("after")).await;
+        if created() != old {
+            continue;
+        }
+        restarted += 1;
+        let mut sockets = vec![open];
+        for _ in 0..4 {
+            for address in ["shared", "%240"] {
+                sockets.push(watch(&site, address, &guest).await);
+            }
+        }
+        for sent in join_all(sockets.into_iter().map(all_sent)).await {
+            let sent = String::from_utf8_lossy(&sent);
+            assert!(!sent.contains("after"), "{sent}");
+        }
+    }
     site.service.stop().await;
 }
 

@@ -239,7 +239,7 @@ mod tests {
     use super::*;
     use crate::access::share::Terms;
     use crate::access::{Share, Target};
-    use crate::tmux::SessionId;
+    use crate::tmux::{Creation, SessionId};
     use proptest::prelude::*;
 
     const NOW: Time = 1_000_000_000;
@@ -293,7 +293,10 @@ mod tests {
         };
         let session = Target {
             id: SessionId(1),
-            created: 1,
+            created: Creation {
+                at: 1,
+                server: None,
+            },
             name: "work",
         };
         let (share, secret) = Share::new([3; 32], session, "owner", terms);

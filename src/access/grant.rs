@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Rule, Share, Time};
-use crate::tmux::{Session, SessionId};
+use super::{Rule, Share};
+use crate::tmux::{Creation, Session, SessionId};
 
 /// What someone may do. A drive right on one session is one on the whole tmux server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +50,8 @@ impl Rights {
 pub struct Target<'a> {
     /// Its id.
     pub id: SessionId,
-    /// When it was made: a new tmux server uses ids again.
-    pub created: Time,
+    /// A new tmux server uses ids again.
+    pub created: Creation,
     /// What it is called now.
     pub name: &'a str,
 }
@@ -82,8 +82,8 @@ pub enum Grant {
     Share {
         /// The session.
         session: SessionId,
-        /// When it was made.
-        created: Time,
+        /// When it was created, and by which server.
+        created: Creation,
         /// What it was called then, for the log.
         name: String,
     },
@@ -95,7 +95,7 @@ impl Grant {
     pub fn share(share: &Share) -> Self {
         Self::Share {
             session: share.session,
-            created: share.created,
+            created: share.creation(),
             name: share.name.clone(),
         }
     }
@@ -112,7 +112,7 @@ impl Grant {
                 created,
                 ..
             } => Rights {
-                view: session.id == *id && session.created == *created,
+                view: session.id == *id && session.created.is(*created),
                 ..Rights::NONE
             },
         }
@@ -163,18 +163,24 @@ impl Grant {
 mod tests {
     use super::*;
     use crate::config::Allow;
+    use crate::tmux::ServerId;
 
     const WORK: Target<'_> = Target {
         id: SessionId(1),
-        created: 7,
+        created: made(7, 41),
         name: "work",
     };
+
+    const fn made(at: u64, pid: u32) -> Creation {
+        let server = Some(ServerId { pid, started: 5 });
+        Creation { at, server }
+    }
 
     #[test]
     fn a_share_is_one_session_and_only_to_watch() {
         let grant = Grant::Share {
             session: SessionId(1),
-            created: 7,
+            created: WORK.created,
             name: "work".to_owned(),
         };
         let rights = grant.rights(WORK);
@@ -186,9 +192,11 @@ mod tests {
             ..WORK
         };
         assert_eq!(grant.rights(other), Rights::NONE);
-        // Another tmux server's $1.
-        let later = Target { created: 8, ..WORK };
-        assert_eq!(grant.rights(later), Rights::NONE);
+        // Another tmux server's $1, later or within the same second.
+        for created in [made(8, 41), made(7, 42)] {
+            let other = Target { created, ..WORK };
+            assert_eq!(grant.rights(other), Rights::NONE);
+        }
         assert!(!grant.may_create("work") && !grant.creates() && !grant.is_whole());
     }
 

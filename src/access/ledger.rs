@@ -170,7 +170,7 @@ mod tests {
     use crate::access::credential::Rejected;
     use crate::access::share::Terms;
     use crate::config::limits::{SHARE_USES, VAULT_BYTES};
-    use crate::tmux::SessionId;
+    use crate::tmux::{Creation, SessionId};
 
     fn id(n: u32) -> Id {
         let mut random = [0; 12];
@@ -243,7 +243,10 @@ mod tests {
         let mut ledger = Ledger::default();
         let session = Target {
             id: SessionId(1),
-            created: 1,
+            created: Creation {
+                at: 1,
+                server: None,
+            },
             name: &"\u{1f4a9}".repeat(64),
         };
         let terms = Terms {
@@ -289,7 +292,10 @@ mod tests {
         let mut ledger = Ledger::default();
         let session = Target {
             id: SessionId(1),
-            created: 1,
+            created: Creation {
+                at: 1,
+                server: None,
+            },
             name: "work",
         };
         let terms = Terms {

@@ -92,7 +92,10 @@ mod tests {
         let share = Id::new([7; 12]);
         let watch = Grant::Share {
             session: crate::tmux::SessionId(1),
-            created: 1,
+            created: crate::tmux::Creation {
+                at: 1,
+                server: None,
+            },
             name: String::new(),
         };
         for opening in 0..3 {

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::credential::Id;
 use super::{Target, Time};
 use crate::config::limits::{SHARE_LIFE, SHARE_USES, SHARE_USUAL_USES};
-use crate::tmux::SessionId;
+use crate::tmux::{Creation, ServerId, SessionId};
 
 /// What leads the secret of a share, so that it is never taken for a signed credential.
 const PREFIX: &str = "share.";
@@ -22,11 +22,14 @@ pub struct Share {
     pub id: Id,
     /// SHA-256 of the link's secret, in hex.
     digest: String,
-    /// The session, which is this one only with the time it was made: a new tmux server numbers
-    /// from 0 again.
+    /// The session, which is this one only with its [`creation`](Share::creation): a new tmux server
+    /// numbers from 0 again.
     pub session: SessionId,
-    /// When the session was made.
-    pub created: Time,
+    /// When the session was created.
+    created: Time,
+    /// By which tmux server; not written down by muxview 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<ServerId>,
     /// What it was called when it was shared, for people.
     pub name: String,
     /// Who shared it.
@@ -67,7 +70,8 @@ impl Share {
             id: Id::new(id),
             digest,
             session: session.id,
-            created: session.created,
+            created: session.created.at,
+            server: session.created.server,
             name: session.name.to_owned(),
             by: by.to_owned(),
             made: terms.now,
@@ -83,6 +87,15 @@ impl Share {
     /// Whether it may be opened once more.
     pub(super) const fn is_open(&self, now: Time) -> bool {
         self.uses > 0 && now < self.expires
+    }
+
+    /// When its session was created, and by which server.
+    #[must_use]
+    pub const fn creation(&self) -> Creation {
+        Creation {
+            at: self.created,
+            server: self.server,
+        }
     }
 
     /// Opens it once more, if it may be; gives the number of this opening.
@@ -179,7 +192,10 @@ mod tests {
     fn the_record_does_not_hold_the_secret() {
         let session = Target {
             id: SessionId(3),
-            created: 9,
+            created: Creation {
+                at: 9,
+                server: None,
+            },
             name: "work",
         };
         let terms = Terms {

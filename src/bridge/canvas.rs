@@ -10,7 +10,7 @@ use crate::config::limits::{
     CATCH_UP, FRAME_INTERVAL, REDRAW_INTERVAL, STARVED, TORN_TIMEOUT, UNWATCHED_INTERVAL,
 };
 use crate::terminal::{ExtendedKeys, Generation, Screen, Signals, Size, Terminal, Widths};
-use crate::tmux::{SessionId, Whereabouts};
+use crate::tmux::{Creation, SessionId, Whereabouts};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -68,10 +68,10 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// For a new attach to the session that was made then. Its pictures come after generation `after`, its first frame keeps its
+    /// For a new attach to the session of that creation. Its pictures come after generation `after`, its first frame keeps its
     /// distance to the one `published` before.
     pub(super) fn new(
-        (session, created): (SessionId, u64),
+        (session, created): (SessionId, Creation),
         size: Size,
         widths: Arc<Widths>,
         after: Generation,

@@ -25,7 +25,7 @@
 //!    look again: the picture after it, at least a frame's time later, is asked for anew, when a
 //!    redraw that brought our session back has long been written.
 
-use crate::tmux::{Epoch, SessionId, Whereabouts};
+use crate::tmux::{Creation, Epoch, SessionId, Whereabouts};
 use std::sync::Arc;
 
 /// The fewest bytes tmux spends on a row when it redraws all. Measured: 5 for empty rows.
@@ -48,8 +48,8 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Guard {
     ours: SessionId,
-    /// When our session was made: another server numbers from 0 again.
-    created: u64,
+    /// Another server numbers its sessions from 0 again.
+    created: Creation,
     fed: u64,
     /// Bytes known to be of our session.
     confirmed: u64,
@@ -67,7 +67,7 @@ pub struct Guard {
 impl Guard {
     /// A new attach: nothing is confirmed.
     #[must_use]
-    pub const fn new(ours: SessionId, created: u64) -> Self {
+    pub const fn new(ours: SessionId, created: Creation) -> Self {
         Self {
             ours,
             created,
@@ -138,7 +138,7 @@ impl Guard {
                 self.strayed = Some(now.session);
                 Answer::Elsewhere(self.strayed)
             }
-            Some(now) if now.switched || now.created != self.created => Answer::Elsewhere(None),
+            Some(now) if now.switched || !now.created.is(self.created) => Answer::Elsewhere(None),
             Some(now) if self.gap || self.epoch.is_some_and(|epoch| epoch != now.epoch) => {
                 self.gap = false;
                 self.epoch = Some(now.epoch);
@@ -177,9 +177,17 @@ impl Guard {
 mod tests {
     use super::*;
     use crate::terminal::Size;
+    use crate::tmux::ServerId;
 
     const OURS: SessionId = SessionId(1);
-    const MADE: u64 = 1_700_000_000;
+    const MADE: Creation = Creation {
+        at: 1_700_000_000,
+        server: Some(SERVER),
+    };
+    const SERVER: ServerId = ServerId {
+        pid: 41,
+        started: 1_700_000_000,
+    };
     const OTHER: SessionId = SessionId(2);
     const EPOCH: Epoch = Epoch {
         attached: 7,
@@ -315,7 +323,10 @@ mod tests {
         let mut guard = settled();
         guard.ask();
         let namesake = at(OURS).map(|now| Whereabouts {
-            created: MADE + 1,
+            created: Creation {
+                server: Some(ServerId { pid: 42, ..SERVER }),
+                ..MADE
+            },
             ..now
         });
         assert_eq!(guard.answered(namesake), Answer::Elsewhere(None));

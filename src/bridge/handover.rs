@@ -4,15 +4,15 @@
 //! every client that comes and goes. So a restart does not attach anew where it can be avoided.
 
 use super::sizing::Plan;
-use crate::tmux::{SessionId, Transfer};
+use crate::tmux::{Creation, SessionId, Transfer};
 
 /// An attached client and its session. Dropping this ends the client.
 #[derive(Debug)]
 pub struct Kept {
     /// Its session.
     pub session: SessionId,
-    /// When that was made: another tmux server numbers from 0 again.
-    pub created: u64,
+    /// Another tmux server numbers its sessions from 0 again.
+    pub created: Creation,
     /// The session's name.
     pub name: String,
     /// The client's size, and whether it counts for the window's.

@@ -30,7 +30,7 @@ use crate::config::SizePolicy;
 use crate::config::limits::{DELIVERY, GENERATIONS_BEHIND, TMUX_TIMEOUT};
 use crate::pulse::Beat;
 use crate::terminal::{Generation, Size};
-use crate::tmux::{self, Attach, Event, Server, SessionId, Status, Theme};
+use crate::tmux::{self, Attach, Creation, Event, Server, SessionId, Status, Theme};
 use crate::viewer::{Checker, Squeezer};
 pub use handover::Kept;
 
@@ -87,8 +87,8 @@ struct Bridge {
     status: watch::Receiver<Status>,
     /// What was published last, or is about to be.
     state: State,
-    /// When our session was made.
-    created: u64,
+    /// Tells our session from one of another tmux server.
+    created: Creation,
     changed: bool,
     squeezer: Arc<Squeezer>,
     presence: Presence,
@@ -122,7 +122,7 @@ pub(crate) fn open(
     manner: Manner,
     beat: Beat,
     session: Label,
-    created: u64,
+    created: Creation,
     kept: Option<Kept>,
 ) -> (Handle, impl Future<Output = ()> + Send + 'static) {
     let (handle, ends) = Handle::open(session.clone(), manner.policy, now());

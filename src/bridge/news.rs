@@ -170,11 +170,9 @@ impl Bridge {
         let Some(session) = sessions.into_iter().find(|session| session.id == strayed) else {
             return;
         };
-        // Told only if it happens again and again.
-        self.cause = Some(format!(
-            "tmux switches our client to the session {:?} each time, as a hook in its configuration may do",
-            session.name
-        ));
+        tracing::info!(session = %self.state.session.name, other = %session.name, "tmux switched our client to another session");
+        // Told only if it happens again and again. Without a name: guests are told as well.
+        self.cause = Some("tmux switches our client to another session each time, as a hook in its configuration may do".to_owned());
         let Some(to) = self.ends.shared.roster().sizing.typed_last() else {
             return;
         };

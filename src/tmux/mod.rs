@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `name` | ids and names, parsed once |
+//! | `creation` | what tells a session from one of another server with the same id |
 //! | `program` | the tmux program: command lines, time-outs, the spawn lock |
 //! | `server_connection` | the connection to the server: its status, events and questions |
 //! | `query_connection`, `notification_connection`, `control_connection`, `protocol` | its two halves, and the protocol they speak |
@@ -20,6 +21,7 @@ pub mod attach;
 mod client;
 mod client_output;
 mod control_connection;
+mod creation;
 mod ended;
 mod error;
 mod event;
@@ -51,6 +53,7 @@ mod windows;
 
 pub use attach::{Attach, Transfer};
 pub use client::{end_clients, is_client, reap};
+pub use creation::{Creation, ServerId};
 pub use ended::Ended;
 pub use error::Error;
 pub use event::Event;
@@ -227,18 +230,21 @@ impl Server {
         }
     }
 
-    /// Whether this very session is still there: another server numbers from 0 again, so when it was made
+    /// Whether this very session is still there: another server numbers from 0 again, so its creation
     /// counts as well.
     ///
     /// # Errors
     /// As [`Server::exists`].
-    pub async fn is_still_there(&self, id: SessionId, created: u64) -> Result<bool, Error> {
+    pub async fn is_still_there(&self, id: SessionId, created: Creation) -> Result<bool, Error> {
         let command = ListWindows::new()
             .target_session(id.to_string())
-            .format("#{session_created}")
+            .format(creation::FORMAT)
             .build();
         match self.ask("look for the session", command).await {
-            Ok(said) => Ok(said.lines().next().map(str::parse) == Some(Ok(created))),
+            Ok(said) => {
+                let now = said.lines().next().and_then(Creation::read);
+                Ok(now.is_some_and(|now| now.is(created)))
+            }
             Err(Error::NoSuchSession) => Ok(false),
             Err(error) => Err(error),
         }
@@ -248,11 +254,13 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::exists`].
-    pub async fn name_of(&self, id: SessionId, created: u64) -> Result<Option<String>, Error> {
+    pub async fn name_of(&self, id: SessionId, created: Creation) -> Result<Option<String>, Error> {
         let command = ListWindows::new()
             .target_session(id.to_string())
             .format(format!(
-                "#{{session_created}} {}",
+                "{}{}{}",
+                creation::FORMAT,
+                event::FIELD,
                 printed::field("session_name")
             ))
             .build();
@@ -260,8 +268,11 @@ impl Server {
             Err(Error::NoSuchSession) => return Ok(None),
             said => said?,
         };
-        let first = said.lines().next().and_then(|line| line.split_once(' '));
-        let ours = first.filter(|(made, _)| made.parse() == Ok(created));
+        let first = said
+            .lines()
+            .next()
+            .and_then(|line| line.split_once(event::FIELD));
+        let ours = first.filter(|(now, _)| Creation::read(now).is_some_and(|now| now.is(created)));
         Ok(ours.map(|(_, name)| printed::read(name)))
     }
 

@@ -5,6 +5,7 @@
 //! and no argument at all, and a command is one argument that only the shell reads.
 
 use super::client::Ours;
+use super::creation::{self, Creation};
 use super::error::Error;
 use super::event::{FIELD, with_status};
 use super::name::{SessionId, SessionName};
@@ -27,8 +28,8 @@ pub struct Session {
     pub name: String,
     /// How many windows it has.
     pub windows: u32,
-    /// When it was created, in seconds since 1970.
-    pub created: u64,
+    /// When it was created, and by which server.
+    pub created: Creation,
     /// When a program in it last wrote something, in seconds since 1970. Not tmux's own idea of a
     /// session's activity, which is when a client did something: ours attach without anybody there.
     pub activity: u64,
@@ -77,9 +78,9 @@ fn format() -> String {
         "session_name",
     ]
     .map(printed::field);
-    let tab = FIELD;
+    let (tab, created) = (FIELD, creation::FORMAT);
     format!(
-        "#{{session_id}}{tab}#{{session_windows}}{tab}#{{session_created}}{tab}#{{W:#{{window_activity}} }}{tab}#{{session_alerts}}{tab}#{{destroy-unattached}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}{name}"
+        "#{{session_id}}{tab}#{{session_windows}}{tab}{created}{tab}#{{W:#{{window_activity}} }}{tab}#{{session_alerts}}{tab}#{{destroy-unattached}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}{name}"
     )
 }
 
@@ -143,7 +144,7 @@ fn read(line: &str) -> Option<Session> {
         id: id.parse().ok()?,
         name: printed::read(name),
         windows: windows.parse().ok()?,
-        created: created.parse().unwrap_or_default(),
+        created: Creation::read(created)?,
         activity: latest(activity),
         // "0!,2#": indexes of windows, each with its marks.
         bell: alerts.contains('!'),
@@ -270,7 +271,7 @@ impl Serialize for Session {
         fields.serialize_field("id", &self.id)?;
         fields.serialize_field("name", &self.name)?;
         fields.serialize_field("windows", &self.windows)?;
-        fields.serialize_field("created", &self.created)?;
+        fields.serialize_field("created", &self.created.at)?;
         fields.serialize_field("activity", &self.activity)?;
         fields.serialize_field("bell", &self.bell)?;
         fields.serialize_field("attached", &self.attached)?;
@@ -290,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_listed_session_is_read_with_its_name_whole() {
-        let line = "$3\t2\t1700000000\t1700000001 1700000003 \t0#,1!\t0\t1\t80\t23\ton\tvim\tvim -R\t/home\tti tle\tna me\twith";
+        let line = "$3\t2\t1700000000 41 1690000000\t1700000001 1700000003 \t0#,1!\t0\t1\t80\t23\ton\tvim\tvim -R\t/home\tti tle\tna me\twith";
         let session = read(line).unwrap();
         assert_eq!(session.id, SessionId(3));
         assert_eq!(session.size, Some(Size { cols: 80, rows: 24 }));
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn clients_of_ours_do_not_count_as_attached() {
-        let line = "$3\t2\t0\t0 \t\t1\t2\t80\t23\ton\tvim\t\t/\tt\tn";
+        let line = "$3\t2\t0 41 0\t0 \t\t1\t2\t80\t23\ton\tvim\t\t/\tt\tn";
         let _ours = Ours::new(4_000_001, rustix::process::Signal::KILL);
         let listed = read_list(line, "4000001 $3\n4000002 $3\nx\n");
         assert_eq!(listed[0].attached, 1);

@@ -1,6 +1,7 @@
 //! Where a client is, and what would come of its leaving: what a bridge must know of its own client
 //! before it shows a picture or goes.
 
+use super::creation::{self, Creation};
 use super::event::with_status;
 use super::queries::TERMINAL_NAME;
 use super::session_state::count_clients;
@@ -13,8 +14,8 @@ use tmux_interface::{DisplayMessage, ListClients, TmuxCommand};
 pub struct Whereabouts {
     /// The session it shows now.
     pub session: SessionId,
-    /// When that was made: another server numbers from 0 again.
-    pub created: u64,
+    /// When that was created, and by which server.
+    pub created: Creation,
     /// Whether it showed another one before that still exists.
     pub switched: bool,
     /// The size of a pty that shows its window whole, status lines included.
@@ -48,14 +49,14 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// From a line of [`FORMAT`].
+    /// From a line of [`format`].
     fn read(line: &'a str) -> Option<Self> {
         let mut fields = line.splitn(13, '\t');
         let (session, client) = (fields.next()?.parse().ok()?, fields.next()?);
         let (cols, rows) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let window = Size::clamped(cols, with_status(rows, fields.next()?));
         let discarded = fields.next()?.parse().ok()?;
-        let created = fields.next()?.parse().ok()?;
+        let created = Creation::read(fields.next()?)?;
         let attached = fields.next()?.parse().ok()?;
         let next = fields.next()?.strip_prefix('$')?.parse::<u64>().ok()?;
         let living = fields.next()?.parse().ok();
@@ -82,7 +83,12 @@ impl<'a> Listed<'a> {
 }
 
 /// What [`Listed::read`] reads. Only the last field can contain a tab.
-const FORMAT: &str = "#{session_id}\t#{client_name}\t#{window_width}\t#{window_height}\t#{status}\t#{client_discarded}\t#{session_created}\t#{session_last_attached}\t#{next_session_id}\t#{server_sessions}\t#{client_control_mode}\t#{client_termtype}\t#{client_last_session}";
+fn format() -> String {
+    let created = creation::FORMAT;
+    format!(
+        "#{{session_id}}\t#{{client_name}}\t#{{window_width}}\t#{{window_height}}\t#{{status}}\t#{{client_discarded}}\t{created}\t#{{session_last_attached}}\t#{{next_session_id}}\t#{{server_sessions}}\t#{{client_control_mode}}\t#{{client_termtype}}\t#{{client_last_session}}"
+    )
+}
 
 impl Server {
     /// Which session a client shows now, and whether it was ever switched; `None` when there is no
@@ -118,7 +124,7 @@ impl Server {
         command
             .push_option("-t", format!("{home}:"))
             .push_option("-c", client)
-            .push_param(FORMAT);
+            .push_param(format());
         let said = match self.ask("look for the client", command).await {
             Err(Error::NoServer | Error::NoSuchSession) => return Ok(None),
             said => said?,
@@ -133,7 +139,7 @@ impl Server {
         session: Option<SessionId>,
     ) -> Result<Option<Whereabouts>, Error> {
         let mut command: TmuxCommand<'_> = ListClients::new().build();
-        command.push_option("-F", FORMAT);
+        command.push_option("-F", format());
         if let Some(session) = session {
             command.push_option("-t", session.to_string());
         }
@@ -174,15 +180,15 @@ fn find(list: &str, client: &str) -> Option<Whereabouts> {
 mod tests {
     use super::*;
 
-    const OURS: &str =
-        "$3\t/dev/pts/7\t80\t24\ton\t9\t1700000000\t1700000007\t$5\t3\t0\tmuxview 1\t";
-    const PERSON: &str = "$3\t/dev/pts/8\t99\t24\ton\t0\t1700000000\t1700000007\t$5\t3\t0\txterm\t";
+    const OURS: &str = "$3\t/dev/pts/7\t80\t24\ton\t9\t1700000000 41 1690000000\t1700000007\t$5\t3\t0\tmuxview 1\t";
+    const PERSON: &str =
+        "$3\t/dev/pts/8\t99\t24\ton\t0\t1700000000 41 1690000000\t1700000007\t$5\t3\t0\txterm\t";
 
     #[test]
     fn a_line_is_read() {
         let whereabouts = Whereabouts {
             session: SessionId(3),
-            created: 1_700_000_000,
+            created: Creation::read("1700000000 41 1690000000").expect("three numbers"),
             switched: false,
             window: Size { cols: 80, rows: 25 },
             discarded: 9,
@@ -193,7 +199,7 @@ mod tests {
             },
         };
         assert_eq!(find(OURS, "/dev/pts/7"), Some(whereabouts));
-        let switched = "$3\tx\t80\t24\toff\t0\t1700000000\t7\t$5\t\t0\t\ta\tb";
+        let switched = "$3\tx\t80\t24\toff\t0\t1700000000 41 1690000000\t7\t$5\t\t0\t\ta\tb";
         let switched = find(switched, "x").expect("whole");
         assert!(switched.switched);
         assert_eq!(switched.epoch.ended, None);

@@ -265,13 +265,17 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tmux::Creation;
 
     fn sessions(activities: &[u64]) -> Vec<Session> {
         let session = |(id, activity): (usize, &u64)| Session {
             id: SessionId(id as u32),
             name: format!("s{id}"),
             windows: 1,
-            created: 0,
+            created: Creation {
+                at: 0,
+                server: None,
+            },
             activity: *activity,
             bell: false,
             fleeting: false,

@@ -7,7 +7,7 @@ use super::access::Pass;
 use super::vigil::Vigil;
 use super::wire::Close;
 use crate::access::{Grant, Proof, Rights, Target};
-use crate::tmux;
+use crate::tmux::{self, Creation};
 use crate::viewer::Label;
 
 /// What a viewer is here by.
@@ -15,8 +15,8 @@ use crate::viewer::Label;
 pub(super) struct Permit {
     vigil: Vigil,
     grant: Grant,
-    /// When its session was made.
-    created: u64,
+    /// Tells its session from one of another tmux server.
+    created: Creation,
 }
 
 impl Permit {

@@ -60,7 +60,7 @@ pub(super) fn rows<'a>(
         id: session.id.to_string(),
         name: &session.name,
         windows: session.windows,
-        created: session.created,
+        created: session.created.at,
         activity: session.activity,
         attached: session.attached,
         command: &session.command,

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 const OURS: SessionId = SessionId(1);
-const MADE: u64 = 1_700_000_000;
+const MADE: Creation = Creation {
+    at: 1_700_000_000,
+    server: None,
+};
 const OTHER: SessionId = SessionId(2);
 const EPOCH: Epoch = Epoch {
     attached: 7,

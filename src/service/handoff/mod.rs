@@ -21,7 +21,7 @@ use crate::bridge::sizing::Plan;
 use crate::config::limits::STRANGER_WAIT;
 use crate::hub::{Hub, end_clients};
 use crate::terminal::Size;
-use crate::tmux::{Holder, Transfer};
+use crate::tmux::{Creation, Holder, Transfer};
 use crate::web::App;
 use crate::web::carried::Carried;
 use crate::web::signatures::Left;
@@ -127,7 +127,8 @@ fn described(kept: Kept) -> Option<(Passed, Client)> {
     let client = Client {
         tty: Transfer::tty(&master)?,
         session: session.to_string(),
-        created,
+        created: created.at,
+        server: created.server,
         name,
         size: (size.cols, size.rows),
         claim,
@@ -146,7 +147,10 @@ fn adopted(client: Client, master: OwnedFd) -> Option<Kept> {
     let (cols, rows) = client.size;
     Some(Kept {
         session: client.session.parse().ok()?,
-        created: client.created,
+        created: Creation {
+            at: client.created,
+            server: client.server,
+        },
         name: client.name,
         plan: Plan {
             size: Size::clamped(cols.into(), rows.into()),

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::tmux::ServerId;
 use crate::web::carried::{Carried, in_base64};
 use crate::web::signatures::Left;
 
@@ -56,8 +57,11 @@ pub(super) struct Client {
     pub(super) tty: String,
     /// Its session's id, `$3`.
     pub(super) session: String,
-    /// When that was made, in seconds since 1970.
+    /// When that was created, in seconds since 1970.
     pub(super) created: u64,
+    /// By which tmux server.
+    #[serde(default)]
+    pub(super) server: Option<ServerId>,
     /// What that is called.
     pub(super) name: String,
     /// Columns and rows of the terminal.
@@ -152,13 +156,14 @@ mod tests {
         fn client()(
             names in (any::<String>(), any::<String>(), any::<String>()),
             size in any::<(u16, u16)>(),
-            created in any::<u64>(),
+            (created, server) in any::<(u64, Option<(u32, u64)>)>(),
             claim in any::<bool>(),
             screen in bytes(),
             held in bytes(),
         ) -> Client {
             let (tty, session, name) = names;
-            Client { tty, session, created, name, size, claim, screen, held }
+            let server = server.map(|(pid, started)| ServerId { pid, started });
+            Client { tty, session, created, server, name, size, claim, screen, held }
         }
     }
 

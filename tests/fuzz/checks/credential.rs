@@ -12,7 +12,7 @@ use muxview::access::{Credential, Keys, Kind, Ledger, Share, Target, Time};
 use muxview::config::limits::{
     CLOCK_SKEW, CREDENTIAL_BYTES, CREDENTIAL_LIFE, LINK_LIFE, SHARE_LIFE, SHARE_USES,
 };
-use muxview::tmux::SessionId;
+use muxview::tmux::{Creation, SessionId};
 
 /// Steps of one life: enough for every pair of them.
 const STEPS: usize = 64;
@@ -239,7 +239,10 @@ impl Life {
         let name = script.text();
         let target = Target {
             id: SessionId(script.byte().into()),
-            created: self.now,
+            created: Creation {
+                at: self.now,
+                server: None,
+            },
             name: &name,
         };
         let (share, secret) = Share::new(self.random(), target, "owner", terms);
