@@ -114,8 +114,8 @@ impl Hub {
     ///
     /// # Errors
     /// As [`Hub::join`].
-    pub async fn glance(&self, session: &Session) -> Result<Glance, JoinError> {
-        self.enter(session, Handle::glance).await
+    pub async fn glance(&self, session: &Session, confined: bool) -> Result<Glance, JoinError> {
+        self.enter(session, |handle| handle.glance(confined)).await
     }
 
     async fn enter<T>(
@@ -218,7 +218,7 @@ impl Hub {
         };
         for (session, created) in left {
             // The look ends at once, as when the last viewer has just left.
-            if let Err(error) = self.start(session, created, Handle::glance) {
+            if let Err(error) = self.start(session, created, |handle| handle.glance(false)) {
                 tracing::debug!(%error, "a tmux client is not kept");
             }
         }

@@ -209,7 +209,7 @@ async fn a_glance_sees_the_picture_and_is_nobody() {
     let linger = Duration::from_millis(50);
     let bench = Bench::with(&tmux, SizePolicy::Latest, linger).await;
     let session = bench.session("main").await;
-    let mut glance = bench.hub.glance(&session).await.unwrap();
+    let mut glance = bench.hub.glance(&session, false).await.unwrap();
     let pictured = glance.state().wait_for(|state| state.picture.is_some());
     pictured.await.unwrap();
     // It outlives the lingering of a bridge, and a viewer who comes and goes.

@@ -148,6 +148,17 @@ impl Grant {
         }
     }
 
+    /// Whether its holder may not see other sessions, even where tmux itself shows them. Who may type into
+    /// one session may see them all.
+    #[must_use]
+    pub fn is_confined(&self) -> bool {
+        match self {
+            Self::Owner => false,
+            Self::User { name, rules } => !Rule::sees_all(rules, name),
+            Self::Share { .. } => true,
+        }
+    }
+
     /// Who it is, for the log and for others: never a secret.
     #[must_use]
     pub fn who(&self) -> &str {
@@ -198,11 +209,12 @@ mod tests {
             assert_eq!(grant.rights(other), Rights::NONE);
         }
         assert!(!grant.may_create("work") && !grant.creates() && !grant.is_whole());
+        assert!(grant.is_confined() && !Grant::Owner.is_confined());
     }
 
     #[test]
     fn a_user_is_what_the_rules_say() {
-        let rules = ["ann=manage", "bob=view:w*", "cy=manage:cy-*"];
+        let rules = ["ann=manage", "bob=view:w*", "cy=manage:cy-*", "dan=view"];
         let rules = rules.map(|rule| Rule::from(&rule.parse::<Allow>().expect("right")));
         let rules: Arc<[Rule]> = Arc::new(rules);
         let user = |name: &str| Grant::User {
@@ -216,6 +228,8 @@ mod tests {
         assert_eq!(user("bob").rights(renamed), Rights::NONE);
         assert!(!user("bob").is_whole() && !user("bob").may_create("w"));
         assert_eq!(user("eve").rights(WORK), Rights::NONE);
+        let confined = ["ann", "bob", "cy", "dan", "eve"].map(|name| user(name).is_confined());
+        assert_eq!(confined, [false, true, false, false, true]);
         let creates = ["ann", "bob", "cy", "eve"].map(|name| user(name).creates());
         assert_eq!(creates, [true, false, true, false]);
     }

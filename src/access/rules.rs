@@ -47,6 +47,15 @@ impl Rule {
             .any(|rule| whole(rule) && rule.user.matches(user))
     }
 
+    /// Whether `user` may see every session there can be, be it by typing into one of them.
+    #[must_use]
+    pub fn sees_all(rules: &[Self], user: &str) -> bool {
+        let all = |rule: &Self| rule.everywhere || rule.role >= Role::Drive;
+        rules
+            .iter()
+            .any(|rule| all(rule) && rule.user.matches(user))
+    }
+
     /// Whether there is a session `user` could make, whatever it is called.
     #[must_use]
     pub fn manages(rules: &[Self], user: &str) -> bool {

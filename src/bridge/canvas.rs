@@ -65,6 +65,10 @@ pub(super) struct Canvas {
     given: Option<Instant>,
     /// A picture was due and not taken, as nobody looked.
     skipped: bool,
+    /// Bytes fed when the terminal showed the last picture given out.
+    shown_at: u64,
+    /// The last update that drew every row: how many updates there were then, and how many bytes were fed.
+    whole: (u64, u64),
 }
 
 impl Canvas {
@@ -98,6 +102,8 @@ impl Canvas {
             watched: None,
             given: None,
             skipped: false,
+            shown_at: 0,
+            whole: (0, 0),
         }
     }
 
@@ -146,6 +152,9 @@ impl Canvas {
         let fed = self.terminal.feed(bytes);
         self.guard.fed(fed);
         let ended = self.terminal.sync_ends() != ends;
+        if ended && self.terminal.redrawn() {
+            self.whole = (self.terminal.sync_ends(), self.guard.position());
+        }
         let synchronizing = self.terminal.synchronizing();
         self.publish.fed(ended, synchronizing, now);
         fed
@@ -194,6 +203,22 @@ impl Canvas {
         self.shown.is_some()
     }
 
+    /// How many bytes had been fed when the terminal last showed the picture given out last.
+    pub(super) const fn shown_at(&self) -> u64 {
+        self.shown_at
+    }
+
+    /// Synchronised updates so far.
+    pub(super) fn updates(&self) -> u64 {
+        self.terminal.sync_ends()
+    }
+
+    /// The last update that drew every row: how many updates there were then, and how many bytes were
+    /// fed.
+    pub(super) const fn whole(&self) -> (u64, u64) {
+        self.whole
+    }
+
     /// The picture to publish now, if one is due and known to be ours.
     pub(super) fn look(&mut self, now: Instant) -> Option<Shot> {
         if self.held || self.pending.is_some() || self.publish.due(now) != Due::Now {
@@ -218,6 +243,7 @@ impl Canvas {
         if !news && !signals {
             self.publish.nothing_new();
             self.skipped = false;
+            self.shown_at = self.guard.position();
             return None;
         }
         self.publish.taken(now);
@@ -228,7 +254,7 @@ impl Canvas {
             self.torn = None;
         }
         if !signals && self.torn.is_none() && self.guard.free(rows, whole, &shot.screen.title) {
-            return Some(self.give(shot, now));
+            return Some(self.give(shot, self.guard.position(), now));
         }
         self.pending = Some(Pending {
             shot,
@@ -345,7 +371,7 @@ impl Canvas {
             return Ok(None);
         }
         self.torn = self.starved_until(now).map(|_| now);
-        Ok(Some(self.give(pending.shot, now)))
+        Ok(Some(self.give(pending.shot, pending.position, now)))
     }
 
     /// Takes another picture instead; what happened with this one is told with that.
@@ -378,7 +404,8 @@ impl Canvas {
         self.publish.touch(now);
     }
 
-    fn give(&mut self, shot: Shot, now: Instant) -> Shot {
+    fn give(&mut self, shot: Shot, position: u64, now: Instant) -> Shot {
+        self.shown_at = position;
         self.given = Some(now);
         self.skipped = false;
         self.guard.published(&shot.screen.title);

@@ -37,6 +37,8 @@ pub struct Join {
     pub resume: bool,
     /// Somebody outside decided the size when it was here: no driver claims one until one acts.
     pub outvoted: bool,
+    /// May not see anything of other sessions.
+    pub confined: bool,
 }
 
 /// Where a driver stands among the others, for whoever seats it next.
@@ -99,6 +101,8 @@ pub(super) struct Roster {
     visible: u32,
     /// Lists that show a miniature: they count for nothing but that somebody is here.
     glances: u32,
+    /// Viewers and lists that may not see other sessions.
+    confined: u32,
     /// Since when nobody is here.
     pub(super) empty_since: Option<Instant>,
     /// Set by the bridge when it takes nobody any more.
@@ -127,6 +131,11 @@ impl Roster {
     /// Whether anybody looks at the picture.
     pub(super) const fn watched(&self) -> bool {
         self.visible > 0 || self.glances > 0
+    }
+
+    /// Whether somebody is here who may not see other sessions.
+    pub(super) const fn confined(&self) -> bool {
+        self.confined > 0
     }
 
     /// Takes nobody any more.
@@ -203,6 +212,7 @@ impl Handle {
                 view: 0,
                 visible: 0,
                 glances: 0,
+                confined: 0,
                 empty_since: Some(now),
                 closed: false,
                 stop: false,
@@ -241,6 +251,7 @@ impl Handle {
             roster.next += 1;
             roster.empty_since = None;
             roster.visible += u32::from(join.visible);
+            roster.confined += u32::from(join.confined);
             if join.drive {
                 roster.drive += 1;
                 let Join {
@@ -270,22 +281,25 @@ impl Handle {
             shared: Arc::clone(&self.shared),
             state: self.state.clone(),
             visible: AtomicBool::new(join.visible),
+            confined: join.confined,
             driver,
         })
     }
 
-    /// A look from outside.
-    pub(crate) fn glance(&self) -> Result<Glance, Refused> {
+    /// A look from outside; confined, if who looks may not see other sessions.
+    pub(crate) fn glance(&self, confined: bool) -> Result<Glance, Refused> {
         self.shared.change(|roster| {
             if roster.closed || roster.stop {
                 return Err(Refused::Stopped);
             }
             roster.glances += 1;
+            roster.confined += u32::from(confined);
             roster.empty_since = None;
             Ok(())
         })?;
         Ok(Glance {
             shared: Arc::clone(&self.shared),
+            confined,
             state: self.state.clone(),
         })
     }
@@ -307,6 +321,7 @@ pub struct Seat {
     shared: Arc<Shared>,
     state: watch::Receiver<Arc<State>>,
     visible: AtomicBool,
+    confined: bool,
     /// None for a spectator: it holds nothing that leads to the pty.
     driver: Option<Driver>,
 }
@@ -316,6 +331,12 @@ impl Seat {
     #[must_use]
     pub const fn viewer(&self) -> ViewerId {
         self.id
+    }
+
+    /// Whether it may not see other sessions.
+    #[must_use]
+    pub const fn is_confined(&self) -> bool {
+        self.confined
     }
 
     /// What to show. It ends (its sender is dropped) only after a state with `ended` set.
@@ -372,7 +393,9 @@ impl Drop for Seat {
         let (id, drives) = (self.id, self.driver.is_some());
         self.shared.fanout.leave(id);
         let visible = *self.visible.get_mut();
+        let confined = self.confined;
         self.shared.change(|roster| {
+            roster.confined -= u32::from(confined);
             roster.visible -= u32::from(visible);
             if drives {
                 roster.drive -= 1;
@@ -392,6 +415,7 @@ impl Drop for Seat {
 #[derive(Debug)]
 pub struct Glance {
     shared: Arc<Shared>,
+    confined: bool,
     state: watch::Receiver<Arc<State>>,
 }
 
@@ -404,7 +428,9 @@ impl Glance {
 
 impl Drop for Glance {
     fn drop(&mut self) {
+        let confined = self.confined;
         self.shared.change(|roster| {
+            roster.confined -= u32::from(confined);
             roster.glances -= 1;
             if roster.is_empty() {
                 roster.empty_since = Some(super::now());

@@ -9,6 +9,7 @@
 
 mod activity;
 mod canvas;
+mod confined;
 pub mod fanout;
 pub mod guard;
 pub mod handle;

@@ -66,6 +66,9 @@ pub const STARVED: Duration = Duration::from_millis(150);
 /// While tmux throws bytes away it is asked to draw anew once in this time. Each costs it what a frame
 /// of 80x24 does, a fraction of a millisecond.
 pub const REDRAW_INTERVAL: Duration = FRAME_INTERVAL;
+/// How often tmux is asked whether a prompt, a menu or a popup is still open while somebody watches who
+/// may not see it: tmux does not tell when it is closed, but draws then, which has it asked as well.
+pub const OVERLAY_POLL: Duration = Duration::from_millis(250);
 /// Bytes sent to a viewer that acks and not yet acked; a single larger frame may go alone.
 pub const UNACKED_BYTES: u64 = 256 * 1024;
 /// Bytes under way that go however late an ack is: what typing makes appear waits for nobody.

@@ -28,8 +28,10 @@ pub enum Event {
         /// Its current window now.
         window: WindowId,
     },
-    /// Another pane of a window is the active one, or it entered or left a mode.
+    /// Another pane of a window is the active one.
     PanesChanged,
+    /// A pane entered or left a mode.
+    PaneMode,
     /// Some session's size, command, title, attached clients, alerts or activity changed: all sessions
     /// as they are. One copy serves every listener.
     SessionState(Arc<[SessionState]>),
@@ -75,7 +77,8 @@ pub(super) fn read(line: &str) -> Option<Event> {
             id: words.next()?.parse().ok()?,
             window: words.next()?.parse().ok()?,
         },
-        "%window-pane-changed" | "%pane-mode-changed" => Event::PanesChanged,
+        "%window-pane-changed" => Event::PanesChanged,
+        "%pane-mode-changed" => Event::PaneMode,
         "%client-detached" => Event::ClientDetached {
             client: rest.to_owned(),
         },
@@ -106,6 +109,7 @@ mod tests {
                 },
             ),
             ("%window-pane-changed @1 %7", Event::PanesChanged),
+            ("%pane-mode-changed %7", Event::PaneMode),
             (
                 "%client-detached /dev/pts/5",
                 Event::ClientDetached {

@@ -13,6 +13,7 @@
 //! | `holder` | clients that keep a session while we are away |
 //! | `attach`, `client_output`, `ended`, `client`, `pty`, `master` | one `tmux attach` in a pty, to its end |
 //! | `queries`, `replies`, `theme` | what tmux asks the terminal of that client, and our answers |
+//! | `overlay` | what tmux itself shows on a client in place of panes |
 //! | `windows` | a session's windows and status line, and what may be done with them |
 //! | `probe`, `width_options` | how wide tmux thinks characters are |
 //! | `error`, `version` | what goes wrong, in sentences |
@@ -30,6 +31,7 @@ mod master;
 pub mod name;
 mod notification_connection;
 pub mod notification_parser;
+mod overlay;
 mod printed;
 mod probe;
 mod program;
@@ -59,6 +61,7 @@ pub use error::Error;
 pub use event::Event;
 pub use holder::Holder;
 pub use name::{SessionId, SessionName, WindowId};
+pub use overlay::Overlay;
 pub use program::{Socket, exclusively};
 pub use server_connection::Status;
 pub use session::{NewSession, Session};
@@ -160,7 +163,7 @@ impl Server {
     /// Asks over the connection, or with a tmux process while there is none.
     async fn ask(&self, what: &'static str, command: TmuxCommand<'_>) -> Result<String, Error> {
         let began = tokio::time::Instant::now();
-        let asked = self.connection.ask(&command).await;
+        let asked = self.connection.ask(std::slice::from_ref(&command)).await;
         let by = if asked.is_some() {
             "connection"
         } else {
@@ -172,6 +175,28 @@ impl Server {
         };
         metrics::histogram!(QUERY_SECONDS, "by" => by).record(began.elapsed());
         answer
+    }
+
+    /// As [`Server::ask`], with several commands at once: gives what they printed, and what was wrong with
+    /// them.
+    async fn ask_each(
+        &self,
+        what: &'static str,
+        commands: &[TmuxCommand<'_>],
+    ) -> Result<(String, String), Error> {
+        if let Some(reply) = self.connection.ask(commands).await {
+            return reply.and_then(|reply| reply.into_parts(what));
+        }
+        let (mut output, mut errors) = (String::new(), String::new());
+        for command in commands {
+            match self.program.run(what, command.clone()).await {
+                Ok(printed) => output += &printed,
+                Err(Error::Failed { message, .. }) => errors = errors + &message + "\n",
+                Err(Error::NoSuchClient) => errors += "can't find client\n",
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((output, errors))
     }
 
     /// All sessions, in tmux's order.

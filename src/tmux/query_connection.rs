@@ -27,6 +27,18 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// The output and what standard error says, if the output is whole.
+    pub(super) fn into_parts(self, what: &'static str) -> Result<(String, String), Error> {
+        if self.cut {
+            return Err(Error::Failed {
+                what,
+                message: "its answer is too long".to_owned(),
+            });
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok((text(&self.output), text(&self.errors)))
+    }
+
     /// The output, or the error that standard error tells of.
     pub(super) fn into_result(self, what: &'static str) -> Result<String, Error> {
         if self.cut {

@@ -132,13 +132,15 @@ impl ServerConnection {
         self.hurry.notify_one();
     }
 
-    /// Asks with one command. `None`: there is no connection (any more), ask another way.
-    pub(super) async fn ask(&self, command: &TmuxCommand<'_>) -> Option<Result<Reply, Error>> {
+    /// Asks with commands, each of which is run whether or not the one before it failed. `None`: there is
+    /// no connection (any more), ask another way.
+    pub(super) async fn ask(&self, commands: &[TmuxCommand<'_>]) -> Option<Result<Reply, Error>> {
         if !*self.connected.borrow() {
             return None;
         }
         let (answer, answered) = oneshot::channel();
-        let line = command_line(command);
+        let lines: Vec<String> = commands.iter().map(command_line).collect();
+        let line = lines.join("\n");
         // The task times out what it has sent; this also counts the time spent in the queue.
         let asked = async {
             self.queries.send(Query { line, answer }).await.ok()?;

@@ -29,6 +29,9 @@ use squeeze::Reader;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// What a confined viewer reads while tmux shows something of its own.
+const COVERED: &str = "The picture stands still: somebody has opened a view, a prompt or a popup of tmux that may show other sessions.";
+
 /// What to send to the viewer next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -78,6 +81,8 @@ pub struct Viewer {
     window: Window,
     /// It takes chunks.
     inflates: bool,
+    /// It may not see other sessions.
+    confined: bool,
     /// Where it stands in the session's compressed stream, once it was given a picture.
     reader: Option<Reader>,
     /// Repaints the viewer causes itself, by asking or by returning from hidden.
@@ -130,6 +135,7 @@ impl Viewer {
             full: None,
             window,
             inflates: false,
+            confined: false,
             reader: None,
             repaint: Seldom::every(REPAINT_INTERVAL),
             bell: Seldom::every(BELL_INTERVAL),
@@ -141,6 +147,13 @@ impl Viewer {
     #[must_use]
     pub const fn inflating(mut self, inflates: bool) -> Self {
         self.inflates = inflates;
+        self
+    }
+
+    /// As it is, and not to see anything of other sessions.
+    #[must_use]
+    pub const fn confined(mut self, confined: bool) -> Self {
+        self.confined = confined;
         self
     }
 
@@ -171,10 +184,10 @@ impl Viewer {
         if let Some(frame) = self.next_frame(state, now) {
             return Some(frame);
         }
-        if state.notice != self.told.notice {
-            self.told.notice.clone_from(&state.notice);
-            let notice = state.notice.clone().unwrap_or_else(|| Arc::from(""));
-            return Some(Output::Notice(notice));
+        let notice = self.notice(state);
+        if notice != self.told.notice {
+            self.told.notice.clone_from(&notice);
+            return Some(Output::Notice(notice.unwrap_or_else(|| Arc::from(""))));
         }
         if self.open {
             self.next_message(state, now)
@@ -233,6 +246,12 @@ impl Viewer {
         self.window
     }
 
+    fn notice(&self, state: &State) -> Option<Arc<str>> {
+        let covered = self.confined && state.covered;
+        let covered = || covered.then(|| Arc::from(COVERED));
+        state.notice.clone().or_else(covered)
+    }
+
     /// Takes over what the state says without a message for it.
     fn take_note(&mut self, state: &State) {
         if self.told.session.is_none() {
@@ -244,10 +263,10 @@ impl Viewer {
             self.bell.want();
         }
         if !self.visible {
-            self.open |= state.picture.is_some();
+            self.open |= state.picture_for(self.confined).is_some();
         }
         // A viewer this far behind gets a repaint, so its old screen is of no more use.
-        if let (Some(shown), Some(picture)) = (&self.shown, &state.picture)
+        if let (Some(shown), Some(picture)) = (&self.shown, state.picture_for(self.confined))
             && behind(shown, &picture.screen) > GENERATIONS_BEHIND
         {
             metrics::counter!("muxview_viewer_resyncs_total").increment(1);
@@ -256,7 +275,7 @@ impl Viewer {
     }
 
     fn next_frame(&mut self, state: &State, now: Instant) -> Option<Output> {
-        let picture = state.picture.as_ref()?;
+        let picture = state.picture_for(self.confined)?;
         self.full = self
             .full
             .filter(|full| full.until.is_none_or(|at| now < at));
@@ -323,7 +342,7 @@ impl Viewer {
             told.session = Some(state.session.clone());
             return Some(Output::Session(state.session.clone()));
         }
-        if let Some(picture) = &state.picture
+        if let Some(picture) = state.picture_for(self.confined)
             && told.title.as_ref() != Some(&picture.screen.title)
         {
             let title = picture.screen.title.clone();

@@ -61,6 +61,11 @@ pub struct State {
     pub session: Label,
     /// The picture to show; none before the first complete one.
     pub picture: Option<Arc<Picture>>,
+    /// The picture for those who may not see other sessions: the last one that is known to show only this
+    /// one.
+    pub confined: Option<Arc<Picture>>,
+    /// tmux shows something of its own, such as the tree of all sessions, so that picture stays.
+    pub covered: bool,
     /// The picture is an old one, as nobody looked; the current one follows at once.
     pub behind: bool,
     /// Viewers who may type.
@@ -84,6 +89,16 @@ pub struct State {
 }
 
 impl State {
+    /// The picture for a viewer.
+    #[must_use]
+    pub const fn picture_for(&self, confined: bool) -> Option<&Arc<Picture>> {
+        if confined {
+            self.confined.as_ref()
+        } else {
+            self.picture.as_ref()
+        }
+    }
+
     /// The state of a bridge that has nothing to show yet.
     #[must_use]
     pub const fn new(session: Label) -> Self {
@@ -91,6 +106,8 @@ impl State {
             serial: 0,
             session,
             picture: None,
+            confined: None,
+            covered: false,
             behind: false,
             drive: 0,
             view: 0,

@@ -235,7 +235,7 @@ impl Follower {
             if shown.contains(&id) {
                 continue;
             }
-            if let Some(showing) = self.gallery.show(id) {
+            if let Some(showing) = self.gallery.show(id, self.grant.is_confined()) {
                 let mut latest = showing.watch();
                 latest.mark_changed();
                 self.showing.push_back(Shown {

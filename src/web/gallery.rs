@@ -34,10 +34,13 @@ struct Inner {
     presence: Presence,
     bells: Bells,
     // A std mutex: held to look up and insert, never across an await.
-    shown: Mutex<HashMap<SessionId, Weak<Showing>>>,
+    shown: Mutex<Shown>,
     /// Sent when a miniature changed or there is room for another.
     changes: watch::Sender<()>,
 }
+
+/// By session, and whether it is for those who may not see other sessions.
+type Shown = HashMap<(SessionId, bool), Weak<Showing>>;
 
 /// The latest of one session: `{"id", "miniature"}`, or `{"id", "trouble"}` with the reason why there
 /// is none. Nothing before the first picture.
@@ -49,7 +52,7 @@ pub(super) struct Showing {
     latest: watch::Receiver<Latest>,
     task: AbortHandle,
     gallery: Weak<Inner>,
-    id: SessionId,
+    key: (SessionId, bool),
 }
 
 impl Gallery {
@@ -79,30 +82,32 @@ impl Gallery {
         self.inner.changes.subscribe()
     }
 
-    /// Begins to show a session, if nobody shows it yet. None: there are [`MINIATURES_ALL`].
-    pub(super) fn show(&self, id: SessionId) -> Option<Arc<Showing>> {
+    /// Begins to show a session, if nobody shows it yet; `confined` to those who may not see other sessions.
+    /// None: there are [`MINIATURES_ALL`].
+    pub(super) fn show(&self, id: SessionId, confined: bool) -> Option<Arc<Showing>> {
+        let key = (id, confined);
         let mut shown = self.inner.shown();
-        if let Some(showing) = shown.get(&id).and_then(Weak::upgrade) {
+        if let Some(showing) = shown.get(&key).and_then(Weak::upgrade) {
             return Some(showing);
         }
         if shown.len() >= MINIATURES_ALL {
             return None;
         }
         let (sender, latest) = watch::channel(None);
-        let task = tokio::spawn(keep_current(Arc::clone(&self.inner), id, sender));
+        let task = tokio::spawn(keep_current(Arc::clone(&self.inner), key, sender));
         let showing = Arc::new(Showing {
             latest,
             task: task.abort_handle(),
             gallery: Arc::downgrade(&self.inner),
-            id,
+            key,
         });
-        shown.insert(id, Arc::downgrade(&showing));
+        shown.insert(key, Arc::downgrade(&showing));
         Some(showing)
     }
 }
 
 impl Inner {
-    fn shown(&self) -> MutexGuard<'_, HashMap<SessionId, Weak<Showing>>> {
+    fn shown(&self) -> MutexGuard<'_, Shown> {
         // Nothing in the critical sections can panic half way through a change.
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,10 +129,10 @@ impl Drop for Showing {
         let mut shown = gallery.shown();
         // Somebody may have begun to show it anew meanwhile.
         if shown
-            .get(&self.id)
+            .get(&self.key)
             .is_some_and(|showing| showing.strong_count() == 0)
         {
-            shown.remove(&self.id);
+            shown.remove(&self.key);
         }
         drop(shown);
         gallery.changes.send_replace(());
@@ -135,10 +140,15 @@ impl Drop for Showing {
 }
 
 /// Shows one session, over the ends of its bridges, until it has ended.
-async fn keep_current(gallery: Arc<Inner>, id: SessionId, latest: watch::Sender<Latest>) {
+async fn keep_current(
+    gallery: Arc<Inner>,
+    (id, confined): (SessionId, bool),
+    latest: watch::Sender<Latest>,
+) {
     let show = Show {
         gallery: &gallery,
         id,
+        confined,
         latest: &latest,
     };
     loop {
@@ -147,7 +157,7 @@ async fn keep_current(gallery: Arc<Inner>, id: SessionId, latest: watch::Sender<
             Ok(Some(session)) if session.fleeting => {
                 show.trouble("It would not end by itself while it is shown here.");
             }
-            Ok(Some(session)) => match gallery.hub.glance(&session).await {
+            Ok(Some(session)) => match gallery.hub.glance(&session, confined).await {
                 Ok(glance) => show.keep_current(&session, glance).await,
                 Err(JoinError::NoSuchSession | JoinError::ShuttingDown) => return,
                 Err(error) => {
@@ -165,6 +175,7 @@ async fn keep_current(gallery: Arc<Inner>, id: SessionId, latest: watch::Sender<
 struct Show<'a> {
     gallery: &'a Inner,
     id: SessionId,
+    confined: bool,
     latest: &'a watch::Sender<Latest>,
 }
 
@@ -199,7 +210,8 @@ impl Show<'_> {
             return self.trouble(notice);
         }
         // An old picture is followed by the present one at once.
-        let Some(picture) = state.picture.as_ref().filter(|_| !state.behind) else {
+        let picture = state.picture_for(self.confined);
+        let Some(picture) = picture.filter(|_| !state.behind) else {
             return false;
         };
         let known = drawn.replace(Arc::clone(&picture.screen));

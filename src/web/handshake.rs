@@ -213,6 +213,7 @@ fn join(query: &[(String, String)]) -> Join {
         visible: value("visible") != Some("0"),
         resume: value("resume") == Some("1"),
         outvoted: false,
+        confined: false,
     }
 }
 

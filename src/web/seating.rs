@@ -125,6 +125,7 @@ pub(super) async fn again(parts: &Parts, carried: &Carried) -> Result<Seated, Cl
         visible: carried.visible,
         resume: true,
         outvoted: carried.outvoted,
+        confined: false,
     };
     let (mut joined, mut drive) = join(parts, &pass, &session, wish).await?;
     if matches!(joined, Err(JoinError::NoSuchSession)) {
@@ -286,7 +287,12 @@ async fn join(
         return Err(Close::NO_SESSION);
     }
     let drive = wish.drive && rights.drive;
-    let seat = parts.hub.join(session, Join { drive, ..wish }).await;
+    let wish = Join {
+        drive,
+        confined: pass.grant.is_confined(),
+        ..wish
+    };
+    let seat = parts.hub.join(session, wish).await;
     Ok((seat, drive))
 }
 

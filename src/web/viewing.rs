@@ -76,6 +76,7 @@ impl Viewing {
         } = seated;
         let driver = seat.driver();
         let outlet = Arc::clone(connection.outlet());
+        let viewer = viewer.confined(seat.is_confined());
         outlet.open(Teller::new(viewer, speech, role(driver.as_ref())));
         Self {
             connection,
@@ -152,6 +153,7 @@ impl Viewing {
         std::mem::replace(&mut self.visit, visit).end(ENDED, sent);
         self.driver = seat.driver();
         let role = role(self.driver.as_ref());
+        let viewer = viewer.confined(seat.is_confined());
         self.outlet.open(Teller::new(viewer, self.speech, role));
         (self.seat, self._joined) = (seat, joined);
         (self.permit, self.by_name) = (permit, by_name);

@@ -75,6 +75,7 @@ pub const fn driver(cols: u16, rows: u16) -> Join {
         visible: true,
         resume: false,
         outvoted: false,
+        confined: false,
     }
 }
 
@@ -84,6 +85,7 @@ pub const SPECTATOR: Join = Join {
     visible: true,
     resume: false,
     outvoted: false,
+    confined: false,
 };
 
 /// One viewer and its terminal.

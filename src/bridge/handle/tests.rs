@@ -8,6 +8,7 @@ const DRIVER: Join = Join {
     visible: true,
     resume: false,
     outvoted: false,
+    confined: false,
 };
 const SPECTATOR: Join = Join {
     drive: false,
@@ -63,20 +64,20 @@ fn a_spectator_neither_types_nor_counts_for_the_size() {
 #[test]
 fn a_glance_keeps_the_bridge_and_counts_for_nothing() {
     let (handle, ends) = open();
-    let glance = handle.glance().expect("it runs");
+    let glance = handle.glance(false).expect("it runs");
     assert_eq!(here(&ends), (0, 0, false));
     assert!(!ends.shared.roster().close_if_empty(), "somebody is here");
     assert_eq!(ends.shared.roster().sizing.leader(), None);
     let seat = handle.join(DRIVER).expect("there is room");
     drop(glance);
     assert_eq!(here(&ends), (1, 0, false));
-    let glance = handle.glance().expect("it runs");
+    let glance = handle.glance(false).expect("it runs");
     drop(seat);
     assert_eq!(here(&ends), (0, 0, false));
     drop(glance);
     assert_eq!(here(&ends), (0, 0, true));
     assert!(ends.shared.roster().close_if_empty());
-    assert_eq!(handle.glance().err(), Some(Refused::Stopped));
+    assert_eq!(handle.glance(false).err(), Some(Refused::Stopped));
 }
 
 #[test]

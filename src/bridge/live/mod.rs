@@ -3,11 +3,13 @@
 //! Each turn first does all that can be done now, then waits. The pty is read whatever else waits:
 //! tmux buffers without limit for a client that does not read.
 
+mod confine;
 mod fit;
 mod furniture;
 mod stay;
 
 use super::canvas::{Canvas, Shot, Stray};
+use super::confined::Confined;
 use super::handle::{Label, Order};
 use super::handover::Kept;
 use super::resize::Resize;
@@ -18,7 +20,8 @@ use super::windows::Wonder;
 use super::{Bridge, Lost, event, now, status};
 use crate::config::limits::{DELIVERY, FRAME_INTERVAL, RETRY, TURN_BYTES, UNREAD_TURNS};
 use crate::terminal::Widths;
-use crate::tmux::{self, Attach, Ended, Event, Follower, Whereabouts, Windows};
+use crate::tmux::{self, Attach, Ended, Event, Follower, Overlay, Whereabouts, Windows};
+use crate::viewer::Picture;
 use fit::Sized;
 use furniture::Acted;
 use std::io;
@@ -39,6 +42,7 @@ enum Wake {
     Roster,
     Status,
     Session(Option<Whereabouts>),
+    Overlay(Result<Option<Overlay>, tmux::Error>),
     Sized(Sized),
     Named(Option<String>),
     Needed(bool),
@@ -57,6 +61,10 @@ struct Live<'a> {
     bridge: &'a mut Bridge,
     attach: Attach,
     canvas: Canvas,
+    /// What viewers may see who may not see other sessions.
+    confined: Confined<Arc<Picture>>,
+    /// What tmux itself shows on our client.
+    overlay: Slot<Result<Option<Overlay>, tmux::Error>>,
     resize: Resize,
     /// While our client only follows the window's size.
     follower: Option<Follower>,
@@ -102,6 +110,7 @@ impl Bridge {
             self.framed,
         );
         let mut resize = Resize::new(plan);
+        let adopted = kept.is_some();
         if let Some((screen, now)) = kept {
             if let Err(lost) = careful(|| canvas.restore(screen, now)) {
                 return lost;
@@ -114,6 +123,8 @@ impl Bridge {
             bridge: self,
             attach,
             canvas,
+            confined: Confined::new(),
+            overlay: Slot::default(),
             resize,
             follower: None,
             session: Slot::default(),
@@ -132,6 +143,10 @@ impl Bridge {
         };
         // Before the first read, so that tmux learns no others first.
         live.mirror_theme();
+        if adopted {
+            // What was open before is not known.
+            live.confined.changed();
+        }
         live.run().await
     }
 }
@@ -170,6 +185,7 @@ impl Live<'_> {
         // The question for it may have to wait for the next frame.
         let focus_at = focus_at.map(|at| at.max(now + FRAME_INTERVAL));
         self.question(now);
+        self.confine(now);
         self.beg(now);
         let plan = self.size(now)?;
         self.follow_size();
@@ -185,6 +201,7 @@ impl Live<'_> {
             self.resize.wake_at(plan, self.sized.is_free()),
             self.bridge.presence.wake_at(),
             self.wonder.wake_at(self.windows.is_free()),
+            self.confined.wake_at().filter(|_| self.overlay.is_free()),
             focus_at,
             self.bridge.typing.wake_at(),
             empty,
@@ -211,6 +228,7 @@ impl Live<'_> {
             biased;
             () = self.bridge.beat.called() => Wake::Tick,
             session = self.session.done() => Wake::Session(session),
+            overlay = self.overlay.done() => Wake::Overlay(overlay),
             event = event(&mut self.bridge.events) => Wake::Event(event),
             sized = self.sized.done() => Wake::Sized(sized),
             name = self.bridge.name.done() => Wake::Named(name),
@@ -238,6 +256,7 @@ impl Live<'_> {
                 Ok(())
             }
             Wake::Session(session) => self.answered(session, now),
+            Wake::Overlay(overlay) => self.covered(overlay, now),
             Wake::Sized(sized) => self.sized(sized, now),
             Wake::Named(name) => {
                 self.bridge.renamed(name);
@@ -323,6 +342,7 @@ impl Live<'_> {
         if let Some(shot) = shot {
             self.compare_status(&shot.screen);
             self.bridge.show(shot, now);
+            self.show_confined();
         }
     }
 
@@ -352,11 +372,15 @@ impl Live<'_> {
     /// Has tmux draw everything, if the picture waits for that.
     fn beg(&mut self, now: Instant) {
         if self.redraw.is_free() && self.canvas.beg(now) {
-            let server = self.bridge.server.clone();
-            let client = self.attach.client().to_owned();
-            self.redraw
-                .ask(async move { server.redraw_client(&client).await });
+            self.draw_anew();
         }
+    }
+
+    fn draw_anew(&mut self) {
+        let server = self.bridge.server.clone();
+        let client = self.attach.client().to_owned();
+        self.redraw
+            .ask(async move { server.redraw_client(&client).await });
     }
 
     fn answered(&mut self, session: Option<Whereabouts>, now: Instant) -> Result<(), Lost> {
@@ -393,6 +417,7 @@ impl Live<'_> {
         match self.bridge.heard(event) {
             Some(Event::Reset) => {
                 self.canvas.missed();
+                self.confined.changed();
                 self.resize.wonder();
                 self.wonder.wonder();
                 Ok(())
@@ -402,12 +427,18 @@ impl Live<'_> {
                 self.canvas.missed();
                 Ok(())
             }
+            Some(Event::PaneMode) => {
+                self.confined.changed();
+                self.wonder.wonder();
+                Ok(())
+            }
             Some(Event::PanesChanged) => {
                 self.wonder.wonder();
                 Ok(())
             }
             Some(Event::SessionWindow { id, .. }) => {
                 if id == self.bridge.state.session.id {
+                    self.confined.changed();
                     self.wonder.wonder();
                 }
                 Ok(())
