@@ -164,6 +164,9 @@ pub const WINDOWS: usize = 256;
 pub const WINDOW_NAME_CHARS: usize = 64;
 /// A tmux command or query that takes longer is reported as "not answering".
 pub const TMUX_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long tmux may take to answer before it is reported to hang, and before something is changed: with
+/// [`TMUX_POLL`] a tmux that is stopped is known within 3 s. It answers in less than a millisecond.
+pub const TMUX_SLOW: Duration = Duration::from_millis(1500);
 /// How often tmux is asked how all sessions are: sizes, commands and titles change without a
 /// notification. tmux answers in about a tenth of a millisecond.
 pub const TMUX_POLL: Duration = Duration::from_secs(1);

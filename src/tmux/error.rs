@@ -2,7 +2,7 @@
 //! the reading of tmux's own words. Pure.
 
 use super::name::BadName;
-use crate::config::limits::{TMUX_OLDEST, TMUX_TIMEOUT};
+use crate::config::limits::TMUX_OLDEST;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -46,8 +46,16 @@ pub enum Error {
         pid: String,
     },
     /// tmux did not answer in time.
-    #[error("tmux did not answer within {} seconds: its server may be stopped or overloaded; muxview keeps trying", TMUX_TIMEOUT.as_secs())]
+    #[error("tmux did not answer in time: its server may be stopped or overloaded; muxview keeps trying")]
     Timeout,
+    /// tmux stopped answering after it was told to do something.
+    #[error(
+        "tmux stopped answering when it was told to {what}: it may still do so when it goes on; look at the list of sessions then"
+    )]
+    Unsure {
+        /// What it was told, as a verb phrase.
+        what: &'static str,
+    },
     /// The session we asked about does not exist (any more).
     #[error("there is no such session: it may have ended; look at the list of sessions")]
     NoSuchSession,
@@ -244,6 +252,9 @@ mod tests {
             Error::NoServer,
             Error::Permission { path: "/s".into() },
             Error::Timeout,
+            Error::Unsure {
+                what: "rename the session",
+            },
             Error::NoSuchSession,
             Error::NoSuchWindow,
             Error::Exists { name: "a".into() },

@@ -73,7 +73,7 @@ pub use version::Version;
 pub use whereabouts::{Epoch, Whereabouts};
 pub use windows::{StatusLine, Window, WindowAct, Windows};
 
-use crate::config::limits::TMUX_EVENTS;
+use crate::config::limits::{TMUX_EVENTS, TMUX_SLOW};
 use crate::terminal::{Size, Widths};
 use program::{Binary, Program};
 use server_connection::ServerConnection;
@@ -85,6 +85,7 @@ use tmux_interface::{
     TmuxCommand,
 };
 use tokio::sync::{Mutex, broadcast, watch};
+use tokio::time::timeout;
 use width_options::WidthOptions;
 
 /// One tmux server as we see it. Cheap to clone; the connection ends with the last clone.
@@ -177,6 +178,26 @@ impl Server {
         answer
     }
 
+    /// Has tmux change something, if it answers: what a tmux that is stopped was sent, it would do when it
+    /// goes on, long after whoever wanted it was told that it failed.
+    async fn change<T>(
+        &self,
+        what: &'static str,
+        change: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut nothing: TmuxCommand<'_> = DisplayMessage::new().print().build();
+        nothing.push_param("");
+        let answered = timeout(TMUX_SLOW, self.ask("answer", nothing)).await;
+        if matches!(answered, Err(_) | Ok(Err(Error::Timeout))) {
+            return Err(Error::Timeout);
+        }
+        // Without a server the change may start one; for other reasons it fails in its own words.
+        match change.await {
+            Err(Error::Timeout) => Err(Error::Unsure { what }),
+            done => done,
+        }
+    }
+
     /// As [`Server::ask`], with several commands at once: gives what they printed, and what was wrong with
     /// them.
     async fn ask_each(
@@ -219,7 +240,8 @@ impl Server {
     /// [`Error::Exists`], [`Error::BadDirectory`], [`Error::BadCommand`], [`Error::CannotStart`] and
     /// whatever else keeps tmux from doing it.
     pub async fn create(&self, new: NewSession) -> Result<Session, Error> {
-        let created = session::create(&self.program, &new).await;
+        let create = session::create(&self.program, &new);
+        let created = self.change("create the session", create).await;
         if created.is_ok() {
             self.connection.hurry();
         }
@@ -231,7 +253,8 @@ impl Server {
     /// # Errors
     /// [`Error::Exists`], [`Error::NoSuchSession`], and whatever else keeps tmux from doing it.
     pub async fn rename(&self, id: SessionId, name: &SessionName) -> Result<(), Error> {
-        session::rename(&self.program, id, name).await
+        let rename = session::rename(&self.program, id, name);
+        self.change("rename the session", rename).await
     }
 
     /// Ends a session and everything that runs in it.
@@ -239,7 +262,8 @@ impl Server {
     /// # Errors
     /// [`Error::NoSuchSession`], and whatever else keeps tmux from doing it.
     pub async fn kill(&self, id: SessionId) -> Result<(), Error> {
-        session::kill(&self.program, id).await
+        let kill = session::kill(&self.program, id);
+        self.change("end the session", kill).await
     }
 
     /// Whether the session lives.

@@ -17,7 +17,7 @@ use super::query_connection::{QueryConnection, Reply};
 use super::session_state;
 use super::size_guard::{self, Followers, FollowersSeen, SizeGuard};
 use super::version::Version;
-use crate::config::limits::{RETRY, SERVER_POLL, TMUX_POLL, TMUX_QUERIES, TMUX_TIMEOUT};
+use crate::config::limits::{RETRY, SERVER_POLL, TMUX_POLL, TMUX_QUERIES, TMUX_SLOW, TMUX_TIMEOUT};
 use crate::pulse::careful;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,14 +64,20 @@ enum For {
 #[derive(Debug)]
 struct Asked {
     answer: For,
+    /// When tmux is reported to hang; none once it is.
+    slow: Option<Instant>,
     /// When it is too late for an answer.
     late: Instant,
 }
 
 impl Asked {
     fn now(answer: For) -> Self {
-        let late = Instant::now() + TMUX_TIMEOUT;
-        Self { answer, late }
+        let now = Instant::now();
+        Self {
+            answer,
+            slow: Some(now + TMUX_SLOW),
+            late: now + TMUX_TIMEOUT,
+        }
     }
 }
 
@@ -351,7 +357,8 @@ impl Task {
                 asked = Some(Asked::now(For::SizeGuard));
             }
             let free = asked.is_none();
-            let due = asked.as_ref().map_or(poll_at, |asked| asked.late);
+            let due = asked.as_ref().map(|asked| asked.slow.unwrap_or(asked.late));
+            let due = due.unwrap_or(poll_at);
             let mut gone = false;
             tokio::select! {
                 biased;
@@ -371,6 +378,9 @@ impl Task {
                     let Ok(reply) = reply else {
                         return Over::Ended;
                     };
+                    if asked.as_ref().is_some_and(|asked| asked.slow.is_none()) {
+                        self.tell(connected.status(&self.program).await);
+                    }
                     match asked.take().map(|asked| asked.answer) {
                         // Whoever asked may have given up.
                         Some(For::Caller(answer)) => drop(answer.send(Ok(reply))),
@@ -393,6 +403,12 @@ impl Task {
                     }
                 }
                 () = sleep_until(due) => {
+                    if let Some(asked) = &mut asked
+                        && asked.slow.take().is_some()
+                    {
+                        self.tell(Status::Failed(Error::Timeout));
+                        continue;
+                    }
                     if let Some(asked) = asked.take() {
                         if let For::Caller(answer) = asked.answer {
                             // Whoever asked may have given up.

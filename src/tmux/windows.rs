@@ -237,7 +237,7 @@ impl Server {
                 ("scroll", command)
             }
         };
-        self.ask(what, command).await?;
+        self.change(what, self.ask(what, command)).await?;
         Ok(())
     }
 }

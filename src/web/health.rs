@@ -26,7 +26,12 @@ pub(super) async fn live() -> &'static str {
 /// `GET /readyz`: tmux answers, and what must be written down can be.
 pub(super) async fn ready(State(parts): Shared) -> Response {
     let listing = parts.directory.watch();
-    let status = listing.borrow().status.clone();
+    let listed = listing.borrow().status.clone();
+    // The list waits longer for a tmux that hangs.
+    let status = match parts.server.status().borrow().clone() {
+        failed @ Status::Failed(_) => failed,
+        _ => listed,
+    };
     match status {
         Status::Ready { .. } if parts.audit.is_closed() => {
             let sentence = format!("{}\n", audit::CLOSED);
