@@ -93,9 +93,11 @@ fn share(config: &Config, asked: &Share) -> Result<(), Failure> {
             name,
             seconds,
             uses,
+            confidential,
             qr,
         } => {
-            let added = runtime()?.block_on(share::add(config, name, *seconds, *uses));
+            let added =
+                runtime()?.block_on(share::add(config, name, *seconds, *uses, *confidential));
             tell(&added.map_err(failed)?, *qr)
         }
         Share::Ls => print(share::list(config).map_err(failed)?.as_bytes()),

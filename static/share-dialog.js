@@ -14,10 +14,11 @@ const USES = [[1, 'once'], [10, '10 times'], [100, '100 times']];
 const when = (seconds) => new Date(seconds * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
 
 /** What is known of a link, in words; `now` in seconds since 1970. */
-export const about = ({ expires, uses, opened }, now) => [
+export const about = ({ expires, uses, opened, confidential }, now) => [
   `until ${when(expires)}`,
   uses === 0 ? 'used up' : uses === 1 ? 'good once more' : `good ${uses} more times`,
   opened ? `opened ${ago(now - opened)}` : 'not opened yet',
+  ...(confidential ? ['confidential'] : []),
 ].join(' · ');
 
 /** Opens it for `{ id, name }`; `closed` runs when the person is through. */
@@ -29,6 +30,7 @@ export function showSharing({ id, name }, closed) {
   };
   const [life, seconds] = choice('Good for', LIVES, 24 * HOUR);
   const [often, uses] = choice('Opened at most', USES, 10);
+  const confidential = el('input', { type: 'checkbox' });
   const failure = el('p', { className: 'failure', role: 'alert' });
   const status = el('p', { role: 'status' });
   const link = el('input', { readOnly: true, ariaLabel: 'The link', onfocus: () => link.select() });
@@ -94,6 +96,7 @@ export function showSharing({ id, name }, closed) {
     el('h2', { id: 'share-title' }, `Let others watch “${name}”`),
     el('p', {}, 'Who opens the link sees this session live, with all its windows, and no other session. They cannot type.'),
     el('div', { className: 'pair' }, life, often),
+    el('label', { className: 'check' }, confidential, 'Confidential: compress nothing, so that sizes tell less'),
     failure, made, status,
     el('div', { className: 'choices' }, make, el('button', { type: 'button', onclick: (event) => leave(event) }, 'Close')),
     el('h3', {}, 'Links there are'), none, links);
@@ -103,7 +106,7 @@ export function showSharing({ id, name }, closed) {
     event.preventDefault();
     make.disabled = true;
     const done = await attempt(async () => {
-      const answer = await request('api/shares', { method: 'POST', body: { session: id, seconds: seconds(), uses: uses() } });
+      const answer = await request('api/shares', { method: 'POST', body: { session: id, seconds: seconds(), uses: uses(), confidential: confidential.checked } });
       link.value = new URL((await answer.json()).link, root).href;
       made.hidden = false;
     });

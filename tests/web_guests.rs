@@ -29,6 +29,8 @@ const SESSIONS: usize = 12;
 struct Seen {
     /// Text messages and terminal bytes, inflated.
     all: Vec<u8>,
+    /// Lengths of compressed messages, without what stands before what is compressed.
+    chunks: Vec<usize>,
     terminal: vt100::Parser,
     /// What other sessions have and was on the screen, with what was there.
     foreign: Vec<String>,
@@ -83,6 +85,8 @@ impl Viewer {
                 let mut seen = all.lock().unwrap();
                 match message {
                     Message::Binary(bytes) if bytes.first() == Some(&0) => {
+                        let header = bytes[1..].iter().position(|byte| byte & 0x80 == 0);
+                        seen.chunks.push(bytes.len() - 2 - header.unwrap());
                         let bytes = inflate(&mut inflater, &bytes[1..]);
                         seen.take(&bytes);
                     }
@@ -315,5 +319,48 @@ async fn a_guest_never_sees_another_session() {
         assert!(!is_foreign(&all), "{all}");
     }
     driver.reading.abort();
+    site.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_compressed_for_those_who_come_by_a_confidential_link() {
+    let tmux = Tmux::none();
+    let print =
+        "i=0; while [ $i -lt 40 ]; do echo 'the same again and again'; i=$((i+1)); done; exec cat";
+    tmux.must(&[
+        "new-session",
+        "-d",
+        "-x",
+        "80",
+        "-y",
+        "24",
+        "-s",
+        "kiwi00",
+        print,
+    ]);
+    let site = site(&tmux).await;
+    let owner = sign_in(&site, &link(&site)).await;
+    for confidential in [false, true] {
+        let wanted = json!({"session": "kiwi00", "confidential": confidential});
+        let made = post(&site, "/api/shares", Some(&owner), wanted)
+            .await
+            .json();
+        assert_eq!(made["confidential"], confidential);
+        let secret = made["link"].as_str().unwrap().split_once("#t=").unwrap().1;
+        let guest = sign_in(&site, secret).await;
+        let guest = Viewer::open(&site, &guest, "view", "muxview.deflate, ").await;
+        guest
+            .shows("the session", |screen| {
+                screen.matches("again and again").count() > 20
+            })
+            .await;
+        let chunks = guest.seen.lock().unwrap().chunks.clone();
+        assert_eq!(chunks.is_empty(), confidential, "{chunks:?}");
+        assert!(chunks.iter().all(|length| length % 64 == 0), "{chunks:?}");
+    }
+    let listed = signed::get(&site, "/api/shares", &owner).await.json();
+    let confidential = |share: &serde_json::Value| share["confidential"] == true;
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.iter().filter(|share| confidential(share)).count(), 1);
     site.service.stop().await;
 }

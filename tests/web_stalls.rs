@@ -100,9 +100,8 @@ async fn a_tmux_that_stops_between_answer_and_change_may_still_do_it() {
     let tmux = Tmux::started();
     let pid = tmux.must(&["display-message", "-p", "#{pid}"]);
     let program = tmux.dir.path().join("stops");
-    let script = format!(
-        "#!/bin/sh\ncase \"$*\" in *late*) kill -STOP {pid};; esac\nexec tmux \"$@\"\n"
-    );
+    let script =
+        format!("#!/bin/sh\ncase \"$*\" in *late*) kill -STOP {pid};; esac\nexec tmux \"$@\"\n");
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let server = Server::with_program(program, tmux.socket());

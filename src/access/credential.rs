@@ -290,6 +290,7 @@ mod tests {
             now: NOW,
             seconds: 2 * CREDENTIAL_LIFE.as_secs(),
             uses: 1,
+            confidential: false,
         };
         let session = Target {
             id: SessionId(1),

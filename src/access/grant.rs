@@ -86,6 +86,8 @@ pub enum Grant {
         created: Creation,
         /// What it was called then, for the log.
         name: String,
+        /// Nothing is compressed.
+        confidential: bool,
     },
 }
 
@@ -97,6 +99,7 @@ impl Grant {
             session: share.session,
             created: share.creation(),
             name: share.name.clone(),
+            confidential: share.confidential,
         }
     }
 
@@ -159,6 +162,13 @@ impl Grant {
         }
     }
 
+    /// Whether nothing may be compressed for its holder: lengths would tell somebody who can print into the
+    /// session of what else it shows.
+    #[must_use]
+    pub const fn is_confidential(&self) -> bool {
+        matches!(self, Self::Share { confidential, .. } if *confidential)
+    }
+
     /// Who it is, for the log and for others: never a secret.
     #[must_use]
     pub fn who(&self) -> &str {
@@ -193,6 +203,7 @@ mod tests {
             session: SessionId(1),
             created: WORK.created,
             name: "work".to_owned(),
+            confidential: false,
         };
         let rights = grant.rights(WORK);
         assert!(rights.view && !rights.drive && !rights.manage);

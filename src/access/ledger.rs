@@ -253,6 +253,7 @@ mod tests {
             now: 0,
             seconds: 1_000_000,
             uses: SHARE_USES,
+            confidential: false,
         };
         let owner = Credential::page([9; 12], &ledger, None, 0);
         let mut stays = vec![];
@@ -302,6 +303,7 @@ mod tests {
             now: 0,
             seconds: 100,
             uses: 2,
+            confidential: false,
         };
         let (share, secret) = Share::new([1; 32], session, "owner", terms);
         ledger.add(share.clone(), 0).expect("room");

@@ -96,6 +96,7 @@ mod tests {
                 at: 1,
                 server: None,
             },
+            confidential: false,
             name: String::new(),
         };
         for opening in 0..3 {

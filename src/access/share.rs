@@ -40,6 +40,9 @@ pub struct Share {
     pub expires: Time,
     /// How often the link may still be opened.
     pub uses: u32,
+    /// Nothing is compressed for those who open it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confidential: bool,
     /// When it was opened last.
     pub opened: Option<Time>,
     /// How often it was opened, which numbers those who did.
@@ -77,6 +80,7 @@ impl Share {
             made: terms.now,
             expires: terms.now + terms.seconds,
             uses: terms.uses,
+            confidential: terms.confidential,
             opened: None,
             openings: 0,
             left: vec![],
@@ -150,6 +154,8 @@ pub struct Terms {
     pub seconds: u64,
     /// How often it may be opened.
     pub uses: u32,
+    /// Whether nothing is compressed.
+    pub confidential: bool,
 }
 
 /// Terms no share can have.
@@ -170,7 +176,20 @@ impl Terms {
         let seconds = seconds.unwrap_or(usual.as_secs());
         let uses = uses.unwrap_or(SHARE_USUAL_USES);
         let good = (1..=longest.as_secs()).contains(&seconds) && (1..=SHARE_USES).contains(&uses);
-        good.then_some(Self { now, seconds, uses }).ok_or(BadTerms)
+        let terms = Self {
+            now,
+            seconds,
+            uses,
+            confidential: false,
+        };
+        good.then_some(terms).ok_or(BadTerms)
+    }
+
+    /// The same, and nothing is compressed for those who open it.
+    #[must_use]
+    pub const fn confidential(mut self, confidential: bool) -> Self {
+        self.confidential = confidential;
+        self
     }
 }
 
@@ -202,6 +221,7 @@ mod tests {
             now: 100,
             seconds: 60,
             uses: 2,
+            confidential: true,
         };
         let (share, secret) = Share::new([5; 32], session, "owner", terms);
         assert!(Share::is_secret(&secret) && share.is_opened_by(&secret));
@@ -213,5 +233,11 @@ mod tests {
             share
         );
         assert_eq!(share.expires, 160);
+        // Readable by builds that know neither, and what those wrote.
+        let mut old: serde_json::Value = serde_json::from_str(&written).expect("the same");
+        let fields = old.as_object_mut().expect("an object");
+        assert!(fields.remove("confidential").is_some());
+        let old: Share = serde_json::from_value(old).expect("readable");
+        assert!(share.confidential && !old.confidential);
     }
 }

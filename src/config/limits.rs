@@ -85,6 +85,9 @@ pub const DEFLATE_FROM_BYTES: u64 = 64;
 /// How hard deflate tries, 1 to 9, once for all viewers of a session: full frames of words become 0.24
 /// of what they are in 66 us, at level 1 0.38 in 5 us.
 pub const DEFLATE_LEVEL: u32 = 6;
+/// Bytes to a multiple of which a chunk is padded: its length tells less of what it holds. Most chunks are
+/// a few hundred bytes long.
+pub const DEFLATE_PAD_BYTES: usize = 64;
 /// How far back deflate looks, as a power of two: eight full frames of 80x24. Once a session it takes
 /// some 256 KiB, half of them for this.
 pub const DEFLATE_WINDOW_BITS: u8 = 14;

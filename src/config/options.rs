@@ -76,6 +76,9 @@ pub enum Share {
         /// How often it may be opened [default: 10]
         #[arg(long, value_name = "NUMBER")]
         uses: Option<u32>,
+        /// Compress nothing for those who open it, so that lengths tell less.
+        #[arg(long)]
+        confidential: bool,
         /// Draw it as a QR code too.
         #[arg(long)]
         qr: bool,

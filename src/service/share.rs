@@ -50,9 +50,10 @@ pub async fn add(
     session: &str,
     seconds: Option<u64>,
     uses: Option<u32>,
+    confidential: bool,
 ) -> Result<String, Error> {
     let vault = vault(config)?;
-    let terms = Terms::new(vault::now(), seconds, uses)?;
+    let terms = Terms::new(vault::now(), seconds, uses)?.confidential(confidential);
     let address = Address::parse(session);
     let sessions = tmux_server(config).sessions().await?;
     let session = sessions.iter().find(|session| address.is(session));
@@ -84,15 +85,17 @@ pub fn list(config: &Config) -> Result<String, Error> {
             uses,
             expires,
             by,
+            confidential,
             ..
         } = share;
         let left = span(expires - now);
+        let confidential = if *confidential { ", confidential" } else { "" };
         // A name is anybody's text.
         let name = name.escape_debug();
         // Writing to a String cannot fail.
         let _ = writeln!(
             lines,
-            "{}  {name}  {left} left, {uses} uses left, by {by}",
+            "{}  {name}  {left} left, {uses} uses left, by {by}{confidential}",
             id.as_str()
         );
     }

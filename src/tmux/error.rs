@@ -46,7 +46,9 @@ pub enum Error {
         pid: String,
     },
     /// tmux did not answer in time.
-    #[error("tmux did not answer in time: its server may be stopped or overloaded; muxview keeps trying")]
+    #[error(
+        "tmux did not answer in time: its server may be stopped or overloaded; muxview keeps trying"
+    )]
     Timeout,
     /// tmux stopped answering after it was told to do something.
     #[error(

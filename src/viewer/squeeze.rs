@@ -17,7 +17,9 @@
 //!   where the chain is. It leads out of the chain.
 
 use super::{Checker, Frame};
-use crate::config::limits::{DEFLATE_LEVEL, DEFLATE_REST, DEFLATE_WINDOW_BITS, ENTRY_INTERVAL};
+use crate::config::limits::{
+    DEFLATE_LEVEL, DEFLATE_PAD_BYTES, DEFLATE_REST, DEFLATE_WINDOW_BITS, ENTRY_INTERVAL,
+};
 use crate::terminal::Generation;
 use flate2::{Compress, Compression, FlushCompress};
 use std::fmt;
@@ -229,10 +231,28 @@ fn squeeze(deflate: &mut Compress, bytes: &[u8]) -> Option<Vec<u8>> {
             .ok()?;
         // A flush is done when it leaves room.
         if out.len() < out.capacity() {
+            pad(&mut out);
             return Some(out);
         }
         out.reserve(bytes.len() / 2 + 64);
     }
+}
+
+/// Adds empty blocks up to a multiple of [`DEFLATE_PAD_BYTES`], so that lengths tell less of what is
+/// compressed. Of five and six bytes, which together make up every number from 20.
+fn pad(chunk: &mut Vec<u8>) {
+    /// A stored block.
+    const FIVE: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+    /// A block with the fixed code, and a stored one.
+    const SIX: [u8; 6] = [2, 0, 0, 0, 0xff, 0xff];
+    let mut lacking = chunk.len().next_multiple_of(DEFLATE_PAD_BYTES) - chunk.len();
+    while lacking % FIVE.len() > lacking / FIVE.len() {
+        lacking += DEFLATE_PAD_BYTES;
+    }
+    let sixes = lacking % FIVE.len();
+    let fives = (lacking - sixes * SIX.len()) / FIVE.len();
+    chunk.extend(SIX.repeat(sixes));
+    chunk.extend(FIVE.repeat(fives));
 }
 
 fn gains(chunk: &[u8], plain: &Frame) -> bool {

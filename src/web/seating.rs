@@ -36,6 +36,8 @@ pub(super) struct Seated {
     pub(super) seat: Seat,
     pub(super) joined: Joined,
     pub(super) permit: Permit,
+    /// Nothing is compressed for it.
+    pub(super) confidential: bool,
     pub(super) room: Room,
     /// What is told of it when it ends.
     pub(super) visit: Visit,
@@ -161,6 +163,7 @@ fn seated(
         seat,
         joined: parts.presence.join(session.id, drive),
         permit: Permit::new(parts, pass, session),
+        confidential: pass.grant.is_confidential(),
         visit: Visit::begin(&parts.audit, (who, room.account.kind()), label, role, stay),
         room,
         by_name: None,

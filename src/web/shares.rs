@@ -29,6 +29,7 @@ struct Row<'a> {
     made: u64,
     expires: u64,
     uses: u32,
+    confidential: bool,
     opened: Option<u64>,
 }
 
@@ -42,6 +43,7 @@ impl<'a> From<&'a Share> for Row<'a> {
             made: share.made,
             expires: share.expires,
             uses: share.uses,
+            confidential: share.confidential,
             opened: share.opened,
         }
     }
@@ -79,6 +81,9 @@ struct Add {
     seconds: Option<u64>,
     /// How often it may be opened.
     uses: Option<u32>,
+    /// Whether nothing is compressed for those who open it.
+    #[serde(default)]
+    confidential: bool,
 }
 
 /// What made a share.
@@ -90,7 +95,7 @@ struct Added<'a> {
     row: Row<'a>,
 }
 
-/// `POST /api/shares` `{session, seconds?, uses?}` → 201 with the link.
+/// `POST /api/shares` `{session, seconds?, uses?, confidential?}` → 201 with the link.
 pub(super) async fn add(
     State(parts): Shared,
     Extension(caller): Extension<Caller>,
@@ -102,6 +107,7 @@ pub(super) async fn add(
     let terms = terms.map_err(|error: BadTerms| {
         answer::error(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
     })?;
+    let terms = terms.confidential(wanted.confidential);
     let session = sessions::find(&parts, grant, &wanted.session).await?;
     let by = grant.who().to_owned();
     let made = change(vault, move |vault| {

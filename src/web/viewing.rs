@@ -70,13 +70,15 @@ impl Viewing {
             seat,
             joined,
             permit,
+            confidential,
             room,
             visit,
             by_name,
         } = seated;
         let driver = seat.driver();
         let outlet = Arc::clone(connection.outlet());
-        let viewer = viewer.confined(seat.is_confined());
+        let inflates = viewer.inflates() && !confidential;
+        let viewer = viewer.confined(seat.is_confined()).inflating(inflates);
         outlet.open(Teller::new(viewer, speech, role(driver.as_ref())));
         Self {
             connection,
@@ -145,6 +147,7 @@ impl Viewing {
             seat,
             joined,
             permit,
+            confidential,
             room,
             visit,
             by_name,
@@ -153,7 +156,8 @@ impl Viewing {
         std::mem::replace(&mut self.visit, visit).end(ENDED, sent);
         self.driver = seat.driver();
         let role = role(self.driver.as_ref());
-        let viewer = viewer.confined(seat.is_confined());
+        let inflates = viewer.inflates() && !confidential;
+        let viewer = viewer.confined(seat.is_confined()).inflating(inflates);
         self.outlet.open(Teller::new(viewer, self.speech, role));
         (self.seat, self._joined) = (seat, joined);
         (self.permit, self.by_name) = (permit, by_name);

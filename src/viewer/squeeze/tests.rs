@@ -419,3 +419,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn padding_is_nothing_and_fills_up() {
+    for length in 0..300 {
+        let mut random = vec![0; length];
+        for (at, byte) in random.iter_mut().enumerate() {
+            *byte = (at * at * 31 + at * 7) as u8;
+        }
+        let mut inflate = Decompress::new(false);
+        let mut deflate = compressor();
+        for _ in 0..2 {
+            let chunk = squeeze(&mut deflate, &random).expect("it compresses");
+            assert_eq!(chunk.len() % DEFLATE_PAD_BYTES, 0);
+            let mut back = Vec::with_capacity(length + 1);
+            inflate
+                .decompress_vec(&chunk, &mut back, FlushDecompress::Sync)
+                .expect("deflate");
+            assert_eq!(back, random);
+            assert_eq!(inflate.total_in() % DEFLATE_PAD_BYTES as u64, 0);
+        }
+    }
+}
