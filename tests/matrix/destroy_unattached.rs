@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 scenarios![
     a_watched_session_keeps_its_client,
+    a_storm_of_restarts_leaves_the_session_alive,
     a_session_that_nobody_watches_any_more_keeps_its_client,
     a_program_that_ends_at_once_leaves_the_session_alive,
     a_plain_end_ends_the_session_and_nothing_else,
@@ -101,6 +102,19 @@ async fn a_watched_session_keeps_its_client() {
         "{}",
         fleeting.viewer.story()
     );
+}
+
+async fn a_storm_of_restarts_leaves_the_session_alive() {
+    let mut fleeting = Fleeting::watched().await;
+    for _ in 0..by_depth(40, 100, 400) {
+        process::signal(fleeting.service.pid(), "HUP");
+        fleeting.lives();
+    }
+    // How many of them were one restart is not known; the last image serves.
+    fleeting.viewer.opened(2).await;
+    fleeting.viewer.write(&input(b"after\n")).await;
+    assert_eq!(typed(&fleeting.typed, 1).await, ["after"]);
+    fleeting.lives();
 }
 
 async fn a_session_that_nobody_watches_any_more_keeps_its_client() {
