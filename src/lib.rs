@@ -24,12 +24,14 @@
 //! | [`web`] | all that talks to browsers | pty bytes |
 //! | [`pulse`] | whether the tasks that must go on do | what they do |
 //! | [`doctor`] | what commonly breaks, and how it is mended | the running service |
+//! | [`client`] | the command line's requests to a running service | what they are for |
 //! | `os` | descriptors and signals, with all `unsafe` there is | what they are for |
 //! | [`service`] | listeners, signals, life cycle | tmux |
 
 pub mod access;
 pub mod audit;
 pub mod bridge;
+pub mod client;
 pub mod config;
 pub mod directory;
 pub mod doctor;

@@ -101,7 +101,9 @@ fn share(config: &Config, asked: &Share) -> Result<(), Failure> {
             tell(&added.map_err(failed)?, *qr)
         }
         Share::Ls => print(share::list(config).map_err(failed)?.as_bytes()),
-        Share::Rm { id } => share::remove(config, id).map_err(failed),
+        Share::Rm { id } => runtime()?
+            .block_on(share::remove(config, id))
+            .map_err(failed),
     }
 }
 

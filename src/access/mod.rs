@@ -13,6 +13,7 @@ pub mod principal;
 pub mod rules;
 pub mod share;
 pub mod signed;
+pub mod signer;
 pub mod used;
 
 pub use credential::{Credential, Kind};
@@ -25,6 +26,7 @@ pub use principal::Principal;
 pub use rules::Rule;
 pub use share::Share;
 pub use signed::Signed;
+pub use signer::Signer;
 pub use used::Used;
 
 /// Seconds since 1970, by the wall clock: what is written down must mean the same after a restart.

@@ -94,6 +94,13 @@ impl PageKey {
         seal.into_bytes()[..16].try_into().ok()
     }
 
+    /// What a page whose secret is ours signs this with.
+    #[must_use]
+    pub fn seal(&self, keys: &Keys, id: &Id, text: &str) -> Option<[u8; 32]> {
+        let seal = mac(&self.secret(keys, id)?, text).finalize();
+        Some(seal.into_bytes().into())
+    }
+
     /// Whether the page signed this.
     #[must_use]
     pub fn verify(&self, keys: &Keys, id: &Id, text: &str, signature: &[u8]) -> bool {

@@ -248,6 +248,12 @@ pub const SIGNED_LIFE: Duration = Duration::from_secs(10);
 /// How far a page's clock may be ahead of ours: it counts from a time we told, so only as far as
 /// clocks drift apart.
 pub const SIGNED_AHEAD: Duration = Duration::from_secs(2);
+/// How long a credential is good that the command line makes for one request and one more try.
+pub const SIGNER_LIFE: Duration = Duration::from_secs(30);
+/// How long the command line waits for an answer of the service: longer than tmux has for one.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of an answer to the command line. A list of all shares is the longest.
+pub const CLIENT_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a credential with its signature: [`CREDENTIAL_BYTES`], a time, a random number and 64 bytes.
 pub const SIGNED_BYTES: usize = 768;
 /// Signatures remembered, so that none is accepted twice while it is good; guests may use half. About

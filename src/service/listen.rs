@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::passed::{self, Passed};
+use crate::client;
 use crate::config::limits::{BACKLOG, NOTSENT_BYTES, PORT_TRIES};
 use crate::config::{Listen, UnixListen};
 use crate::web::stream::{Door, Socket};
@@ -225,6 +226,17 @@ impl Listener {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix { .. } => None,
+        }
+    }
+
+    /// Where clients beside us reach it.
+    pub(super) fn reached(&self) -> Option<client::Socket> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(client::Socket::Tcp),
+            Self::Unix { listener, .. } => {
+                let address = listener.local_addr().ok()?;
+                Some(client::Socket::Unix(address.as_pathname()?.to_owned()))
+            }
         }
     }
 

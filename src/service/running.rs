@@ -16,6 +16,7 @@ use super::passed::{self, Passed};
 use super::{Error, Urls, gate, sessions_to_create, status, tmux_server, watchdog, witness};
 use crate::audit::Audit;
 use crate::bridge::Kept;
+use crate::client;
 use crate::config::limits::{FREEZE, METERS_INTERVAL, REQUESTS_END, SHUTDOWN};
 use crate::config::{Auth, Config};
 use crate::directory::{Address, Directory};
@@ -103,6 +104,15 @@ impl Service {
             false => left.from_now(),
         });
         let access = Access::new(sign_in, config.public_origins.clone()).resuming(left);
+        if let Some(vault) = access.vault() {
+            let sockets = listeners
+                .iter()
+                .filter_map(|named| named.listener.reached());
+            tell_address(
+                vault,
+                client::Address::best(sockets, config.base_path.as_str()),
+            );
+        }
         if let Some(vault) = access.vault() {
             tokio::spawn(gate::keep_fresh(vault.clone()));
             tokio::spawn(gate::expire(vault.clone(), audit.clone()));
@@ -412,5 +422,20 @@ async fn make_sure(server: &tmux::Server, directory: &Directory, audit: &Audit, 
         }
         Err(tmux::Error::Exists { .. }) => tracing::debug!(?name, "the session exists"),
         Err(error) => tracing::error!("--create {name}: {error}"),
+    }
+}
+
+/// Writes down where we are reached. Clients beside us are all that lack it.
+fn tell_address(vault: &Vault, address: Option<client::Address>) {
+    let Some(address) = address else {
+        return;
+    };
+    let written = serde_json::to_string(&address).map_err(|error| error.to_string());
+    let written = written.and_then(|text| {
+        let written = vault.tell_address(&text);
+        written.map_err(|error| error.to_string())
+    });
+    if let Err(error) = written {
+        tracing::warn!("commands like `muxview share` will not find this service: {error}");
     }
 }

@@ -10,6 +10,7 @@ use crate::access::ledger::TooManyShares;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Share, Time};
 use crate::audit::{self, Event, Text, Who};
+use crate::client::{self, Client};
 use crate::config::{Auditing, Auth, Config};
 use crate::directory::Address;
 use crate::tmux;
@@ -39,6 +40,24 @@ pub enum Error {
     /// No such link.
     #[error("there is no share {0}: `muxview share ls` lists them")]
     NoShare(String),
+    /// Written down, and the service that runs has not said that it knows.
+    #[error(
+        "{}, but the muxview that runs has not confirmed it: {cause}. Until it does, or is restarted, {}",
+        if *.there { "the link is written down" } else { "the share is removed from the state directory" },
+        if *.there { "the link may not open" } else { "those who watch may go on watching" }
+    )]
+    Unconfirmed {
+        /// Made, or ended.
+        there: bool,
+        /// Why not.
+        cause: client::Error,
+    },
+    /// The service looks elsewhere.
+    #[error(
+        "the muxview that runs reads another state directory than this one: was it moved? Restart it \
+         (systemctl restart muxview), and the change counts"
+    )]
+    Elsewhere,
     /// With port 0 nobody but the service knows where it is.
     #[error("with port 0 only the running service knows its port: say --listen or --public-origin")]
     NoUrl,
@@ -62,6 +81,7 @@ pub async fn add(
     let (id, shared) = (share.session.to_string(), share.clone());
     let urls = Urls::configured(config, Some(secret)).ok_or(Error::NoUrl)?;
     vault.change(|ledger| ledger.add(share, terms.now))??;
+    confirm(&vault, &shared.id, true).await?;
     let from = from();
     let told = audit::tell(config, &Event::share_add(&shared, &id, by(&from)));
     if let Err(error) = told {
@@ -102,13 +122,16 @@ pub fn list(config: &Config) -> Result<String, Error> {
     Ok(lines)
 }
 
-/// Ends one.
-pub fn remove(config: &Config, id: &str) -> Result<(), Error> {
+/// Ends one. Good only once the running service has said that it knows.
+pub async fn remove(config: &Config, id: &str) -> Result<(), Error> {
     let none = || Error::NoShare(id.to_owned());
     let share = Id::parse(id).ok_or_else(none)?;
-    let ended = vault(config)?.change(|ledger| ledger.remove(&share))?;
+    let vault = vault(config)?;
+    let ended = vault.change(|ledger| ledger.remove(&share))?;
+    // Also for one that had ended before: perhaps that was not confirmed.
+    let confirmed = confirm(&vault, &share, false).await;
     if !ended {
-        return Err(none());
+        return confirmed.and(Err(none()));
     }
     let (from, id) = (from(), share.as_str());
     let who = by(&from);
@@ -116,7 +139,34 @@ pub fn remove(config: &Config, id: &str) -> Result<(), Error> {
     if let Err(error) = audit::tell(config, &Event::ShareEnd { who, id }) {
         warn(&error);
     }
-    Ok(())
+    confirmed
+}
+
+/// Asks the running service whether it knows of the change: that this share is there, or not. It looks
+/// into the state directory to answer, so it knows from then on at the latest.
+async fn confirm(vault: &Vault, id: &Id, there: bool) -> Result<(), Error> {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        id: String,
+    }
+    let asked = async { Client::find(vault)?.get("/api/shares").await };
+    let answer = match asked.await {
+        Ok(answer) => answer,
+        Err(client::Error::NotRunning) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "muxview: no muxview runs with this state directory; the next one goes by it"
+            );
+            return Ok(());
+        }
+        Err(cause) => return Err(Error::Unconfirmed { there, cause }),
+    };
+    let rows: Vec<Row> = serde_json::from_slice(&answer).unwrap_or_default();
+    if rows.iter().any(|row| row.id == id.as_str()) == there {
+        Ok(())
+    } else {
+        Err(Error::Elsewhere)
+    }
 }
 
 /// Who uses the command line.

@@ -201,6 +201,31 @@ impl Vault {
         Ok(())
     }
 
+    /// Shows the state as it is on disk, which others change: for where the system does not tell.
+    ///
+    /// # Errors
+    /// When it cannot be read; then nothing has changed.
+    pub fn refresh(&self) -> Result<(), Error> {
+        self.show(self.reread()?);
+        Ok(())
+    }
+
+    /// Writes down where the service of this state directory is reached, for clients beside it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn tell_address(&self, address: &str) -> Result<(), Error> {
+        file::write(&self.directory()?, ADDRESS, address)
+    }
+
+    /// Where the service of this state directory was reached last; `None`: there has been none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not ours alone.
+    pub fn address(&self) -> Result<Option<String>, Error> {
+        file::read(&self.directory()?, ADDRESS)
+    }
+
     /// Shows from now on also what others change: `muxview share rm` is another process. Ends with
     /// what it gives back.
     ///
@@ -257,6 +282,7 @@ impl Vault {
 
 const KEYS: &str = "keys";
 const LEDGER: &str = "ledger";
+const ADDRESS: &str = "address";
 
 /// Now, by the wall clock.
 #[must_use]

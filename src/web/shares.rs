@@ -68,6 +68,8 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Response> {
     let (vault, _) = shares(&parts, &caller)?;
+    // `muxview share` changes them beside us, and asks for the list to know that we have seen it.
+    change(vault, Vault::refresh).await?;
     let (state, now) = (vault.state(), vault::now());
     let live = state.ledger.shares().filter(|share| now < share.expires);
     Ok(Json(live.map(Row::from).collect::<Vec<_>>()).into_response())

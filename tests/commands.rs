@@ -1,0 +1,158 @@
+//! Commands beside a running service: what they changed counts there when they exit with 0, and they say so
+//! when that is not known.
+
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+#[path = "support/http.rs"]
+mod http;
+mod support;
+
+use http::Answer;
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use support::raw::Target;
+use support::{Raw, Service, Tmux};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const REAL: &str = env!("CARGO_BIN_EXE_muxview");
+
+async fn ask(port: u16, line: &str, headers: &str, body: &Value) -> Answer {
+    let body = body.to_string();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    Answer::to(stream, &request).await
+}
+
+async fn muxview(tmux: &Tmux, service: &Service, words: &[&str]) -> Output {
+    let mut command = Command::new(REAL);
+    tmux.clean(&mut command);
+    command
+        .args(words)
+        .args(["--listen", &format!("127.0.0.1:{}", service.port)])
+        .arg("--tmux-socket-path")
+        .arg(tmux.socket())
+        .arg("--state-dir")
+        .arg(service.state_dir());
+    // What it asks may be answered by this very test.
+    let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
+    ran.await.unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A share, and a guest who watches by it.
+async fn guest(tmux: &Tmux, service: &Service) -> (String, Raw) {
+    let added = muxview(tmux, service, &["share", "add", "main"]).await;
+    assert!(added.status.success(), "{added:?}");
+    let printed = String::from_utf8(added.stdout).unwrap();
+    let secret = printed.trim().split_once("#t=").unwrap().1.to_owned();
+    let answer = ask(
+        service.port,
+        "POST /api/sign-in",
+        "",
+        &json!({ "t": secret }),
+    )
+    .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let credential = answer.json()["credential"].as_str().unwrap().to_owned();
+    let bearer = format!("Authorization: Bearer {credential}\r\n");
+    let guest = Raw::signed_in(&Target::Tcp(service.port), "main", "", &bearer).await;
+    guest.opened(1).await;
+    let listed = muxview(tmux, service, &["share", "ls"]).await;
+    let id = String::from_utf8(listed.stdout).unwrap()[..24].to_owned();
+    (id, guest)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_has_ended_when_the_command_has() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    let (id, watching) = guest(&tmux, &service).await;
+    let ended = muxview(&tmux, &service, &["share", "rm", &id]).await;
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(stderr(&ended), "");
+    assert_eq!(watching.closed().await.0, 4403);
+    let again = muxview(&tmux, &service, &["share", "rm", &id]).await;
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("there is no share"), "{again:?}");
+}
+
+/// As with a file system that tells nobody of changes: what the service looks at for them is no longer
+/// what has its path.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_ends_though_the_system_tells_of_no_change() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    let (id, watching) = guest(&tmux, &service).await;
+    let dir = service.state_dir();
+    let away = dir.with_extension("away");
+    std::fs::rename(dir, &away).unwrap();
+    let copied = Command::new("cp").arg("-a").args([&away, dir]).status();
+    assert!(copied.unwrap().success());
+    let ended = muxview(&tmux, &service, &["share", "rm", &id]).await;
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(watching.closed().await.0, 4403);
+    // Nor does one that is made stay unknown.
+    let (_, second) = guest(&tmux, &service).await;
+    drop(second);
+    std::fs::remove_dir_all(away).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_else_listens_there_confirms_nothing_and_gains_nothing() {
+    let tmux = Tmux::start(80, 24);
+    let mut service = Service::start_with(&tmux, &["--auth", "token"]);
+    let (id, watching) = guest(&tmux, &service).await;
+    let port = service.port;
+    service.terminate().await;
+    drop(watching);
+
+    // Another one has the port. It answers all that it is asked as if it had done it.
+    let other = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let heard = Arc::new(Mutex::new(String::new()));
+    let hearing = Arc::clone(&heard);
+    let listening = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = other.accept().await.unwrap();
+            let mut request = vec![0; 16 * 1024];
+            let read = stream.read(&mut request).await.unwrap_or(0);
+            let text = String::from_utf8_lossy(&request[..read]);
+            hearing.lock().unwrap().push_str(&text);
+            let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMuxview-Time: 1.AAAA\r\nContent-Length: 2\r\n\r\n[]";
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let ended = muxview(&tmux, &service, &["share", "rm", &id]).await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let said = stderr(&ended);
+    assert!(said.contains("has not confirmed it"), "{said}");
+    assert!(
+        said.contains("is not the muxview of this state directory"),
+        "{said}"
+    );
+    listening.abort();
+    let _ = listening.await;
+
+    let shown = heard.lock().unwrap().clone();
+    let bearer = shown
+        .lines()
+        .find(|line| line.to_ascii_lowercase().starts_with("authorization:"));
+    let bearer = format!("{}\r\n", bearer.expect(&shown).trim());
+    service.restart(&tmux);
+    let replayed = ask(port, "GET /api/shares", &bearer, &json!({})).await;
+    assert_eq!(replayed.status, 401, "{replayed:?}");
+
+    // Without one that runs, what is written down is good for the next, which is said.
+    service.terminate().await;
+    let added = muxview(&tmux, &service, &["share", "add", "main"]).await;
+    assert!(added.status.success(), "{added:?}");
+    assert!(stderr(&added).contains("no muxview runs"), "{added:?}");
+}
