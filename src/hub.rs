@@ -3,6 +3,7 @@
 //! Owns which bridges run. In: joins, the end of muxview. Out: seats. It must not know HTTP, nor
 //! anything of what a bridge does.
 
+use crate::bridge::handle::Lease;
 use crate::bridge::{
     self, Kept, Manner,
     handle::{Glance, Handle, Join, Label, Refused, Seat},
@@ -107,6 +108,22 @@ impl Hub {
     /// When the session is gone, there are too many viewers, or muxview stops.
     pub async fn join(&self, session: &Session, join: Join) -> Result<Seat, JoinError> {
         self.enter(session, |handle| handle.join(join)).await
+    }
+
+    /// The same, by a right that can end: what its holder has typed and is not written by then never is.
+    ///
+    /// # Errors
+    /// As [`Hub::join`].
+    pub async fn join_by(
+        &self,
+        session: &Session,
+        join: Join,
+        lease: Arc<dyn Lease>,
+    ) -> Result<Seat, JoinError> {
+        self.enter(session, |handle| {
+            handle.join_by(join, Some(Arc::clone(&lease)))
+        })
+        .await
     }
 
     /// A look at the session from outside: as [`Hub::join`], but it counts neither as a viewer nor for

@@ -25,6 +25,7 @@
 //! | [`pulse`] | whether the tasks that must go on do | what they do |
 //! | [`doctor`] | what commonly breaks, and how it is mended | the running service |
 //! | [`client`] | the command line's requests to a running service | what they are for |
+//! | `interleave` | points at which tests hold up what is under way | everything |
 //! | `os` | descriptors and signals, with all `unsafe` there is | what they are for |
 //! | [`service`] | listeners, signals, life cycle | tmux |
 
@@ -36,6 +37,8 @@ pub mod config;
 pub mod directory;
 pub mod doctor;
 pub mod hub;
+#[doc(hidden)]
+pub mod interleave;
 mod os;
 pub mod pulse;
 pub mod service;

@@ -49,6 +49,12 @@ impl Ledger {
         self.ended.clear();
     }
 
+    /// Ends every credential and every share: nobody comes back by what was given out before.
+    pub fn sign_out_everywhere(&mut self) {
+        self.end_all();
+        self.shares.clear();
+    }
+
     /// Whether the clock was put back to before ends were forgotten: what was ended might be good again
     /// by it, and nobody knows what that was. Nothing is good until [`Ledger::mend`].
     #[must_use]

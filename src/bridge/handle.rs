@@ -15,8 +15,9 @@ use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION, WINDO
 use crate::terminal::Size;
 use crate::tmux::{Theme, WindowAct};
 use bytes::Bytes;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 use std::time::Instant;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
@@ -75,9 +76,35 @@ pub(super) enum Order {
     Window {
         from: ViewerId,
         act: WindowAct,
+        /// It is not done once this has ended.
+        lease: Option<Arc<dyn Lease>>,
         /// Its share of [`WINDOW_ACTS`], given back when it is done.
         room: OwnedSemaphorePermit,
     },
+}
+
+/// The right by which somebody is here, which can end at any moment.
+pub trait Lease: fmt::Debug + Send + Sync {
+    /// Whether it has not ended. Never waits.
+    fn holds(&self) -> bool;
+
+    /// Keeps its end from being acknowledged until this is dropped: for one effect that does not wait.
+    /// `None`: it has ended.
+    fn hold(&self) -> Option<Hold<'_>>;
+}
+
+/// A lease that is held for a moment. Not to be taken twice by one thread.
+#[derive(Debug)]
+pub struct Hold<'a> {
+    _barrier: Option<RwLockReadGuard<'a, ()>>,
+}
+
+impl<'a> Hold<'a> {
+    /// While this is read.
+    #[must_use]
+    pub const fn new(barrier: Option<RwLockReadGuard<'a, ()>>) -> Self {
+        Self { _barrier: barrier }
+    }
 }
 
 /// One message of input on its way to the pty.
@@ -85,9 +112,26 @@ pub(super) enum Order {
 pub(super) struct Input {
     pub(super) from: ViewerId,
     pub(super) bytes: Bytes,
+    /// It is not written once this has ended.
+    pub(super) lease: Option<Arc<dyn Lease>>,
     /// Its share of [`INPUT_BYTES`], given back when it is written. None for the few bytes that were
     /// held back of another message.
     pub(super) _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Input {
+    /// Whether it may be written.
+    pub(super) fn may_be_written(&self) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.holds())
+    }
+
+    /// Holds the right to write it for the moment of writing; `None` if that has ended.
+    pub(super) fn hold(&self) -> Option<Hold<'_>> {
+        match &self.lease {
+            Some(lease) => lease.hold(),
+            None => Some(Hold::new(None)),
+        }
+    }
 }
 
 /// Who is here, as it is now.
@@ -240,6 +284,15 @@ impl Handle {
 
     /// A place for one more viewer.
     pub(crate) fn join(&self, join: Join) -> Result<Seat, Refused> {
+        self.join_by(join, None)
+    }
+
+    /// The same, by a right that can end.
+    pub(crate) fn join_by(
+        &self,
+        join: Join,
+        lease: Option<Arc<dyn Lease>>,
+    ) -> Result<Seat, Refused> {
         let id = self.shared.change(|roster| {
             if roster.closed || roster.stop {
                 return Err(Refused::Stopped);
@@ -275,6 +328,7 @@ impl Handle {
             shared: Arc::clone(&self.shared),
             orders: self.orders.clone(),
             room: self.room.clone(),
+            lease,
         });
         Ok(Seat {
             id,

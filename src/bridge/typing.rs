@@ -4,7 +4,7 @@
 //! had not read, which the next one is given first. It must not know where the bytes go to. Pure: time
 //! comes in as an argument.
 
-use super::handle::Input;
+use super::handle::{Hold, Input};
 use super::unfinished::Unfinished;
 use super::written::Written;
 use crate::config::limits::{ESCAPE_TIME, INPUT_SPACING};
@@ -63,6 +63,27 @@ impl Typing {
     /// When to [`Typing::release`] though nothing happened.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.unfinished.until().filter(|_| self.idle())
+    }
+
+    /// Forgets what nobody may type any more, were it half written.
+    pub(super) fn forget_ended(&mut self) {
+        let first = self
+            .queue
+            .front()
+            .is_some_and(|input| !input.may_be_written());
+        if first && self.again.is_empty() {
+            self.begun = false;
+        }
+        self.queue.retain(Input::may_be_written);
+    }
+
+    /// Holds the right to write the message under way for the moment of writing; `None` if that has
+    /// ended.
+    pub(super) fn hold(&self) -> Option<Hold<'_>> {
+        match self.queue.front().filter(|_| self.again.is_empty()) {
+            Some(current) => current.hold(),
+            None => Some(Hold::new(None)),
+        }
     }
 
     /// The message to write next, or its rest.
@@ -168,6 +189,7 @@ mod tests {
         Input {
             from: ViewerId(1),
             bytes: Bytes::from_static(bytes),
+            lease: None,
             _room: room.try_acquire_owned().ok(),
         }
     }

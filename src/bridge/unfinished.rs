@@ -44,7 +44,7 @@ impl Unfinished {
                 out.push_back(held.alone());
             }
         }
-        let from = input.from;
+        let (from, lease) = (input.from, input.lease.clone());
         if input.bytes == ESCAPE {
             if escape == ESCAPE {
                 out.push_back(input);
@@ -62,6 +62,7 @@ impl Unfinished {
             let input = Input {
                 from,
                 bytes: rest.clone(),
+                lease,
                 _room: None,
             };
             self.hold(input, rest, now + CHARACTER_WAIT);
@@ -136,6 +137,7 @@ mod tests {
         Input {
             from: ViewerId(from),
             bytes: Bytes::copy_from_slice(bytes),
+            lease: None,
             _room: None,
         }
     }

@@ -267,7 +267,7 @@ pub const CREDENTIAL_BYTES: usize = 512;
 /// Guests' are bounded by [`SHARES`] and [`SHARE_USES`].
 pub const ENDED_CREDENTIALS: usize = 4096;
 /// How late the end of a credential may close what is open, when the machine slept meanwhile.
-pub const VIGIL_INTERVAL: Duration = Duration::from_secs(60);
+pub const PERMIT_RECHECK: Duration = Duration::from_secs(60);
 /// Failed sign-ins of one source in [`THROTTLE_WINDOW`] before it must wait; right ones never do.
 pub const FAILED_SIGN_INS: u32 = 10;
 /// See [`FAILED_SIGN_INS`].

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::access::Rule;
 use crate::audit::{Audit, Event};
 use crate::config::limits::{
-    KEY_CHECK, PROXY_SECRET_BYTES, PROXY_SECRET_FILE_BYTES, SHARE_CHECK, VIGIL_INTERVAL,
+    KEY_CHECK, PERMIT_RECHECK, PROXY_SECRET_BYTES, PROXY_SECRET_FILE_BYTES, SHARE_CHECK,
 };
 use crate::config::{Auditing, Auth, Config};
 use crate::vault::{self, Vault};
@@ -173,8 +173,8 @@ pub(super) async fn expire(vault: Vault, audit: Audit) {
             }
         }
         // In steps: while a laptop sleeps, the clock that timers follow stands still.
-        let left = next.map_or(VIGIL_INTERVAL, |next| {
-            Duration::from_secs(next.saturating_sub(now)).clamp(SHARE_CHECK, VIGIL_INTERVAL)
+        let left = next.map_or(PERMIT_RECHECK, |next| {
+            Duration::from_secs(next.saturating_sub(now)).clamp(SHARE_CHECK, PERMIT_RECHECK)
         });
         tokio::select! {
             () = sleep(left) => {}

@@ -27,6 +27,7 @@ use crate::vault::Vault;
 use crate::web::access::Access;
 use crate::web::budget::Budgets;
 use crate::web::connections::Connections;
+use crate::web::effects::Effects;
 use crate::web::presence::Presence;
 use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
@@ -154,6 +155,7 @@ impl Service {
                 refusals: Refusals::new(audit.clone()),
                 audit: audit.clone(),
                 rounds: Rounds::default(),
+                effects: Effects::default(),
             },
             config.base_path,
         );

@@ -417,8 +417,27 @@ impl Attach {
     /// # Errors
     /// Those of the pty; when the client has ended, too.
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_while(bytes, || Some(())).await
+    }
+
+    /// The same, by a right that is held for the moment of writing; if there is none any more, nothing is
+    /// written, and 0 says so.
+    ///
+    /// # Errors
+    /// As [`Attach::write`].
+    pub async fn write_while<H>(
+        &self,
+        bytes: &[u8],
+        hold: impl Fn() -> Option<H>,
+    ) -> io::Result<usize> {
         loop {
-            match self.try_write(bytes) {
+            let written = {
+                let Some(_held) = hold() else {
+                    return Ok(0);
+                };
+                self.try_write(bytes)
+            };
+            match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return written,
             }

@@ -10,7 +10,8 @@ use notify::{RecursiveMode, Watcher as _};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
@@ -95,6 +96,10 @@ pub struct State {
 pub struct Vault {
     dir: Arc<Path>,
     state: Arc<watch::Sender<Arc<State>>>,
+    /// Grows after each change of `state`.
+    version: Arc<AtomicU64>,
+    /// Read by whoever acts by what a state gives.
+    barrier: Arc<RwLock<()>>,
 }
 
 impl Vault {
@@ -117,6 +122,8 @@ impl Vault {
         let vault = Self {
             dir,
             state: Arc::new(state),
+            version: Arc::default(),
+            barrier: Arc::default(),
         };
         vault.rotate()?;
         Ok(vault)
@@ -146,6 +153,18 @@ impl Vault {
     #[must_use]
     pub fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.borrow())
+    }
+
+    /// Another one for each state. Read before [`Vault::state`], it is of that state or of an earlier one.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Held by whoever acts by what the state gives, from looking at it to the end of the act, which must
+    /// not wait: a change is shown to everybody only once all that act by the state before are done.
+    pub fn barrier(&self) -> RwLockReadGuard<'_, ()> {
+        self.barrier.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it holds now, and whatever it will.
@@ -274,9 +293,13 @@ impl Vault {
             let new = **shown != state;
             if new {
                 *shown = Arc::new(state);
+                // Before whoever waits for it is woken, and while nobody reads the state.
+                self.version.fetch_add(1, Ordering::Release);
             }
             new
         });
+        // Whoever looked at the state before has acted when this is had.
+        drop(self.barrier.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

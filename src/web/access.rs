@@ -13,7 +13,8 @@ use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
 use super::answer;
-use super::proxy::Proxy;
+use super::permit::Permit;
+pub use super::rules::SignIn;
 use super::signatures::{self, Left, Signatures};
 use super::stream::Door;
 use super::wire::KEY_PREFIX;
@@ -32,6 +33,19 @@ pub struct Pass {
     pub identity: Identity,
     /// What they may do, as it was when they asked.
     pub grant: Grant,
+    /// Whether that still holds.
+    pub permit: Permit,
+}
+
+impl Pass {
+    /// What a permit gives now; `None` if it has ended.
+    pub(super) fn of(permit: &Permit) -> Option<Self> {
+        Some(Self {
+            identity: permit.identity().clone(),
+            grant: permit.grant().ok()?,
+            permit: permit.clone(),
+        })
+    }
 }
 
 /// Who asks, as far as we know.
@@ -60,7 +74,9 @@ impl Caller {
     #[must_use]
     pub fn principal(&self) -> Principal {
         match &self.pass {
-            Some(Pass { identity, grant }) => Principal::of(identity, grant),
+            Some(Pass {
+                identity, grant, ..
+            }) => Principal::of(identity, grant),
             None => Principal::Anonymous,
         }
     }
@@ -69,7 +85,9 @@ impl Caller {
     #[must_use]
     pub fn who(&self) -> Who<'_> {
         match &self.pass {
-            Some(Pass { identity, grant }) => who(identity, grant, &self.from),
+            Some(Pass {
+                identity, grant, ..
+            }) => who(identity, grant, &self.from),
             None => Who::at(&self.from),
         }
     }
@@ -104,17 +122,6 @@ pub(super) fn from(door: &Door, headers: &HeaderMap) -> String {
         Some(said) => format!("{door}, for {said}"),
         None => door.to_string(),
     }
-}
-
-/// How callers prove who they are.
-#[derive(Debug, Clone)]
-pub enum SignIn {
-    /// They need not: everyone may do everything.
-    None,
-    /// By a credential of the vault's.
-    Token(Vault),
-    /// By the word of a proxy.
-    Proxy(Proxy),
 }
 
 /// Who somebody is by what they show, and why some of that is nothing.
@@ -162,34 +169,7 @@ impl Access {
     /// Where credentials are kept, where there are any.
     #[must_use]
     pub fn vault(&self) -> Option<&Vault> {
-        match &self.sign_in {
-            SignIn::Token(vault) => Some(vault),
-            SignIn::None | SignIn::Proxy(_) => None,
-        }
-    }
-
-    /// What `identity` may do now.
-    ///
-    /// # Errors
-    /// When it is nobody's any more.
-    pub fn grant(&self, identity: &Identity) -> Result<Grant, Rejected> {
-        match (&self.sign_in, identity) {
-            (SignIn::None, Identity::Anyone) => Ok(Grant::Owner),
-            (SignIn::Token(vault), Identity::Signed(credential)) => {
-                let ledger = &vault.state().ledger;
-                credential.check(ledger, vault::now())?;
-                match &credential.share {
-                    None => Ok(Grant::Owner),
-                    Some(share) => ledger
-                        .share(share)
-                        .map(Grant::share)
-                        .ok_or(Rejected::Revoked),
-                }
-            }
-            (SignIn::Proxy(proxy), Identity::User(name)) => Ok(proxy.grant(name)),
-            // Signed in another way, before a restart.
-            _ => Err(Rejected::Revoked),
-        }
+        self.sign_in.vault()
     }
 
     /// Who asks, by what they show; or why that is nothing.
@@ -270,6 +250,8 @@ impl Access {
 
     /// Judges a request before anything looks at what it asks for.
     pub fn admit(&self, door: &Door, head: &Parts) -> Result<Caller, Refusal> {
+        // Before anybody is judged: what is revoked from now on is seen by the permit.
+        let version = self.sign_in.version();
         let own = self.host(door, head)?;
         let from_page = self.origin(own.as_ref(), &head.headers)?;
         let changes = !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
@@ -282,7 +264,7 @@ impl Access {
             rejected,
             time,
         } = self.identity(door, head, own.as_ref())?;
-        let pass = identity.and_then(|identity| self.pass(identity));
+        let pass = identity.and_then(|identity| self.pass(version, identity));
         // Who has not signed in is told so, whatever the body is: nobody reads it.
         if changes && (pass.is_some() || signing_in) {
             body(&head.headers)?;
@@ -300,21 +282,10 @@ impl Access {
         })
     }
 
-    /// What tells the next process who this is.
-    #[must_use]
-    pub fn proof(&self, identity: &Identity) -> Proof {
-        match (&self.sign_in, identity) {
-            (SignIn::Token(vault), Identity::Signed(credential)) => {
-                Proof::Sealed(credential.sealed(&vault.state().keys))
-            }
-            (_, Identity::User(name)) => Proof::User(name.clone()),
-            _ => Proof::Anyone,
-        }
-    }
-
     /// Judges one who was let in by a process before this one.
     #[must_use]
     pub fn readmit(&self, proof: &Proof) -> Option<Pass> {
+        let version = self.sign_in.version();
         let identity = match (&self.sign_in, proof) {
             (SignIn::Token(vault), Proof::Sealed(text)) => {
                 let state = vault.state();
@@ -325,12 +296,12 @@ impl Access {
             (_, Proof::User(name)) => Identity::User(name.clone()),
             _ => Identity::Anyone,
         };
-        self.pass(identity)
+        self.pass(version, identity)
     }
 
-    fn pass(&self, identity: Identity) -> Option<Pass> {
-        let grant = self.grant(&identity).ok()?;
-        Some(Pass { identity, grant })
+    fn pass(&self, version: u64, identity: Identity) -> Option<Pass> {
+        let permit = Permit::judge(&self.sign_in, version, identity).ok()?;
+        Pass::of(&permit)
     }
 
     /// Whether the request is meant for us, and the origin pages of it have. Without this a

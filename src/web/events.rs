@@ -18,17 +18,19 @@ use super::access::{self, Caller};
 use super::bells::Marks;
 use super::budget::Held;
 use super::gallery::{Gallery, Latest, Showing};
+use super::permit::Watch;
 use super::presence::Presence;
 use super::refusals::Turned;
 use super::sessions::{Tmux, rows, sign_in};
 use super::stopping::Stopping;
 use super::stream::Door;
-use super::vigil::Vigil;
 use super::{Shared, answer};
 use crate::access::budget::Limit;
 use crate::access::{Grant, Principal};
+use crate::bridge::handle::Lease as _;
 use crate::config::limits::{EVENT_INTERVAL, EVENT_KEEP_ALIVE, MINIATURES};
 use crate::directory::Listing;
+use crate::interleave;
 use crate::tmux::{Session, SessionId};
 
 /// Which sessions a page wants miniatures of.
@@ -106,7 +108,7 @@ pub(super) async fn stream(
     })?;
     let follower = Follower {
         _held: held,
-        vigil: Vigil::new(&parts.access, &pass),
+        permit: pass.permit.watch(),
         grant: pass.grant,
         wanted: Wanted::read(wish.miniatures.as_deref())?,
         listing: parts.directory.watch(),
@@ -137,7 +139,7 @@ pub(super) async fn stream(
 /// One page that follows the list.
 struct Follower {
     _held: Held,
-    vigil: Vigil,
+    permit: Watch,
     /// What it may see.
     grant: Grant,
     wanted: Wanted,
@@ -168,6 +170,11 @@ struct Shown {
 impl Follower {
     async fn next(&mut self) -> Option<Event> {
         loop {
+            interleave::at("event").await;
+            // Right before anything goes out: it may have ended since, whatever was waited for.
+            if !self.permit.permit().holds() {
+                return None;
+            }
             if let Some(event) = self.due.pop() {
                 return Some(event);
             }
@@ -185,7 +192,7 @@ impl Follower {
                     changed = self.bells.changed() => { changed.ok()?; self.bells.mark_changed(); }
                     changed = self.miniatures.changed() => { changed.ok()?; self.choose(); }
                     // The page asks anew, and is told.
-                    granted = self.vigil.changed() => { self.grant = granted.ok()?; self.looked = None; }
+                    granted = self.permit.changed() => { self.grant = granted.ok()?; self.looked = None; }
                     () = self.stopping.wait() => return None,
                 }
             }

@@ -90,7 +90,7 @@ impl Viewing {
             id: label.id.to_string(),
             name: label.name.as_ref().to_owned(),
             peer: self.visit.peer().to_owned(),
-            proof: self.permit.proof(),
+            proof: self.permit.permit().proof(),
             drive: self.driver.is_some(),
             ours: self.speech == Speech::Ours,
             deflate: teller.viewer.inflates(),

@@ -24,6 +24,7 @@ use super::tap::Tap;
 use super::wire::{self, DEFLATE, PROTOCOL, PROTOCOL_FAMILY};
 use super::{Shared, answer};
 use crate::bridge::handle::Join;
+use crate::interleave;
 use crate::terminal::Size;
 use crate::tmux::Theme;
 
@@ -90,6 +91,7 @@ pub(super) async fn open(
             Ok(upgraded) => upgraded,
             Err(error) => return tracing::debug!(%error, "the upgrade did not come about"),
         };
+        interleave::at("upgraded").await;
         let Ok(raw) = upgraded.downcast::<TokioIo<Stream>>() else {
             return tracing::error!("an upgraded connection is not one of our listeners'");
         };

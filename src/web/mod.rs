@@ -13,6 +13,7 @@ pub mod carried;
 mod chatter;
 mod connection;
 pub mod connections;
+pub mod effects;
 mod events;
 mod farewell;
 mod frame_header;
@@ -25,13 +26,14 @@ mod meters;
 mod outlet;
 mod oversize;
 mod page;
-mod permit;
+pub mod permit;
 pub mod presence;
 pub mod proxy;
 mod queue;
 mod refusals;
 mod rounds;
 pub mod routes;
+mod rules;
 mod seating;
 mod sessions;
 mod shares;
@@ -44,8 +46,8 @@ mod tap;
 mod tape;
 mod teller;
 mod throttle;
+mod viewer_permit;
 mod viewing;
-mod vigil;
 mod visit;
 pub mod wire;
 
@@ -63,9 +65,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::access::budget::Limit;
 use crate::audit::{self, Audit, Who};
+use crate::bridge::handle::Lease as _;
 use crate::config::BasePath;
 use crate::directory::Directory;
 use crate::hub::Hub;
+use crate::interleave;
 use crate::tmux;
 use access::{Access, Caller};
 use budget::{Budgets, Over};
@@ -103,6 +107,8 @@ pub struct Parts {
     pub audit: Audit,
     /// When viewers are asked whether they are there.
     pub rounds: Rounds,
+    /// What changes tmux and is not done yet.
+    pub effects: effects::Effects,
 }
 
 pub(crate) use meters::{record, tidy};
@@ -277,9 +283,16 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             if parts.audit.is_closed() && changes(&head) {
                 return answer::error(StatusCode::SERVICE_UNAVAILABLE, audit::CLOSED);
             }
+            let signs_out = head.uri.path() == "/api/sign-out";
             let (method, uri, who) = (head.method.clone(), head.uri.clone(), caller.clone());
             head.extensions.insert(caller);
+            interleave::at("admitted").await;
             let mut answer = next.run(Request::from_parts(head, body)).await;
+            let ended = who.pass.as_ref().is_some_and(|pass| !pass.permit.holds());
+            // Nothing is told by what has ended meanwhile, unless it was this very request that ended it.
+            if ended && !signs_out && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer = sessions::sign_in();
+            }
             let why = turned_away(&who, answer.status());
             if let Some((why, about)) = why {
                 let about = about.unwrap_or_else(|| format!("{method} {}", uri.path()));

@@ -15,9 +15,11 @@ use tokio::io::AsyncWrite;
 use tokio::sync::Notify;
 
 use super::halves::Outgoing;
+use super::permit::Permit;
 use super::queue::{Queue, SLICES};
 use super::teller::Teller;
 use crate::bridge::fanout::{self, Tally};
+use crate::bridge::handle::Lease;
 use crate::config::limits::{ANSWER_BYTES, PING_INTERVAL};
 use crate::viewer::{End, State};
 
@@ -37,6 +39,8 @@ struct Out {
     queue: Queue,
     /// None before the viewer has a seat, and when there is nothing more to tell.
     teller: Option<Teller>,
+    /// What the viewer is here by. None when nothing is sent by it any more.
+    permit: Option<Permit>,
     /// [`State::serial`] of what it was told last.
     told: u64,
     /// When the viewer's task looks again by itself.
@@ -65,6 +69,7 @@ impl Outlet {
                 socket: Some(socket),
                 queue,
                 teller: None,
+                permit: None,
                 told: 0,
                 alarm: None,
                 over: None,
@@ -82,16 +87,24 @@ impl Outlet {
     // ── telling ──────────────────────────────────────────────────────────────────────────────
 
     /// The viewer has a seat, or another one: from now on it is told.
-    pub(super) fn open(&self, teller: Teller) {
+    pub(super) fn open(&self, teller: Teller, permit: &Permit) {
         let mut out = self.out();
-        out.teller = Some(teller);
+        (out.teller, out.permit) = (Some(teller), Some(permit.clone()));
         (out.told, out.over) = (0, None);
     }
 
     /// Tells what is new, if all before is written. Gives the time to do so again though nothing
     /// happens.
     pub(super) fn tell(&self, state: &State, now: Instant) -> Result<Option<Instant>, Over> {
-        self.out().tell(state, now, &mut Tally::default())
+        let mut out = self.out();
+        let permit = out.permit.clone();
+        let held = permit.as_ref().map(Lease::hold);
+        if let Some(None) = held {
+            // The viewer's task finds out why.
+            self.attention.notify_one();
+            return Ok(None);
+        }
+        out.tell(state, now, &mut Tally::default())
     }
 
     /// Waits until there is something for the viewer's own task to do. Cancel-safe.
@@ -123,6 +136,21 @@ impl Outlet {
             self.attention.notify_one();
         }
         true
+    }
+
+    /// The viewer's permit has ended: nothing is told any more, and what waits is not written. False if
+    /// something waited: a message may be half written, so nothing can follow it.
+    pub(super) fn revoke(&self) -> bool {
+        let mut out = self.out();
+        (out.teller, out.permit) = (None, None);
+        let clean = out.queue.is_empty();
+        if !clean {
+            out.queue.take();
+            if let Some(socket) = out.socket.take() {
+                socket.forget_unsent();
+            }
+        }
+        clean
     }
 
     /// Takes the word from the teller: what follows are only answers and the close.
@@ -213,6 +241,12 @@ impl fanout::Outlet for Outlet {
         if out.frozen || state.serial < out.told || !out.queue.is_empty() {
             return;
         }
+        let permit = out.permit.clone();
+        let held = permit.as_ref().map(Lease::hold);
+        if let Some(None) = held {
+            drop(out);
+            return self.attention.notify_one();
+        }
         let Some(teller) = &out.teller else { return };
         // Who may still be here is for the viewer's task to judge.
         let smooth = state.ended.is_none() && teller.viewer.knows(&state.session);
@@ -279,6 +313,10 @@ impl Out {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.frozen {
             return Poll::Pending;
+        }
+        let held = self.permit.as_ref().map(Lease::hold);
+        if let Some(None) = held {
+            return Poll::Ready(Err(io::ErrorKind::PermissionDenied.into()));
         }
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));

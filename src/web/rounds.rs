@@ -108,8 +108,11 @@ fn next(now: Instant) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Identity;
     use crate::viewer::{Label, State, Viewer, ViewerId};
     use crate::web::handshake::Speech;
+    use crate::web::permit::Permit;
+    use crate::web::rules::SignIn;
     use crate::web::tap::{Tap, tests::narrow};
     use crate::web::teller::Teller;
     use crate::web::wire::Role;
@@ -131,8 +134,10 @@ mod tests {
         let (ours, theirs) = narrow();
         let tap = Tap::carried(ours, Bytes::new(), Bytes::copy_from_slice(unsent));
         let viewer = Viewer::new(ViewerId(1), true);
-        tap.outlet()
-            .open(Teller::new(viewer, Speech::Ours, Role::View));
+        tap.outlet().open(
+            Teller::new(viewer, Speech::Ours, Role::View),
+            &Permit::judge(&SignIn::None, 0, Identity::Anyone).expect("everybody may"),
+        );
         let told = tap.outlet().tell(&state(), super::super::now());
         told.expect("a greeting");
         (tap, theirs)

@@ -17,16 +17,18 @@ use super::handshake::Speech;
 use super::permit::Permit;
 use super::presence::Joined;
 use super::socket::Wish;
+use super::viewer_permit::ViewerPermit;
 use super::visit::Visit;
 use super::wire::{Close, Role};
+use crate::access::Principal;
 use crate::access::budget::Limit;
 use crate::access::credential::Rejected;
-use crate::access::{Principal, Proof};
 use crate::audit;
 use crate::bridge::handle::{Join, Seat};
 use crate::config::limits::RESEAT;
 use crate::directory::Address;
 use crate::hub::JoinError;
+use crate::interleave;
 use crate::terminal::Size;
 use crate::tmux;
 use crate::viewer::Label;
@@ -35,7 +37,7 @@ use crate::viewer::Label;
 pub(super) struct Seated {
     pub(super) seat: Seat,
     pub(super) joined: Joined,
-    pub(super) permit: Permit,
+    pub(super) permit: ViewerPermit,
     /// Nothing is compressed for it.
     pub(super) confidential: bool,
     pub(super) room: Room,
@@ -162,7 +164,7 @@ fn seated(
     Seated {
         seat,
         joined: parts.presence.join(session.id, drive),
-        permit: Permit::new(parts, pass, session),
+        permit: ViewerPermit::new(&pass.permit, pass.grant.clone(), session),
         confidential: pass.grant.is_confidential(),
         visit: Visit::begin(&parts.audit, (who, room.account.kind()), label, role, stay),
         room,
@@ -190,6 +192,7 @@ pub(super) async fn first(
     let room = Room::new(parts, pass).map_err(Close::over)?;
     let address = Address::parse(&wish.name);
     let mut session = found(seek(parts, pass, &address).await)?;
+    interleave::at("sought").await;
     let (mut joined, mut drive) = join(parts, pass, &session, wish.join).await?;
     // The listing lags a little: the session may be gone, or called otherwise, which rights go by.
     let outdated = match &mut joined {
@@ -234,12 +237,12 @@ impl ByName {
     /// A seat at the session that has the name now that the one it was taken for has ended.
     pub(super) async fn follow(
         self,
-        proof: &Proof,
+        permit: &Permit,
         size: Option<Size>,
         visible: bool,
     ) -> Option<Seated> {
         let parts = &self.parts;
-        let pass = parts.access.readmit(proof)?;
+        let pass = Pass::of(permit)?;
         let session = found(parts.directory.ask(&self.name).await).ok()?;
         let wish = Join {
             size,
@@ -295,7 +298,9 @@ async fn join(
         confined: pass.grant.is_confined(),
         ..wish
     };
-    let seat = parts.hub.join(session, wish).await;
+    let lease = Arc::new(pass.permit.clone());
+    let seat = parts.hub.join_by(session, wish, lease).await;
+    interleave::at("joined").await;
     Ok((seat, drive))
 }
 

@@ -21,6 +21,7 @@ use crate::access::Grant;
 use crate::audit::{self, Event, Text};
 use crate::config::limits::{BODY_BYTES, HEAD_TIMEOUT};
 use crate::directory::{Address, Listing};
+use crate::interleave;
 use crate::tmux::{self, NewSession, SessionName, Status};
 
 /// One session in the list.
@@ -132,9 +133,10 @@ pub(super) fn sign_in() -> Response {
     response
 }
 
-/// What the caller may do.
-pub(super) fn granted(caller: &Caller) -> Result<&Grant, Response> {
-    caller.grant().ok_or_else(sign_in)
+/// What the caller may do now. To be asked again after each wait, right before what it is asked for.
+pub(super) fn granted(caller: &Caller) -> Result<Grant, Response> {
+    let pass = caller.pass.as_ref().ok_or_else(sign_in)?;
+    pass.permit.grant().map_err(|_| sign_in())
 }
 
 /// `GET /api/sessions`
@@ -145,7 +147,7 @@ pub(super) async fn list(
 ) -> Result<Response, Response> {
     let grant = granted(&caller)?;
     let listing = Arc::clone(&parts.directory.watch().borrow());
-    Ok(listed(&listing, &parts.presence, gallery.bells(), grant))
+    Ok(listed(&listing, &parts.presence, gallery.bells(), &grant))
 }
 
 fn listed(listing: &Listing, presence: &Presence, bells: &Bells, grant: &Grant) -> Response {
@@ -181,10 +183,10 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Response> {
-    let grant = granted(&caller)?;
+    granted(&caller)?;
     let wanted: Create = read(body).await?;
     let name = name(&wanted.name)?;
-    if !grant.may_create(&wanted.name) {
+    if !granted(&caller)?.may_create(&wanted.name) {
         return Err(not_allowed());
     }
     // A form sends fields a person left empty.
@@ -196,6 +198,7 @@ pub(super) async fn create(
         cwd,
         size: None,
     };
+    let _effect = parts.effects.begin(&caller).await?;
     let session = parts
         .server
         .create(new)
@@ -228,13 +231,14 @@ pub(super) async fn rename(
     path: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Result<Response, Response> {
-    let grant = granted(&caller)?;
+    granted(&caller)?;
     let wanted: Rename = read(body).await?;
     let name = name(&wanted.name)?;
-    let session = managed(&parts, grant, path).await?;
-    if !grant.may_create(&wanted.name) {
+    let session = managed(&parts, &caller, path).await?;
+    if !granted(&caller)?.may_create(&wanted.name) {
         return Err(not_allowed());
     }
+    let _effect = parts.effects.begin(&caller).await?;
     parts
         .server
         .rename(session.id, &name)
@@ -262,7 +266,8 @@ pub(super) async fn kill(
     Extension(caller): Extension<Caller>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Response> {
-    let session = managed(&parts, granted(&caller)?, path).await?;
+    let session = managed(&parts, &caller, path).await?;
+    let _effect = parts.effects.begin(&caller).await?;
     parts
         .server
         .kill(session.id)
@@ -291,10 +296,13 @@ fn told<'a>(id: &'a str, name: &'a str) -> audit::Session<'a> {
 /// it were not there.
 pub(super) async fn find(
     parts: &Parts,
-    grant: &Grant,
+    caller: &Caller,
     name: &str,
 ) -> Result<tmux::Session, Response> {
-    match parts.directory.ask(&Address::parse(name)).await {
+    let found = parts.directory.ask(&Address::parse(name)).await;
+    interleave::at("found").await;
+    let grant = granted(caller)?;
+    match found {
         Ok(Some(session)) if grant.rights(&session).view => Ok(session),
         Ok(_) | Err(tmux::Error::NoServer) => Err(failed(&tmux::Error::NoSuchSession)),
         Err(error) => Err(failed(&error)),
@@ -304,15 +312,15 @@ pub(super) async fn find(
 /// The session to be changed.
 async fn managed(
     parts: &Parts,
-    grant: &Grant,
+    caller: &Caller,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<tmux::Session, Response> {
     // What is no text is no session's name.
     let Ok(Path(name)) = path else {
         return Err(failed(&tmux::Error::NoSuchSession));
     };
-    let session = find(parts, grant, &name).await?;
-    if grant.rights(&session).manage {
+    let session = find(parts, caller, &name).await?;
+    if granted(caller)?.rights(&session).manage {
         Ok(session)
     } else {
         Err(not_allowed())
@@ -330,6 +338,7 @@ pub(super) async fn read_at_most<T: for<'de> Deserialize<'de>>(
     most: usize,
 ) -> Result<T, Response> {
     let read = timeout(HEAD_TIMEOUT, axum::body::to_bytes(body, most)).await;
+    interleave::at("read").await;
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => {

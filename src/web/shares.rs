@@ -10,6 +10,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
+use super::permit::Permit;
 use super::refusals::Turned;
 use super::sign_in::change;
 use super::{Parts, Shared, answer, sessions};
@@ -50,7 +51,7 @@ impl<'a> From<&'a Share> for Row<'a> {
 }
 
 /// Where shares are kept, for those who may.
-fn shares<'a>(parts: &'a Parts, caller: &'a Caller) -> Result<(&'a Vault, &'a Grant), Response> {
+fn shares<'a>(parts: &'a Parts, caller: &Caller) -> Result<(&'a Vault, Grant), Response> {
     let grant = sessions::granted(caller)?;
     if !grant.is_whole() {
         return Err(sessions::not_allowed());
@@ -60,6 +61,12 @@ fn shares<'a>(parts: &'a Parts, caller: &'a Caller) -> Result<(&'a Vault, &'a Gr
         answer::error(StatusCode::NOT_FOUND, sentence)
     })?;
     Ok((vault, grant))
+}
+
+/// What the caller is let in by.
+fn permit(caller: &Caller) -> Result<Permit, Response> {
+    let pass = caller.pass.as_ref().ok_or_else(sessions::sign_in)?;
+    Ok(pass.permit.clone())
 }
 
 /// `GET /api/shares`
@@ -103,21 +110,28 @@ pub(super) async fn add(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Response> {
-    let (vault, grant) = shares(&parts, &caller)?;
+    shares(&parts, &caller)?;
     let wanted: Add = sessions::read(body).await?;
     let terms = Terms::new(vault::now(), wanted.seconds, wanted.uses);
     let terms = terms.map_err(|error: BadTerms| {
         answer::error(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
     })?;
     let terms = terms.confidential(wanted.confidential);
-    let session = sessions::find(&parts, grant, &wanted.session).await?;
+    let session = sessions::find(&parts, &caller, &wanted.session).await?;
+    let (vault, grant) = shares(&parts, &caller)?;
     let by = grant.who().to_owned();
+    let permit = permit(&caller)?;
     let made = change(vault, move |vault| {
         let (share, secret) = Share::new(vault::random()?, &session, &by, terms);
-        let kept = vault.change(|ledger| ledger.add(share.clone(), terms.now))?;
-        Ok(kept.map(|()| (share, secret)))
+        // As it is on disk now: what was revoked by then adds nothing.
+        let kept = vault.change(|ledger| {
+            let stands = permit.is_in(ledger);
+            stands.then(|| ledger.add(share.clone(), terms.now))
+        })?;
+        Ok(kept.map(|kept| kept.map(|()| (share, secret))))
     });
-    let (share, secret) = made.await?.map_err(|full| {
+    let made = made.await?.ok_or_else(sessions::sign_in)?;
+    let (share, secret) = made.map_err(|full| {
         let (refusals, who) = (&parts.refusals, caller.who());
         refusals.tell(None, Turned::Full, "shares", who, None);
         answer::error(StatusCode::CONFLICT, &full.to_string())
@@ -149,12 +163,11 @@ pub(super) async fn remove(
         .ok()
         .and_then(|Path(id)| Id::parse(&id))
         .ok_or_else(none)?;
-    let ended = id.clone();
-    if change(vault, move |vault| {
-        vault.change(|ledger| ledger.remove(&id))
-    })
-    .await?
-    {
+    let (ended, permit) = (id.clone(), permit(&caller)?);
+    let removed = change(vault, move |vault| {
+        vault.change(|ledger| permit.is_in(ledger).then(|| ledger.remove(&id)))
+    });
+    if removed.await?.ok_or_else(sessions::sign_in)? {
         tracing::info!(id = ended.as_str(), "ended a share");
         let (who, id) = (caller.who(), ended.as_str());
         parts.audit.tell(&Event::ShareEnd { who, id });

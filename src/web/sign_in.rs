@@ -12,7 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::access::{Caller, Pass};
+use super::access::Caller;
 use super::refusals::Turned;
 use super::stream::Door;
 use super::{Parts, Shared, answer, sessions};
@@ -20,7 +20,9 @@ use crate::access::credential::{Id, Rejected};
 use crate::access::page_key::Offer;
 use crate::access::{Credential, Grant, Identity, Kind, Ledger, PageKey, Share};
 use crate::audit::{Event, Text, Who};
+use crate::bridge::handle::Lease as _;
 use crate::config::limits::SIGN_IN_BYTES;
+use crate::interleave;
 use crate::vault::{self, Vault};
 
 /// What a page gets.
@@ -212,7 +214,7 @@ pub(super) async fn renew(
     State(parts): Shared,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Response> {
-    let (vault, credential) = signed(&parts, caller)?;
+    let (vault, credential) = signed(&parts, &caller)?;
     let renewed = credential.renewed(&vault.state().ledger, vault::now());
     Ok(match renewed {
         Some(renewed) => Json(SignedIn::new(&renewed, vault)).into_response(),
@@ -233,8 +235,9 @@ pub(super) async fn bind(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Response> {
-    let (vault, credential) = signed(&parts, caller)?;
+    sessions::granted(&caller)?;
     let Key { key } = sessions::read(body).await?;
+    let (vault, credential) = signed(&parts, &caller)?;
     let key = PageKey::new(&offer(&key)?, &vault.state().keys);
     if credential.key.is_some() {
         let sentence = "this sign-in has a key already";
@@ -257,20 +260,25 @@ pub(super) async fn sign_out(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Response> {
-    let owner = matches!(caller.grant(), Some(Grant::Owner));
-    let (vault, credential) = signed(&parts, caller.clone())?;
+    signed(&parts, &caller)?;
     let Out { everywhere } = sessions::read(body).await?;
-    if everywhere && !owner {
+    let (vault, credential) = signed(&parts, &caller)?;
+    if everywhere && sessions::granted(&caller)? != Grant::Owner {
         return Err(sessions::not_allowed());
     }
     let end = move |ledger: &mut Ledger| {
+        // As it is on disk now: whoever was signed out by then signs nobody out.
+        credential.check(ledger, vault::now())?;
         if everywhere {
-            ledger.end_all();
+            ledger.sign_out_everywhere();
         } else {
             ledger.sign_out(&credential, vault::now());
         }
+        Ok(())
     };
-    change(vault, move |vault| vault.change(end)).await?;
+    let ended: Result<(), Rejected> = change(vault, move |vault| vault.change(end)).await?;
+    ended.map_err(|_| sessions::sign_in())?;
+    parts.effects.settle().await;
     tracing::info!(peer = %caller.from, everywhere, "signed out");
     let who = caller.who();
     parts.audit.tell(&Event::SignOut { who, everywhere });
@@ -278,10 +286,10 @@ pub(super) async fn sign_out(
 }
 
 /// Where credentials are kept, and the caller's.
-fn signed(parts: &Parts, caller: Caller) -> Result<(&Vault, Credential), Response> {
-    let identity = caller.pass.map(|Pass { identity, .. }| identity);
-    match (parts.access.vault(), identity) {
-        (Some(vault), Some(Identity::Signed(credential))) => Ok((vault, credential)),
+fn signed<'a>(parts: &'a Parts, caller: &Caller) -> Result<(&'a Vault, Credential), Response> {
+    let held = caller.pass.as_ref().filter(|pass| pass.permit.holds());
+    match (parts.access.vault(), held.map(|pass| &pass.identity)) {
+        (Some(vault), Some(Identity::Signed(credential))) => Ok((vault, credential.clone())),
         (Some(_), _) => Err(sessions::sign_in()),
         (None, _) => {
             let sentence = "nobody signs in to this muxview itself";
@@ -296,6 +304,7 @@ pub(super) async fn change<T: Send + 'static>(
     change: impl FnOnce(&Vault) -> Result<T, vault::Error> + Send + 'static,
 ) -> Result<T, Response> {
     let vault = vault.clone();
+    interleave::at("change").await;
     let changed = tokio::task::spawn_blocking(move || change(&vault)).await;
     let error = match changed {
         Ok(Ok(changed)) => return Ok(changed),

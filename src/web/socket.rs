@@ -21,6 +21,7 @@ use super::visit;
 use super::wire::Close;
 use crate::bridge::handle::{Join, Seat};
 use crate::config::limits::{MESSAGE_BYTES, SPECTATOR_MESSAGE_BYTES};
+use crate::interleave;
 use crate::tmux::Theme;
 use crate::viewer::{Viewer, Window};
 
@@ -62,6 +63,7 @@ pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap)
         }
     };
     let connection = connect(tap, &seated).await;
+    interleave::at("connected").await;
     parts.rounds.enter(connection.outlet());
     // What outlives the joining is only what a viewer needs.
     drop((parts, caller));
@@ -101,6 +103,11 @@ pub(super) async fn resume(
         Ok(seated) => seated,
         Err(close) => {
             visit::lose(&parts.audit, &carried, close.code);
+            // What was not written yet is not for whoever may be here no more, and nothing can follow
+            // half a message: they hear why when they come back.
+            if !carried.unsent.is_empty() && matches!(close.code, 4401 | 4403) {
+                return Box::pin(async {});
+            }
             return Box::pin(async move { turn_away(tap, &close).await });
         }
     };

@@ -16,15 +16,16 @@ use super::connection::{Connection, Gone, Turn};
 use super::handshake::Speech;
 use super::input::{Input, Message};
 use super::outlet::{Outlet, Over};
-use super::permit::Permit;
 use super::presence::Joined;
 use super::seating::{ByName, Room, Seated};
 use super::stopping::{Ending, Handover, Stopping};
 use super::teller::Teller;
+use super::viewer_permit::ViewerPermit;
 use super::visit::Visit;
 use super::wire::{self, Close, ENDED, Heard, Role};
 use crate::bridge::handle::{Driver, Seat};
 use crate::config::limits::SILENCE;
+use crate::interleave;
 use crate::viewer::{End, Label, State, Viewer};
 
 /// Counted too often to look it up each time.
@@ -39,7 +40,7 @@ pub(super) struct Viewing {
     pub(super) seat: Seat,
     /// Counted with the others until this is dropped.
     _joined: Joined,
-    pub(super) permit: Permit,
+    pub(super) permit: ViewerPermit,
     _room: Room,
     /// Dropped when it is of no more use.
     by_name: Option<ByName>,
@@ -79,7 +80,8 @@ impl Viewing {
         let outlet = Arc::clone(connection.outlet());
         let inflates = viewer.inflates() && !confidential;
         let viewer = viewer.confined(seat.is_confined()).inflating(inflates);
-        outlet.open(Teller::new(viewer, speech, role(driver.as_ref())));
+        let teller = Teller::new(viewer, speech, role(driver.as_ref()));
+        outlet.open(teller, permit.permit());
         Self {
             connection,
             outlet,
@@ -125,10 +127,10 @@ impl Viewing {
         let Some((visible, window, inflates)) = told else {
             return false;
         };
-        let proof = self.permit.proof();
+        let permit = self.permit.permit().clone();
         let size = self.seat.standing().size;
         let seated = tokio::select! {
-            seated = by_name.follow(&proof, size, visible) => seated,
+            seated = by_name.follow(&permit, size, visible) => seated,
             _ = self.stopping.over() => None,
         };
         let Some(seated) = seated else {
@@ -158,7 +160,8 @@ impl Viewing {
         let role = role(self.driver.as_ref());
         let inflates = viewer.inflates() && !confidential;
         let viewer = viewer.confined(seat.is_confined()).inflating(inflates);
-        self.outlet.open(Teller::new(viewer, self.speech, role));
+        let teller = Teller::new(viewer, self.speech, role);
+        self.outlet.open(teller, permit.permit());
         (self.seat, self._joined) = (seat, joined);
         (self.permit, self.by_name) = (permit, by_name);
         self._room = room;
@@ -172,6 +175,9 @@ impl Viewing {
         let mut alarm = pin!(sleep_until((resumed + SILENCE).into()));
         loop {
             let now = super::now();
+            if let Err(close) = self.look(&judged) {
+                return self.revoked(close);
+            }
             let told = self.tell(&mut judged, now);
             let again = match told {
                 Ok(again) => again,
@@ -196,6 +202,11 @@ impl Viewing {
                     Turn::Drained => {}
                     Turn::Gone(gone) => return Exit::Gone(gone),
                     turn => {
+                        interleave::at("heard").await;
+                        // It may have ended while this was waited for.
+                        if let Err(close) = self.look(&judged) {
+                            return self.revoked(close);
+                        }
                         if !self.is_input(&turn) {
                             self.chatter.said(now);
                         }
@@ -217,7 +228,7 @@ impl Viewing {
                 }
                 changed = self.permit.changed() => {
                     if let Err(close) = changed.and_then(|()| self.judge(&judged)) {
-                        return Exit::Close(close);
+                        return self.revoked(close);
                     }
                 }
                 ending = self.stopping.over() => return match ending {
@@ -242,6 +253,26 @@ impl Viewing {
             Over::End(end) => Close::ended(&end.to_string()),
             Over::Failed => Close::INTERNAL,
         })
+    }
+
+    /// Judges anew if the rules changed.
+    fn look(&mut self, session: &Label) -> Result<(), Close> {
+        if self.permit.look()? {
+            self.judge(session)?;
+        }
+        Ok(())
+    }
+
+    /// It may not stay. What was not written yet stays unwritten: where that would leave half a message,
+    /// the connection ends without a close, and the page hears the reason when it comes back.
+    fn revoked(&mut self, close: Close) -> Exit {
+        // Nor is what was typed and not taken yet.
+        self.input = Input::default();
+        if self.outlet.revoke() {
+            Exit::Close(close)
+        } else {
+            Exit::Gone(Gone::Lost)
+        }
     }
 
     fn judge(&self, session: &Label) -> Result<(), Close> {

@@ -1,7 +1,7 @@
 //! [`Driver`]: the way to type, for one viewer. In: what it types, does with windows, and its size. Out: orders
 //! for the bridge's task, as many as there is room for. It must not know what becomes of them.
 
-use super::{Closed, Input, Order, Room, Shared};
+use super::{Closed, Input, Lease, Order, Room, Shared};
 use crate::config::limits::INPUT_BYTES;
 use crate::terminal::Size;
 use crate::tmux::{Theme, WindowAct};
@@ -17,6 +17,7 @@ pub struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) room: Room,
+    pub(super) lease: Option<Arc<dyn Lease>>,
 }
 
 impl Driver {
@@ -48,10 +49,11 @@ impl Driver {
         Ok(())
     }
 
-    const fn typed(&self, bytes: Bytes, room: OwnedSemaphorePermit) -> Order {
+    fn typed(&self, bytes: Bytes, room: OwnedSemaphorePermit) -> Order {
         Order::Type(Input {
             from: self.id,
             bytes,
+            lease: self.lease.clone(),
             _room: Some(room),
         })
     }
@@ -65,9 +67,13 @@ impl Driver {
         let Ok(room) = Arc::clone(&self.room.acts).try_acquire_owned() else {
             return Ok(());
         };
-        let from = self.id;
-        let sent = self.orders.send(Order::Window { from, act, room }).await;
-        sent.map_err(|_| Closed)
+        let order = Order::Window {
+            from: self.id,
+            act,
+            lease: self.lease.clone(),
+            room,
+        };
+        self.orders.send(order).await.map_err(|_| Closed)
     }
 
     /// This viewer's colours now.

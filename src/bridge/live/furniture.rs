@@ -5,6 +5,7 @@
 //! a status line in the picture that reads another way or a program that asks for other keys (at once).
 
 use super::Live;
+use crate::bridge::handle::Lease;
 use crate::bridge::now;
 use crate::bridge::windows::{is_output, keys_another_way, reads_another_way};
 use crate::config::limits::WINDOW_ACT_INTERVAL;
@@ -83,7 +84,7 @@ impl Live<'_> {
         &mut self,
         from: ViewerId,
         act: WindowAct,
-        room: OwnedSemaphorePermit,
+        (lease, room): (Option<Arc<dyn Lease>>, OwnedSemaphorePermit),
         now: Instant,
     ) {
         if !matches!(act, WindowAct::Scroll(_)) {
@@ -96,7 +97,11 @@ impl Live<'_> {
             if at > now {
                 sleep_until(at.into()).await;
             }
-            let done = server.window(id, act).await;
+            let done = if lease.is_none_or(|lease| lease.holds()) {
+                server.window(id, act).await
+            } else {
+                Ok(())
+            };
             drop(room);
             (from, done)
         });

@@ -19,6 +19,7 @@ use super::typing::Typing;
 use super::windows::Wonder;
 use super::{Bridge, Lost, event, now, status};
 use crate::config::limits::{DELIVERY, FRAME_INTERVAL, RETRY, TURN_BYTES, UNREAD_TURNS};
+use crate::interleave;
 use crate::terminal::Widths;
 use crate::tmux::{self, Attach, Ended, Event, Follower, Overlay, Whereabouts, Windows};
 use crate::viewer::Picture;
@@ -211,6 +212,14 @@ impl Live<'_> {
     }
 
     async fn wait(&mut self, wake: Option<Instant>) -> Wake {
+        let woken = self.wait_for(wake).await;
+        if matches!(woken, Wake::Ordered(_)) {
+            interleave::at("ordered").await;
+        }
+        woken
+    }
+
+    async fn wait_for(&mut self, wake: Option<Instant>) -> Wake {
         if self.unread >= UNREAD_TURNS {
             self.unread = 0;
             tokio::select! {
@@ -264,6 +273,10 @@ impl Live<'_> {
             }
             Wake::Needed(needed) => self.may_leave(needed, now),
             Wake::Event(event) => self.heard(event),
+            Wake::Wrote(Ok(0)) => {
+                self.bridge.typing.forget_ended();
+                Ok(())
+            }
             Wake::Wrote(Ok(bytes)) => {
                 self.bridge.typing.wrote(bytes, now);
                 Ok(())
@@ -536,5 +549,5 @@ async fn write(attach: &Attach, typing: &Typing) -> io::Result<usize> {
     if wait.is_some() {
         until(wait).await;
     }
-    attach.write(bytes).await
+    attach.write_while(bytes, || typing.hold()).await
 }

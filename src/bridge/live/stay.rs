@@ -62,11 +62,17 @@ impl Live<'_> {
 
     pub(super) fn ordered(&mut self, order: Option<Order>, now: Instant) -> Result<(), Lost> {
         match order {
+            Some(Order::Type(input)) if !input.may_be_written() => {}
             Some(Order::Type(input)) => {
                 self.input(input, now);
                 return self.write(now);
             }
-            Some(Order::Window { from, act, room }) => self.act(from, act, room, now),
+            Some(Order::Window {
+                from,
+                act,
+                lease,
+                room,
+            }) => self.act(from, act, (lease, room), now),
             None => {}
         }
         Ok(())
@@ -74,10 +80,18 @@ impl Live<'_> {
 
     /// Writes what can be written at once, as almost every key can; the rest is waited with.
     fn write(&mut self, now: Instant) -> Result<(), Lost> {
+        self.bridge.typing.forget_ended();
         let Some((bytes, None)) = self.bridge.typing.next(now) else {
             return Ok(());
         };
-        match self.attach.try_write(bytes) {
+        let written = {
+            let Some(_held) = self.bridge.typing.hold() else {
+                self.bridge.typing.forget_ended();
+                return Ok(());
+            };
+            self.attach.try_write(bytes)
+        };
+        match written {
             Ok(written) => self.bridge.typing.wrote(written, now),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => return Err(Lost::Ended),

@@ -1,0 +1,143 @@
+//! A tmux that stands still while somebody comes and is signed out: when it goes on, nobody types and
+//! nobody sees. The real binary, a real tmux.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+#[path = "support/http.rs"]
+mod http;
+mod support;
+
+use http::Answer;
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
+use support::raw::{Got, Target, input};
+use support::{Raw, Service, Tmux, soak, until};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+async fn ask(port: u16, line: &str, bearer: &str, body: &Value) -> Answer {
+    let body = body.to_string();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n{bearer}\r\n{body}",
+        body.len()
+    );
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    Answer::to(stream, &request).await
+}
+
+/// The header of somebody who has just signed in.
+async fn signed_in(service: &Service) -> String {
+    let vault = muxview::vault::Vault::open(Some(service.state_dir())).unwrap();
+    let link = json!({ "t": vault.link().unwrap() });
+    let answer = ask(service.port, "POST /api/sign-in", "", &link).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let credential = answer.json()["credential"].as_str().unwrap().to_owned();
+    format!("Authorization: Bearer {credential}\r\n")
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Has tmux stand still for so long while a driver comes, types and is signed out with everybody.
+async fn round(tmux: &Tmux, service: &Service, number: u64, still: Duration) {
+    let (driver, other) = (signed_in(service).await, signed_in(service).await);
+    let target = Target::Tcp(service.port);
+    let server = tmux.pid();
+    signal(server, "-STOP");
+    let mut socket = Raw::signed_in(&target, "main", "cols=80&rows=24", &driver).await;
+    socket.write(&input(b"typed-before\r")).await;
+    let everywhere = json!({"everywhere": true});
+    let out = ask(service.port, "POST /api/sign-out", &other, &everywhere).await;
+    assert_eq!(out.status, 204, "round {number}: {out:?}");
+    // It may have been closed by now.
+    let _ = socket.try_write(&input(b"typed-after\r")).await;
+    // What is tested is how long tmux stands still.
+    sleep(still).await;
+    let before = pictures(&socket);
+    signal(server, "-CONT");
+    let code = socket.closed().await.0;
+    assert!(matches!(code, 4401 | 1006), "round {number}: {code}");
+    let story = socket.story();
+    assert_eq!(
+        pictures(&socket),
+        before,
+        "round {number}: it saw more\n{story}"
+    );
+    // What tmux is sent now is shown after all it was sent before.
+    let mark = format!("mark-{number}");
+    tmux.keys("main:", &[&mark, "Enter"]);
+    let pane = until("what was typed by tmux", async || {
+        let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
+        if pane.contains(&mark) {
+            Ok(pane)
+        } else {
+            Err(pane)
+        }
+    })
+    .await;
+    assert!(
+        !pane.contains("typed-after"),
+        "round {number}: it typed\n{pane}"
+    );
+}
+
+fn pictures(socket: &Raw) -> usize {
+    let log = socket.log();
+    log.iter()
+        .filter(|got| matches!(got, Got::Binary(_)))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_signed_out_while_tmux_stood_still_is_out() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    let (rounds, longest) = soak((5, 500), (100, 10_000));
+    for number in 0..rounds {
+        let still = Duration::from_millis(100 + number * 7919 % (longest - 99));
+        round(&tmux, &service, number, still).await;
+    }
+    println!(
+        "{rounds} of {rounds} out, tmux still for 0.1 to {} s",
+        longest / 1000
+    );
+}
+
+/// Sockets opened as fast as they go, each typing at once, while everybody is signed out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_opened_at_full_speed_are_out_too() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    for number in 0..soak(4, 50) {
+        let (driver, other) = (signed_in(&service).await, signed_in(&service).await);
+        let target = Target::Tcp(service.port);
+        let opening = async {
+            let mut sockets = Vec::new();
+            for _ in 0..40 {
+                sockets.push(Raw::signed_in(&target, "main", "cols=80&rows=24", &driver).await);
+            }
+            sockets
+        };
+        let signing_out = async {
+            sleep(Duration::from_millis(number * 5 % 40)).await;
+            let everywhere = json!({"everywhere": true});
+            let out = ask(service.port, "POST /api/sign-out", &other, &everywhere).await;
+            assert_eq!(out.status, 204, "{out:?}");
+        };
+        let (mut sockets, ()) = tokio::join!(opening, signing_out);
+        for socket in &mut sockets {
+            let _ = socket.try_write(&input(b"typed-after\r")).await;
+        }
+        for socket in &sockets {
+            let (code, _) = socket.closed().await;
+            assert!(matches!(code, 4401 | 1006 | 4529), "round {number}: {code}");
+        }
+        let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
+        assert!(!pane.contains("typed"), "round {number}: it typed\n{pane}");
+    }
+}
