@@ -117,7 +117,8 @@ export class Caption {
     const { state } = connection;
     const down = state === 'reconnecting' && this.#late;
     const texts = {
-      connecting: connection.greeted ? 'Waiting for the picture…' : 'Connecting…',
+      // What keeps the picture away is worth more than that it does not come.
+      connecting: connection.greeted ? this.#notice || 'Waiting for the picture…' : 'Connecting…',
       open: this.#slow,
       reconnecting: down ? `Reconnecting…${this.#because()}` : '',
       closed: 'Not connected',

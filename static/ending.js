@@ -125,7 +125,7 @@ export class Ending {
       ? { title: `“${name}” has ended`, text: sentence(reason), fields, choices: [{ label: 'Start it again', act }, toList] }
       : {
         title: `“${name}” is not running`,
-        text: 'There is no tmux session of this name now. This address stays its own, and this page joins when one starts.',
+        text: 'There is no tmux session of this name now. When one starts, this page joins it by itself.',
         fields, choices: [{ label: 'Start it', act }, toList],
       });
   }

@@ -35,7 +35,7 @@ pub enum Error {
     },
     /// The program was replaced by another version while its server runs on.
     #[error(
-        "tmux {program} is installed, but the running tmux server is still version {server}, and they cannot work together: save your work, then end the old server with `kill {pid}` and start your sessions again"
+        "tmux {program} is installed, but the running tmux server is still version {server}, and they cannot work together. Save your work, end the old server with `kill {pid}`, and start your sessions again"
     )]
     Mismatch {
         /// The version of the program.

@@ -116,6 +116,22 @@ test('nothing a program could ask is answered by the browser', async () => {
   await close(page);
 });
 
+test('what keeps the first picture away is said in its place', async () => {
+  const { page, far } = await watch();
+  far.say({ type: 'hello', protocol: 1, session: { id: '$1', name: 'main' }, role: 'drive', ping_ms: 15_000 });
+  await page.getByText('Waiting for the picture…').waitFor();
+  far.say({ type: 'notice', text: 'Not connected to the session: tmux switches our client away.' });
+  await page.getByText('tmux switches our client away.').waitFor();
+  assert.equal(await page.locator('#caption').textContent(), 'Not connected to the session: tmux switches our client away.');
+  far.say({ type: 'notice', text: '' });
+  await page.getByText('Waiting for the picture…').waitFor();
+  far.say({ type: 'size', cols: 60, rows: 10 });
+  far.draw('first picture');
+  await see(page, /first picture/);
+  assert.equal(await page.locator('#caption').textContent(), '');
+  await close(page);
+});
+
 test('a notice does not outlast the connection it came by', async () => {
   const { page, far } = await watchOpen();
   far.say({ type: 'notice', text: 'tmux does not answer.' });
