@@ -9,10 +9,12 @@ mod support;
 
 use http::Answer;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
-use support::raw::Target;
-use support::{Raw, Service, Tmux};
+use support::process::signal;
+use support::raw::{Got, Target};
+use support::{Raw, Service, Tmux, soak, until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -30,6 +32,10 @@ async fn ask(port: u16, line: &str, headers: &str, body: &Value) -> Answer {
 }
 
 async fn muxview(tmux: &Tmux, service: &Service, words: &[&str]) -> Output {
+    muxview_in(tmux, service, service.state_dir(), words).await
+}
+
+async fn muxview_in(tmux: &Tmux, service: &Service, state: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(REAL);
     tmux.clean(&mut command);
     command
@@ -38,7 +44,7 @@ async fn muxview(tmux: &Tmux, service: &Service, words: &[&str]) -> Output {
         .arg("--tmux-socket-path")
         .arg(tmux.socket())
         .arg("--state-dir")
-        .arg(service.state_dir());
+        .arg(state);
     // What it asks may be answered by this very test.
     let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
     ran.await.unwrap()
@@ -112,7 +118,8 @@ async fn whoever_else_listens_there_confirms_nothing_and_gains_nothing() {
     let mut service = Service::start_with(&tmux, &["--auth", "token"]);
     let (id, watching) = guest(&tmux, &service).await;
     let port = service.port;
-    service.terminate().await;
+    // One that ends in order says so in its state directory.
+    service.kill();
     drop(watching);
 
     // Another one has the port. It answers all that it is asked as if it had done it.
@@ -151,8 +158,85 @@ async fn whoever_else_listens_there_confirms_nothing_and_gains_nothing() {
     assert_eq!(replayed.status, 401, "{replayed:?}");
 
     // Without one that runs, what is written down is good for the next, which is said.
-    service.terminate().await;
+    assert_eq!(service.terminate().await, Some(0));
+    let _other = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let added = muxview(&tmux, &service, &["share", "add", "main"]).await;
     assert!(added.status.success(), "{added:?}");
     assert!(stderr(&added).contains("no muxview runs"), "{added:?}");
+}
+
+/// Each of those that run with one state directory is asked, whichever started last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_has_ended_with_every_service_of_the_state_directory() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    let mut second = service.beside(&tmux);
+    let (id, watching) = guest(&tmux, &service).await;
+    // It cannot answer.
+    signal(second.pid(), "STOP");
+    let ended = muxview(&tmux, &service, &["share", "rm", &id]).await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(stderr(&ended).contains("has not confirmed"), "{ended:?}");
+    assert_eq!(watching.closed().await.0, 4403);
+    // Killed, it has not taken its place in the directory with it.
+    second.kill();
+    let (id, watching) = guest(&tmux, &service).await;
+    let ended = muxview(&tmux, &service, &["share", "rm", &id]).await;
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(stderr(&ended), "");
+    assert_eq!(watching.closed().await.0, 4403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_ends_while_the_service_hands_over() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    for _ in 0..soak(3, 50) {
+        let (id, watching) = guest(&tmux, &service).await;
+        signal(service.pid(), "HUP");
+        let ended = muxview(&tmux, &service, &["share", "rm", &id]).await;
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(stderr(&ended), "");
+        let pictures = |got: &[Got]| {
+            got.iter()
+                .filter(|got| matches!(got, Got::Binary(_)))
+                .count()
+        };
+        let before = pictures(&watching.log());
+        tmux.keys("main:", &["after-the-end", "Enter"]);
+        let code = watching.closed().await.0;
+        assert!(matches!(code, 4401 | 4403 | 1006), "{code}");
+        assert_eq!(pictures(&watching.log()), before, "{}", watching.story());
+    }
+}
+
+/// A state directory that is not where it was: nothing is made there, and nothing claimed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_directory_that_was_moved_is_reported() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    let (id, watching) = guest(&tmux, &service).await;
+    let dir = service.state_dir();
+    let away = dir.with_extension("moved");
+    std::fs::rename(dir, &away).unwrap();
+    for words in [&["share", "rm", &id][..], &["share", "ls"]] {
+        let asked = muxview(&tmux, &service, words).await;
+        assert_eq!(asked.status.code(), Some(1), "{asked:?}");
+        assert!(stderr(&asked).contains("was it moved"), "{asked:?}");
+        assert!(!dir.exists());
+    }
+    // Its service is found by where it is now, and cannot read it there.
+    let ended = muxview_in(&tmux, &service, &away, &["share", "rm", &id]).await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(stderr(&ended).contains("has not confirmed"), "{ended:?}");
+    until("the service to notice", async || {
+        let log = service.log();
+        log.contains("until it is back").then_some(()).ok_or(log)
+    })
+    .await;
+    std::fs::rename(&away, dir).unwrap();
+    // As it looks by itself; asked again, it says so.
+    assert_eq!(watching.closed().await.0, 4403);
+    let again = muxview(&tmux, &service, &["share", "rm", &id]).await;
+    assert!(stderr(&again).contains("there is no share"), "{again:?}");
 }

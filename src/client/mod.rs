@@ -14,24 +14,28 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use std::collections::HashMap;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::access::Signer;
 use crate::access::signed::{self, Millis};
 use crate::config::Origin;
-use crate::config::limits::{CLIENT_ANSWER_BYTES, CLIENT_TIMEOUT};
+use crate::config::limits::{CLIENT_ANSWER_BYTES, CLIENT_RETRY, CLIENT_TIMEOUT};
 use crate::vault::{self, Vault};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody listens.
-    #[error("no muxview runs with this state directory")]
-    NotRunning,
+    #[error("nothing listens at {0}")]
+    NotListening(Address),
+    /// What it wrote into the state directory is no address.
+    #[error("where the running muxview is reached cannot be read: its version may be another")]
+    NoAddress,
     /// It is not reached without leaving this machine.
     #[error("muxview is only reached at {0}, and nothing is signed for other machines")]
     NotLocal(Address),
@@ -68,7 +72,51 @@ pub enum Error {
     Vault(#[from] vault::Error),
 }
 
-/// The muxview that runs with a state directory.
+impl Error {
+    /// Whether the same may go well a moment later, as where a service restarts.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::NotListening(_) | Self::Timeout { .. } | Self::Io { .. } => true,
+            Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoAddress | Self::NotLocal(_) | Self::Foreign(_) | Self::Vault(_) => false,
+        }
+    }
+}
+
+/// Asks all services that run with this state directory for `path`; none answers where none runs. One
+/// that restarts is asked again. Who writes the state directory before this knows by the answers what
+/// each service has read of it, and that whichever starts later reads it too.
+///
+/// # Errors
+/// When one runs and does not answer, or refuses.
+pub async fn ask_all(vault: &Vault, path: &str) -> Result<Vec<Bytes>, Error> {
+    let end = Instant::now() + CLIENT_TIMEOUT;
+    let mut answers = HashMap::new();
+    loop {
+        let mut failed = None;
+        for service in vault.services()? {
+            if answers.contains_key(&service.name) {
+                continue;
+            }
+            let asked = async { Client::new(vault, &service.address)?.get(path).await };
+            match asked.await {
+                Ok(answer) => {
+                    answers.insert(service.name, answer);
+                }
+                Err(Error::NotListening(_)) if !service.alive => {}
+                Err(error) if error.may_pass() => failed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match failed {
+            None => return Ok(answers.into_values().collect()),
+            Some(error) if Instant::now() >= end => return Err(error),
+            Some(_) => sleep(CLIENT_RETRY).await,
+        }
+    }
+}
+
+/// A muxview that runs with a state directory.
 #[derive(Debug)]
 pub struct Client<'a> {
     vault: &'a Vault,
@@ -83,13 +131,12 @@ struct Answer {
 }
 
 impl<'a> Client<'a> {
-    /// The one that wrote its address into this state directory.
+    /// The one that is reached at this address, which it wrote into the state directory.
     ///
     /// # Errors
-    /// [`Error::NotRunning`] where none did, [`Error::NotLocal`].
-    pub fn find(vault: &'a Vault) -> Result<Self, Error> {
-        let text = vault.address()?.ok_or(Error::NotRunning)?;
-        let address: Address = serde_json::from_str(&text).map_err(|_| Error::NotRunning)?;
+    /// [`Error::NoAddress`], [`Error::NotLocal`].
+    pub fn new(vault: &'a Vault, address: &str) -> Result<Self, Error> {
+        let address: Address = serde_json::from_str(address).map_err(|_| Error::NoAddress)?;
         if !address.is_local() {
             return Err(Error::NotLocal(address));
         }
@@ -215,7 +262,9 @@ impl<'a> Client<'a> {
 
     fn unreached(&self, cause: io::Error) -> Error {
         match cause.kind() {
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Error::NotRunning,
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+                Error::NotListening(self.address.clone())
+            }
             _ => self.io(cause),
         }
     }

@@ -252,6 +252,15 @@ pub const SIGNED_AHEAD: Duration = Duration::from_secs(2);
 pub const SIGNER_LIFE: Duration = Duration::from_secs(30);
 /// How long the command line waits for an answer of the service: longer than tmux has for one.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the command line waits before it asks a service again that is restarting.
+pub const CLIENT_RETRY: Duration = Duration::from_millis(100);
+/// Services that run with one state directory: each is asked whether it knows of a change.
+pub const SERVICES: usize = 32;
+/// Bytes of a service's address in its state directory: the longest path, as JSON, and a base path.
+pub const ADDRESS_BYTES: u64 = 8 * 1024;
+/// How late a change of the state directory counts where the system does not tell of it, or the
+/// directory was moved. Three looks at files each time.
+pub const STATE_CHECK: Duration = Duration::from_secs(1);
 /// Bytes of an answer to the command line. A list of all shares is the longest.
 pub const CLIENT_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a credential with its signature: [`CREDENTIAL_BYTES`], a time, a random number and 64 bytes.

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::access::Rule;
 use crate::audit::{Audit, Event};
 use crate::config::limits::{
-    KEY_CHECK, PERMIT_RECHECK, PROXY_SECRET_BYTES, PROXY_SECRET_FILE_BYTES, SHARE_CHECK,
+    PERMIT_RECHECK, PROXY_SECRET_BYTES, PROXY_SECRET_FILE_BYTES, SHARE_CHECK,
 };
 use crate::config::{Auditing, Auth, Config};
 use crate::vault::{self, Vault};
@@ -179,19 +179,6 @@ pub(super) async fn expire(vault: Vault, audit: Audit) {
         tokio::select! {
             () = sleep(left) => {}
             changed = changes.changed() => if changed.is_err() { return },
-        }
-    }
-}
-
-/// Sees what other processes end, and takes new keys in time, for as long as the service runs.
-pub(super) async fn keep_fresh(vault: Vault) {
-    let _following = vault.follow().inspect_err(|error| {
-        tracing::warn!(%error, "what `muxview share` ends will count only after a restart");
-    });
-    loop {
-        sleep(KEY_CHECK).await;
-        if let Err(error) = vault.rotate() {
-            tracing::error!("{error}; signing goes on with the old key");
         }
     }
 }

@@ -235,7 +235,8 @@ impl Listener {
             Self::Tcp(listener) => listener.local_addr().ok().map(client::Socket::Tcp),
             Self::Unix { listener, .. } => {
                 let address = listener.local_addr().ok()?;
-                Some(client::Socket::Unix(address.as_pathname()?.to_owned()))
+                let path = std::path::absolute(address.as_pathname()?).ok()?;
+                Some(client::Socket::Unix(path))
             }
         }
     }

@@ -3,6 +3,7 @@
 //! asked of it over HTTP.
 
 mod accept;
+mod following;
 mod gate;
 mod handoff;
 mod hold;

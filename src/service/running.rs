@@ -7,6 +7,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::accept::{self, Entry, Places};
+use super::following::Following;
 use super::handoff::store;
 use super::handoff::{self, Inherited};
 use super::hold::Holders;
@@ -109,13 +110,10 @@ impl Service {
             let sockets = listeners
                 .iter()
                 .filter_map(|named| named.listener.reached());
-            tell_address(
-                vault,
-                client::Address::best(sockets, config.base_path.as_str()),
-            );
-        }
-        if let Some(vault) = access.vault() {
-            tokio::spawn(gate::keep_fresh(vault.clone()));
+            let address = client::Address::best(sockets, config.base_path.as_str());
+            // Before anybody is served: what others change from now on they ask us about.
+            let following = Following::begin(vault.clone(), address.as_ref());
+            tokio::spawn(following.keep());
             tokio::spawn(gate::expire(vault.clone(), audit.clone()));
         }
         let link = access.vault().map(Vault::link).transpose();
@@ -424,20 +422,5 @@ async fn make_sure(server: &tmux::Server, directory: &Directory, audit: &Audit, 
         }
         Err(tmux::Error::Exists { .. }) => tracing::debug!(?name, "the session exists"),
         Err(error) => tracing::error!("--create {name}: {error}"),
-    }
-}
-
-/// Writes down where we are reached. Clients beside us are all that lack it.
-fn tell_address(vault: &Vault, address: Option<client::Address>) {
-    let Some(address) = address else {
-        return;
-    };
-    let written = serde_json::to_string(&address).map_err(|error| error.to_string());
-    let written = written.and_then(|text| {
-        let written = vault.tell_address(&text);
-        written.map_err(|error| error.to_string())
-    });
-    if let Err(error) = written {
-        tracing::warn!("commands like `muxview share` will not find this service: {error}");
     }
 }

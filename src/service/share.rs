@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 
 use super::{Urls, tmux_server};
 use crate::access::credential::Id;
@@ -10,7 +11,7 @@ use crate::access::ledger::TooManyShares;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Share, Time};
 use crate::audit::{self, Event, Text, Who};
-use crate::client::{self, Client};
+use crate::client;
 use crate::config::{Auditing, Auth, Config};
 use crate::directory::Address;
 use crate::tmux;
@@ -71,7 +72,7 @@ pub async fn add(
     uses: Option<u32>,
     confidential: bool,
 ) -> Result<String, Error> {
-    let vault = vault(config)?;
+    let vault = vault(config, Vault::open)?;
     let terms = Terms::new(vault::now(), seconds, uses)?.confidential(confidential);
     let address = Address::parse(session);
     let sessions = tmux_server(config).sessions().await?;
@@ -96,7 +97,7 @@ pub async fn add(
 
 /// All there are, a line each.
 pub fn list(config: &Config) -> Result<String, Error> {
-    let (state, now) = (vault(config)?.state(), vault::now());
+    let (state, now) = (existing(config)?.state(), vault::now());
     let mut lines = String::new();
     for share in state.ledger.shares().filter(|share| now < share.expires) {
         let Share {
@@ -126,7 +127,7 @@ pub fn list(config: &Config) -> Result<String, Error> {
 pub async fn remove(config: &Config, id: &str) -> Result<(), Error> {
     let none = || Error::NoShare(id.to_owned());
     let share = Id::parse(id).ok_or_else(none)?;
-    let vault = vault(config)?;
+    let vault = existing(config)?;
     let ended = vault.change(|ledger| ledger.remove(&share))?;
     // Also for one that had ended before: perhaps that was not confirmed.
     let confirmed = confirm(&vault, &share, false).await;
@@ -149,24 +150,21 @@ async fn confirm(vault: &Vault, id: &Id, there: bool) -> Result<(), Error> {
     struct Row {
         id: String,
     }
-    let asked = async { Client::find(vault)?.get("/api/shares").await };
-    let answer = match asked.await {
-        Ok(answer) => answer,
-        Err(client::Error::NotRunning) => {
-            let _ = writeln!(
-                std::io::stderr(),
-                "muxview: no muxview runs with this state directory; the next one goes by it"
-            );
-            return Ok(());
-        }
-        Err(cause) => return Err(Error::Unconfirmed { there, cause }),
-    };
-    let rows: Vec<Row> = serde_json::from_slice(&answer).unwrap_or_default();
-    if rows.iter().any(|row| row.id == id.as_str()) == there {
-        Ok(())
-    } else {
-        Err(Error::Elsewhere)
+    let answers = client::ask_all(vault, "/api/shares").await;
+    let answers = answers.map_err(|cause| Error::Unconfirmed { there, cause })?;
+    if answers.is_empty() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "muxview: no muxview runs with this state directory; the next one goes by it"
+        );
     }
+    for answer in answers {
+        let rows = serde_json::from_slice::<Vec<Row>>(&answer).map_err(|_| Error::Elsewhere)?;
+        if rows.iter().any(|row| row.id == id.as_str()) != there {
+            return Err(Error::Elsewhere);
+        }
+    }
+    Ok(())
 }
 
 /// Who uses the command line.
@@ -186,9 +184,17 @@ fn warn(error: &audit::Error) {
     let _ = writeln!(std::io::stderr(), "muxview: warning: {error}");
 }
 
-fn vault(config: &Config) -> Result<Vault, Error> {
+/// What is there already.
+fn existing(config: &Config) -> Result<Vault, Error> {
+    vault(config, Vault::existing)
+}
+
+fn vault(
+    config: &Config,
+    open: impl FnOnce(Option<&Path>) -> Result<Vault, vault::Error>,
+) -> Result<Vault, Error> {
     match config.auth {
-        Auth::Token => Ok(Vault::open(config.state_dir.as_deref())?),
+        Auth::Token => Ok(open(config.state_dir.as_deref())?),
         Auth::None | Auth::Proxy => Err(Error::NotHere),
     }
 }

@@ -2,7 +2,7 @@
 //! that what was checked is what is used. Everything in it is trusted, so a directory that others can
 //! change is refused.
 
-use rustix::fs::{Mode, OFlags, fstat, open, openat, renameat, unlinkat};
+use rustix::fs::{Dir, Mode, OFlags, fstat, open, openat, renameat, unlinkat};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -113,6 +113,33 @@ impl Directory {
             return Err(Error::Exposed(path()));
         }
         Ok(Some(file))
+    }
+
+    /// What of it is called so.
+    pub(super) fn names(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let failed = |cause: rustix::io::Errno| Error::Io {
+            path: self.path.clone(),
+            cause: cause.into(),
+        };
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.descriptor).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_str().ok();
+            names.extend(
+                name.filter(|name| name.starts_with(prefix))
+                    .map(str::to_owned),
+            );
+        }
+        Ok(names)
+    }
+
+    /// Which directory this is, whatever it is called.
+    pub(super) fn identity(&self) -> Result<(u64, u64), Error> {
+        let found = fstat(&self.descriptor).map_err(|error| Error::Io {
+            path: self.path.clone(),
+            cause: error.into(),
+        })?;
+        Ok((found.st_dev, found.st_ino))
     }
 
     /// Removes a file of it, if it is there.

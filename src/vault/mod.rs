@@ -5,10 +5,14 @@
 
 mod directory;
 mod file;
+mod services;
+
+pub use services::{Registration, Service};
 
 use notify::{RecursiveMode, Watcher as _};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -32,6 +36,12 @@ pub enum Error {
         /// What the system says.
         cause: io::Error,
     },
+    /// Nothing is there.
+    #[error(
+        "nothing is kept in {}: was it moved, or does muxview run with another --state-dir?",
+        .0.display()
+    )]
+    None(PathBuf),
     /// Others can read it, or made it.
     #[error(
         "{} may have been seen by others (it must belong to this user, with mode 0600): remove it, \
@@ -77,6 +87,12 @@ pub enum Error {
         .0.display()
     )]
     Damaged(PathBuf),
+    /// More than there is a use for.
+    #[error(
+        "more than {} services run with the state directory {}: give some another --state-dir",
+        crate::config::limits::SERVICES, .0.display()
+    )]
+    TooManyServices(PathBuf),
     /// No randomness.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
@@ -100,6 +116,14 @@ pub struct Vault {
     version: Arc<AtomicU64>,
     /// Read by whoever acts by what a state gives.
     barrier: Arc<RwLock<()>>,
+}
+
+/// What tells one state of the directory from another without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// Which directory it is.
+    pub directory: (u64, u64),
+    files: [(u64, i64, i64); 2],
 }
 
 impl Vault {
@@ -127,6 +151,18 @@ impl Vault {
         };
         vault.rotate()?;
         Ok(vault)
+    }
+
+    /// The same, making nothing: for whoever asks about what must be there.
+    ///
+    /// # Errors
+    /// Also when there is none.
+    pub fn existing(state_dir: Option<&Path>) -> Result<Self, Error> {
+        let dir = state_dir.ok_or(Error::NoPlace)?;
+        match read(dir)? {
+            Some(_) => Self::open(state_dir),
+            None => Err(Error::None(dir.to_path_buf())),
+        }
     }
 
     /// Whether [`Vault::open`] would go well, changing nothing.
@@ -229,20 +265,48 @@ impl Vault {
         Ok(())
     }
 
-    /// Writes down where the service of this state directory is reached, for clients beside it.
+    /// Tells others that a service runs with this state directory and where it is reached, for as long as
+    /// what this gives lives. What others changed before they could know of it is to be read after this:
+    /// by [`Vault::refresh`].
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn tell_address(&self, address: &str) -> Result<(), Error> {
-        file::write(&self.directory()?, ADDRESS, address)
+    /// When it cannot be written, or too many do.
+    pub fn register(&self, address: &str) -> Result<Registration, Error> {
+        let dir = self.directory()?;
+        let _lock = lock(&dir)?;
+        services::register(dir, random()?, address)
     }
 
-    /// Where the service of this state directory was reached last; `None`: there has been none.
+    /// The services that run with this state directory, the newest first, and those that ended without
+    /// saying so.
     ///
     /// # Errors
-    /// When it cannot be read, or is not ours alone.
-    pub fn address(&self) -> Result<Option<String>, Error> {
-        file::read(&self.directory()?, ADDRESS)
+    /// When they cannot be read.
+    pub fn services(&self) -> Result<Vec<Service>, Error> {
+        let dir = self.directory()?;
+        let _lock = lock(&dir)?;
+        services::all(&dir)
+    }
+
+    /// Another one whenever the directory or what is in it may be another.
+    ///
+    /// # Errors
+    /// When something of it is not there.
+    pub fn stamp(&self) -> Result<Stamp, Error> {
+        let dir = self.directory()?;
+        let stamp = |name| {
+            let file = dir.file(name, rustix::fs::OFlags::RDONLY)?;
+            let file = file.ok_or_else(|| self.missing())?;
+            let found = file.metadata().map_err(|cause| Error::Io {
+                path: dir.path(name),
+                cause,
+            })?;
+            Ok::<_, Error>((found.ino(), found.mtime(), found.mtime_nsec()))
+        };
+        Ok(Stamp {
+            directory: dir.identity()?,
+            files: [stamp(KEYS)?, stamp(LEDGER)?],
+        })
     }
 
     /// Shows from now on also what others change: `muxview share rm` is another process. Ends with
@@ -305,7 +369,6 @@ impl Vault {
 
 const KEYS: &str = "keys";
 const LEDGER: &str = "ledger";
-const ADDRESS: &str = "address";
 
 /// Now, by the wall clock.
 #[must_use]

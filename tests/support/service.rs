@@ -201,6 +201,12 @@ impl Service {
         status.code()
     }
 
+    /// Another one with the same state, on a port of its own.
+    pub fn beside(&self, tmux: &Tmux) -> Self {
+        let (program, args) = (self.program.clone(), self.args.clone());
+        Self::spawn(tmux, program, args, Arc::clone(&self.state), 0)
+    }
+
     /// The same service again, on the same port and state, after it ended.
     pub fn restart(&mut self, tmux: &Tmux) {
         self.kill();
