@@ -17,7 +17,7 @@ use super::queries::Queries;
 use super::replies::Replies;
 use super::terminfo;
 use super::theme::Theme;
-use crate::config::limits::{FOCUS_SETTLE, LEAVE_WAIT, REAP_WAIT, SUSPEND_WAIT};
+use crate::config::limits::{FOCUS_SETTLE, LEAVE_WAIT, REAP_WAIT, START_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal};
@@ -75,7 +75,7 @@ struct Output {
     /// Bytes that draw and were not asked for yet, from `taken` on.
     bytes: Vec<u8>,
     taken: usize,
-    left: Option<Left>,
+    hidden: Option<Hidden>,
     revived: u64,
     closed: bool,
     gate: watch::Sender<Gate>,
@@ -92,9 +92,11 @@ enum Gate {
     Ended,
 }
 
-/// The client has left its screen.
-struct Left {
+/// Nobody is shown what the client's terminal shows.
+struct Hidden {
     since: Instant,
+    /// Between two looks at the client.
+    pause: Duration,
     /// How often it was looked at since then.
     looks: u32,
     revived: bool,
@@ -167,7 +169,7 @@ impl Attach {
             master,
             tty,
             client,
-            output: Mutex::default(),
+            output: Mutex::new(Output::starting()),
             left: Notify::new(),
         })
     }
@@ -373,35 +375,39 @@ impl Attach {
         }
     }
 
-    /// The client has left its screen and not ended: revives it if it is suspended, shows what its
-    /// terminal shows if it is locked.
+    /// The client has left its screen, or was started a while ago, and not ended: revives it if it is
+    /// suspended, shows what its terminal shows if it is locked.
     fn look(&self) {
         let mut output = self.output();
         let silent = output.client.silent();
-        let Some(left) = output
-            .left
+        // tmux has written to its terminal.
+        let seen = output.client.attached() || !output.client.held().is_empty();
+        let Some(hidden) = output
+            .hidden
             .as_mut()
-            .filter(|left| left.next_look() <= Instant::now())
+            .filter(|hidden| hidden.next_look() <= Instant::now())
         else {
             return;
         };
-        left.looks += 1;
+        hidden.looks += 1;
         // Only a client that has acted on tmux's word to stop may be told to go on: one that is about
-        // to start a lock program would be unlocked by it.
-        let suspended = match self.client.doing() {
-            Some(doing) => doing == Doing::Suspended,
-            None => silent,
-        };
+        // to start a lock program would be unlocked by it. One that has just been started does not
+        // ignore the signal yet, either.
+        let suspended = seen
+            && match self.client.doing() {
+                Some(doing) => doing == Doing::Suspended,
+                None => silent,
+            };
         let program = self.client.doing() == Some(Doing::Program);
-        if suspended && !left.revived {
-            left.revived = true;
+        if suspended && !hidden.revived {
+            hidden.revived = true;
             output.revived += 1;
             drop(output);
             // tmux told the client to stop itself; without a job control shell above it the stop has
             // no effect, but tmux waits for the "I am back" it says on SIGCONT.
             tracing::info!(client = self.tty, "tmux client suspended, reviving it");
             self.client.signal(Signal::CONT);
-        } else if program || left.looks >= SUSPEND_LOOKS {
+        } else if program || (seen && hidden.looks >= SUSPEND_LOOKS) {
             output.show();
         }
     }
@@ -554,7 +560,7 @@ impl Output {
             }
             self.replies.push(answers);
         }
-        self.note_left();
+        self.note_hidden();
     }
 
     /// Whether the client turns out to have left though nothing that says so was read yet: keys would
@@ -564,21 +570,25 @@ impl Output {
             return false;
         }
         self.client.turned(false);
-        self.note_left();
+        self.note_hidden();
         true
     }
 
-    fn note_left(&mut self) {
-        if !self.client.away() {
-            self.left = None;
-        } else if self.left.is_none() {
-            self.left = Some(Left {
-                since: Instant::now(),
-                looks: 0,
-                revived: false,
-            });
+    fn note_hidden(&mut self) {
+        if !self.client.hidden() {
+            self.hidden = None;
+        } else if self.hidden.is_none() {
+            self.hidden = Some(Hidden::now(SUSPEND_WAIT));
         }
         self.tell_gate();
+    }
+
+    /// The state of a client that has just been started.
+    fn starting() -> Self {
+        Self {
+            hidden: Some(Hidden::now(START_WAIT)),
+            ..Self::default()
+        }
     }
 
     /// The state of a client that another image of the program read before: `held` is what that gave
@@ -602,7 +612,7 @@ impl Output {
                 .feed(bytes, &Theme::default(), &mut Vec::new());
             output.client.feed(bytes, raw, &mut output.bytes);
         }
-        output.note_left();
+        output.note_hidden();
         output
     }
 
@@ -651,21 +661,30 @@ impl Output {
 
     /// When there is something to do though nothing was read.
     fn wake_at(&self) -> Option<Instant> {
-        let look = self.left.as_ref().map(Left::next_look);
+        let look = self.hidden.as_ref().map(Hidden::next_look);
         let reply = self.replies.wake_at().map(Instant::from_std);
         [look, reply].into_iter().flatten().min()
     }
 
     fn show(&mut self) {
-        self.left = None;
+        self.hidden = None;
         self.client.show(&mut self.bytes);
         self.tell_gate();
     }
 }
 
-impl Left {
+impl Hidden {
+    fn now(pause: Duration) -> Self {
+        Self {
+            since: Instant::now(),
+            pause,
+            looks: 0,
+            revived: false,
+        }
+    }
+
     fn next_look(&self) -> Instant {
-        self.since + SUSPEND_WAIT * (self.looks + 1)
+        self.since + self.pause * (self.looks + 1)
     }
 }
 

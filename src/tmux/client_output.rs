@@ -8,6 +8,9 @@
 //!
 //! A client that leaves clears the screen and then says why, some milliseconds before the pty closes.
 //! Nobody should see that, so it is held back until the client has ended or is back.
+//!
+//! A hook may lock or suspend a client as it attaches. Its terminal is back in canonical mode before
+//! anything was read then, so that it looks like one that is still starting.
 
 /// `rmkx`, the first thing a client writes when it leaves, if the user's configuration has not taken
 /// it away. Only used to tell the end of the picture within one read.
@@ -35,7 +38,7 @@ enum State {
 #[derive(Debug, Default)]
 pub(super) struct ClientOutput {
     state: State,
-    /// Bytes held back since the client left.
+    /// Bytes held back since the client left, or was started.
     held: Vec<u8>,
     recent: Vec<u8>,
 }
@@ -60,7 +63,7 @@ impl ClientOutput {
         self.turned(raw);
         remember(&mut self.recent, bytes);
         match self.state {
-            State::Starting => {}
+            State::Starting => self.hold_start(bytes),
             State::Drawing | State::Shown => out.extend_from_slice(bytes),
             State::Away => {
                 // Only the first read can begin with the end of a picture.
@@ -76,6 +79,15 @@ impl ClientOutput {
                 }
             }
         }
+    }
+
+    /// Holds back what came before the client was known to be attached. If it has left again already,
+    /// that may begin with a picture of the session, which a lock must hide.
+    fn hold_start(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+        let picture = memchr::memmem::find(&self.held, LEAVE).unwrap_or(0);
+        let excess = self.held.len().saturating_sub(HELD_BYTES);
+        self.held.drain(..picture.max(excess));
     }
 
     /// The terminal is raw, or is not.
@@ -96,9 +108,10 @@ impl ClientOutput {
         self.state != State::Starting
     }
 
-    /// Whether the client has left its screen, and nobody is shown what is in its place.
-    pub(super) fn away(&self) -> bool {
-        self.state == State::Away
+    /// Whether nobody is shown what the client's terminal shows: it has left its screen, or is not
+    /// known to be attached yet.
+    pub(super) fn hidden(&self) -> bool {
+        matches!(self.state, State::Starting | State::Away)
     }
 
     /// Whether the client has left its screen.
@@ -113,12 +126,12 @@ impl ClientOutput {
 
     /// Whether it has left without a word so far: it ends, or is suspended.
     pub(super) fn silent(&self) -> bool {
-        self.away() && text_after_sequences(&self.held).is_empty()
+        self.hidden() && text_after_sequences(&self.held).is_empty()
     }
 
     /// It is away for longer: shows what its terminal shows.
     pub(super) fn show(&mut self, out: &mut Vec<u8>) {
-        if self.state == State::Away {
+        if self.hidden() {
             self.state = State::Shown;
             out.append(&mut self.held);
         }
@@ -245,12 +258,33 @@ mod tests {
             [(b"a", true), (b"\x1b[?1l\x1b>\x1b[H\x1b[JPassword:", false)];
         let (mut output, mut out) = cut(&reads);
         assert_eq!(out, b"a");
-        assert!(output.away() && !output.silent());
+        assert!(output.hidden() && !output.silent());
         output.show(&mut out);
         assert_eq!(out, b"a\x1b[?1l\x1b>\x1b[H\x1b[JPassword:");
         assert!(output.left() && output.takes_input());
         let long = [b"x".as_slice(); HELD_BYTES + 1].concat();
         assert_eq!(cut(&[(b"", true), (&long, false)]).1, long);
+    }
+
+    #[test]
+    fn a_lock_program_that_runs_from_the_start_is_shown_without_the_picture_before() {
+        let mut output = ClientOutput::default();
+        let mut out = vec![];
+        let picture = b"\x1b[?1049h\x1b[H\x1b[Jsecret".repeat(1000);
+        output.feed(&picture, false, &mut out);
+        output.feed(b"\x1b[?1l", false, &mut out);
+        output.feed(b"\x1b>\x1b[H\x1b[JPassword:", false, &mut out);
+        assert!(output.hidden() && !output.attached() && out.is_empty());
+        output.show(&mut out);
+        assert_eq!(out, b"\x1b[?1l\x1b>\x1b[H\x1b[JPassword:");
+        assert!(output.left() && output.attached() && output.takes_input());
+    }
+
+    #[test]
+    fn what_is_held_of_a_start_is_bounded() {
+        let (output, out) = cut(&[(&b"x".repeat(HELD_BYTES * 2), false)]);
+        assert_eq!(output.held().len(), HELD_BYTES);
+        assert!(out.is_empty());
     }
 
     #[test]

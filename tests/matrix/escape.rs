@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 scenarios![
     reaches_the_program_at_once.alone(),
+    reaches_the_program_at_once_where_the_client_was_suspended_as_it_attached.alone(),
     is_not_taken_for_the_beginning_of_the_next_key,
 ];
 
@@ -65,6 +66,18 @@ async fn reaches_the_program_at_once() {
         .await;
     let again = escapes(&watcher, &mut pane, times).await;
     assert!(middle(again.clone()) < AT_ONCE, "reattached: {again:?}");
+}
+
+/// What tmux asked for the first time was never answered.
+async fn reaches_the_program_at_once_where_the_client_was_suspended_as_it_attached() {
+    let tmux = Tmux::start(80, 24);
+    tmux.cmd(&["set-hook", "-g", "client-attached", "suspend-client"]);
+    let bench = Bench::new(&tmux).await;
+    let mut pane = PaneInput::of(&tmux, "main").await;
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    watcher.shows("ready").await;
+    let took = escapes(&watcher, &mut pane, by_depth(5, 9, 31)).await;
+    assert!(middle(took.clone()) < AT_ONCE, "{took:?}");
 }
 
 async fn is_not_taken_for_the_beginning_of_the_next_key() {

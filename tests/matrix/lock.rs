@@ -13,6 +13,9 @@ scenarios![
     holds_when_everybody_has_left,
     a_lock_program_in_raw_mode_is_typed_to,
     a_suspended_client_is_revived,
+    a_client_locked_as_it_attaches_is_locked_for_every_viewer,
+    a_silent_lock_program_is_typed_to_from_the_start,
+    a_client_suspended_as_it_attaches_is_revived,
 ];
 
 /// A lock program that asks for a word and counts how often it was started.
@@ -160,4 +163,72 @@ async fn a_suspended_client_is_revived() {
             .await;
         assert_eq!(tmux.clients(), client, "the same client in round {round}");
     }
+}
+
+/// A session that showed a secret before anybody came, whose clients are treated so as they attach.
+async fn hooked(command: &str) -> Tmux {
+    let tmux = Tmux::start(80, 24);
+    tmux.enter("main:", "clear; echo SEC''RET");
+    until("the secret to be shown", async || {
+        let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
+        pane.starts_with("SECRET\n").then_some(()).ok_or(pane)
+    })
+    .await;
+    tmux.cmd(&["set-hook", "-g", "client-attached", command]);
+    tmux
+}
+
+/// tmux leaves canonical mode and enters it again before anything of the client can be read.
+async fn a_client_locked_as_it_attaches_is_locked_for_every_viewer() {
+    let tmux = hooked("lock-client").await;
+    let bench = Bench::with(&tmux, SizePolicy::Latest, Duration::from_millis(100)).await;
+    tmux.cmd(&["set-option", "-g", "lock-command", &lock_program(&tmux)]);
+    for round in 1..=by_depth(2, 3, 10) {
+        let mut watcher = bench.watch("main", driver(80, 24)).await;
+        watcher.forbidden = Some("SECRET");
+        locked(&mut watcher).await;
+        watcher.types("wrong\r").await;
+        watcher.shows("STILL:").await;
+        let mut late = bench.watch("main", SPECTATOR).await;
+        late.forbidden = Some("SECRET");
+        late.shows("STILL:").await;
+        assert_eq!(starts(&tmux), round, "one client, one lock program");
+        let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
+        assert!(!pane.contains("wrong"), "{pane}");
+        watcher.forbidden = None;
+        late.forbidden = None;
+        unlocks(&mut watcher).await;
+        late.shows("SECRET").await;
+        // The next round attaches anew.
+        drop((watcher, late));
+        until("our client to leave", async || {
+            let clients = tmux.clients().join(" ");
+            clients.is_empty().then_some(()).ok_or(clients)
+        })
+        .await;
+    }
+}
+
+async fn a_silent_lock_program_is_typed_to_from_the_start() {
+    let tmux = hooked("lock-client").await;
+    let script = tmux.file("silent-lock", "stty -echo\nread -r word\nstty echo\n");
+    let command = format!("sh {script}");
+    tmux.cmd(&["set-option", "-g", "lock-command", &command]);
+    let bench = Bench::new(&tmux).await;
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    unlocks(&mut watcher).await;
+    let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
+    assert!(!pane.contains("open"), "{pane}");
+}
+
+async fn a_client_suspended_as_it_attaches_is_revived() {
+    let tmux = hooked("suspend-client").await;
+    let bench = Bench::new(&tmux).await;
+    let mut watcher = bench.watch("main", driver(80, 24)).await;
+    watcher.shows("SECRET").await;
+    let mut late = bench.watch("main", SPECTATOR).await;
+    late.shows("SECRET").await;
+    watcher.types("echo ali''ve\r").await;
+    watcher.shows("\nalive").await;
+    late.shows("\nalive").await;
 }
