@@ -8,7 +8,7 @@ use super::unit::{Cgroup, Running};
 use crate::audit;
 use crate::config::limits::TMUX_TIMEOUT;
 use crate::config::{Auditing, Auth, Config, Listen};
-use crate::tmux::{self, Socket};
+use crate::tmux::{self, Socket, Status};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -62,6 +62,9 @@ pub(super) async fn server(socket: &Socket) -> Server {
         },
         Ok(Ok(_)) => {}
     }
+    if let Some(mismatch) = mismatch(socket).await {
+        return mismatch;
+    }
     let options = socket.options();
     let options: Vec<&str> = options
         .iter()
@@ -94,6 +97,25 @@ pub(super) async fn server(socket: &Socket) -> Server {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
     })
+}
+
+/// Whether clients of the program in PATH cannot talk to this server, as the service finds it out.
+async fn mismatch(socket: &Socket) -> Option<Server> {
+    let server = tmux::Server::new(socket.clone());
+    let mut status = server.status();
+    let asked = status.wait_for(|status| *status != Status::Starting);
+    match &*timeout(TMUX_TIMEOUT, asked).await.ok()?.ok()? {
+        Status::Failed(tmux::Error::Mismatch {
+            program,
+            server,
+            pid,
+        }) => Some(Server::Mismatch {
+            program: program.clone(),
+            server: server.clone(),
+            pid: pid.clone(),
+        }),
+        _ => None,
+    }
 }
 
 /// Every process there is, by number.

@@ -41,11 +41,7 @@ pub async fn examine(config: &Config, url: Option<&str>) -> Result<Vec<Finding>,
     if version.is_ok() {
         let state = gather::server(&socket).await;
         let path = socket.path();
-        found.push(server::server(
-            &state,
-            version.as_deref().ok(),
-            &path.to_string_lossy(),
-        ));
+        found.push(server::server(&state, &path.to_string_lossy()));
         if let Server::Up(up) = &state {
             let home = gather::cgroup(up.pid);
             found.push(unit::home(home.as_ref(), &running, &gather::family(up.pid)));

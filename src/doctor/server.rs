@@ -13,6 +13,15 @@ pub(super) enum Server {
     Refused,
     /// It took too long.
     Hung,
+    /// Clients of the program in PATH cannot talk to it.
+    Mismatch {
+        /// The version of the program.
+        program: String,
+        /// The server's.
+        server: String,
+        /// The server's process.
+        pid: String,
+    },
     /// It did not answer as it should; its words.
     Failed(String),
     /// It answers.
@@ -43,7 +52,7 @@ pub(super) fn program(said: Result<&str, &str>) -> Finding {
     }
 }
 
-pub(super) fn server(server: &Server, client: Option<&str>, path: &str) -> Finding {
+pub(super) fn server(server: &Server, path: &str) -> Finding {
     let what = "tmux server";
     match server {
         Server::Absent => Finding::ok(
@@ -63,23 +72,24 @@ pub(super) fn server(server: &Server, client: Option<&str>, path: &str) -> Findi
         Server::Failed(words) => Finding::fail(
             what,
             format!("the one at {path} does not answer as it should: {words}"),
-            "if the server is of another version than the tmux in PATH, put its version first in PATH, \
-             or restart it when its work is done",
+            "see what its process does; ending it ends every session",
         ),
-        Server::Up(up) => {
-            let client = client.map(|said| Version::parse(said).text);
-            match client {
-                Some(client) if client != up.version => Finding::warn(
-                    what,
-                    format!(
-                        "it is tmux {}, the program in PATH is {client}: they may not understand each other",
-                        up.version
-                    ),
-                    "restart the server when its work is done: tmux kill-server ends every session",
-                ),
-                _ => Finding::ok(what, format!("answers at {path}, process {}", up.pid)),
-            }
-        }
+        Server::Mismatch {
+            program,
+            server,
+            pid,
+        } => Finding::fail(
+            what,
+            format!(
+                "the one at {path} is tmux {server}, the program in PATH is {program}, and they cannot \
+                 work together"
+            ),
+            format!("save your work, then: kill {pid} (it ends every session of that server)"),
+        ),
+        Server::Up(up) => Finding::ok(
+            what,
+            format!("tmux {} answers at {path}, process {}", up.version, up.pid),
+        ),
     }
 }
 
@@ -186,17 +196,23 @@ mod tests {
         assert_eq!(program(Ok("tmux 3.3a\n")).level, Level::Ok);
         assert_eq!(program(Ok("tmux 3.1c")).level, Level::Fail);
         assert_eq!(program(Err("not found")).level, Level::Fail);
-        let judge = |state: Server| server(&state, Some("tmux 3.3a"), "/s").level;
+        let judge = |state: Server| server(&state, "/s").level;
         assert_eq!(judge(Server::Absent), Level::Ok);
         assert_eq!(judge(Server::Refused), Level::Fail);
         assert_eq!(judge(Server::Hung), Level::Fail);
         assert_eq!(judge(Server::Failed("x".into())), Level::Fail);
         assert_eq!(judge(Server::Up(up(&[]))), Level::Ok);
-        let old = Server::Up(Up {
-            version: "3.2".into(),
-            ..up(&[])
-        });
-        assert_eq!(judge(old), Level::Warn);
+        let mismatch = Server::Mismatch {
+            program: "3.8".into(),
+            server: "3.3a".into(),
+            pid: "77".into(),
+        };
+        let found = server(&mismatch, "/s");
+        assert_eq!(found.level, Level::Fail);
+        let said = found.to_string();
+        for part in ["tmux 3.3a", "is 3.8", "kill 77"] {
+            assert!(said.contains(part), "{said}");
+        }
     }
 
     #[test]

@@ -175,6 +175,13 @@ impl Error {
         if has("can't find client") {
             return Self::NoSuchClient;
         }
+        if let Some((_, capability)) = words.split_once("terminal does not support ") {
+            let capability = capability.lines().next().unwrap_or_default();
+            let message = format!(
+                "tmux needs `{capability}` of every terminal, and the option terminal-overrides takes it away; see `tmux show-options -s terminal-overrides`"
+            );
+            return Self::Failed { what, message };
+        }
         if has("missing or unsuitable terminal") || has("open terminal failed") {
             return Self::Terminfo;
         }
@@ -238,6 +245,8 @@ mod tests {
             read("open terminal failed: missing or unsuitable terminal: x"),
             Error::Terminfo
         );
+        let missing = read("open terminal failed: terminal does not support clear").to_string();
+        assert!(missing.contains("`clear`") && missing.contains("terminal-overrides"));
         assert_eq!(
             read("unknown option -- Q\nusage: ..").to_string(),
             "tmux could not list sessions: unknown option -- Q"

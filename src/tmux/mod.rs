@@ -185,6 +185,10 @@ impl Server {
         what: &'static str,
         change: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        // A client of the installed program would start nothing and change nothing there.
+        if let Status::Failed(error @ Error::Mismatch { .. }) = &*self.status().borrow() {
+            return Err(error.clone());
+        }
         let mut nothing: TmuxCommand<'_> = DisplayMessage::new().print().build();
         nothing.push_param("");
         let answered = timeout(TMUX_SLOW, self.ask("answer", nothing)).await;
