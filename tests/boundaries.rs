@@ -258,3 +258,25 @@ fn nobody_imports_against_the_flow() {
         .collect();
     assert!(found.is_empty(), "{found:#?}");
 }
+
+/// SECURITY.md names the tests behind each promise, as `tests/FILE` or `tests/FILE::TEST`.
+#[test]
+fn the_tests_that_security_promises_exist() {
+    let page = fs::read_to_string("SECURITY.md").expect("here");
+    let (_, table) = page
+        .split_once("## The tests behind this page")
+        .expect("a table of tests");
+    let named: Vec<&str> = table
+        .split('`')
+        .filter(|word| word.starts_with("tests/"))
+        .collect();
+    assert!(named.len() > 25, "{named:?}");
+    for name in named {
+        let (file, test) = name.split_once("::").unwrap_or((name, ""));
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(
+            test.is_empty() || text.contains(&format!("fn {test}(")),
+            "{name}"
+        );
+    }
+}
