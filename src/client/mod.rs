@@ -34,7 +34,9 @@ pub enum Error {
     #[error("nothing listens at {0}")]
     NotListening(Address),
     /// What it wrote into the state directory is no address.
-    #[error("where the running muxview is reached cannot be read: its version may be another")]
+    #[error(
+        "the running muxview listens nowhere that can be asked from here, or its version is another"
+    )]
     NoAddress,
     /// It is not reached without leaving this machine.
     #[error("muxview is only reached at {0}, and nothing is signed for other machines")]

@@ -16,8 +16,8 @@ use crate::vault::{Registration, Stamp, Vault};
 /// What a service has of its state directory.
 pub(super) struct Following {
     vault: Vault,
-    /// Where clients reach us; `None`: nowhere.
-    address: Option<String>,
+    /// Where clients reach us, as they read it. `null`, nowhere: they are to know that we run.
+    address: String,
     /// What was read last; `None`: nothing is where it should be.
     seen: Option<Stamp>,
     /// Of the directory that was there at the last look.
@@ -30,7 +30,7 @@ pub(super) struct Following {
 impl Following {
     /// Tells that we run and reads what was changed until then: whoever changes something later finds us.
     pub(super) fn begin(vault: Vault, address: Option<&Address>) -> Self {
-        let address = address.map(|address| serde_json::to_string(address).expect("plain data"));
+        let address = serde_json::to_string(&address).expect("plain data");
         let mut following = Self {
             vault,
             address,
@@ -92,16 +92,11 @@ impl Following {
     /// Tells of us in the directory that is there now, and is told of its changes.
     fn enter(&mut self) {
         self.registration = None;
-        match self
-            .address
-            .as_deref()
-            .map(|address| self.vault.register(address))
-        {
-            Some(Ok(registration)) => self.registration = Some(registration),
-            Some(Err(error)) => {
+        match self.vault.register(&self.address) {
+            Ok(registration) => self.registration = Some(registration),
+            Err(error) => {
                 tracing::warn!("commands like `muxview share` will not find this service: {error}");
             }
-            None => {}
         }
         self.watching = match self.vault.follow() {
             Ok(watching) => Some(Box::new(watching)),
