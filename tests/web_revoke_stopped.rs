@@ -1,5 +1,5 @@
 //! A tmux that stands still while somebody comes and is signed out: when it goes on, nobody types and
-//! nobody sees. The real binary, a real tmux.
+//! nobody sees. Nor does one who reads late what was answered before. The real binary, a real tmux.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
@@ -14,8 +14,9 @@ use std::process::Command;
 use std::time::Duration;
 use support::raw::{Got, Target, input};
 use support::{Raw, Service, Tmux, soak, until};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 async fn ask(port: u16, line: &str, bearer: &str, body: &Value) -> Answer {
     let body = body.to_string();
@@ -139,5 +140,43 @@ async fn sockets_opened_at_full_speed_are_out_too() {
         }
         let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
         assert!(!pane.contains("typed"), "round {number}: it typed\n{pane}");
+    }
+}
+
+/// What waits in muxview for one who reads slowly is not for whoever is signed out meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_late_gets_nothing_that_was_not_sent_yet() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    for _ in 0..soak(2, 50) {
+        let (reader, other) = (signed_in(&service).await, signed_in(&service).await);
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let address = ([127, 0, 0, 1], service.port).into();
+        let mut stream = socket.connect(address).await.unwrap();
+        // More than there is room for in all buffers on the way.
+        let request = format!(
+            "GET /api/sessions HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{reader}\r\n",
+            service.port
+        );
+        let asking = request.repeat(40_000);
+        let asked = timeout(Duration::from_secs(2), stream.write_all(asking.as_bytes())).await;
+        assert!(asked.is_err(), "all was answered");
+        let everywhere = json!({"everywhere": true});
+        let out = ask(service.port, "POST /api/sign-out", &other, &everywhere).await;
+        assert_eq!(out.status, 204, "{out:?}");
+        let received = rustix::io::ioctl_fionread(&stream).unwrap();
+        until("the connection to be cut", async || {
+            let error = stream.take_error().unwrap();
+            error.map(|_| ()).ok_or_else(|| "it is open".to_owned())
+        })
+        .await;
+        let mut read = Vec::new();
+        let _ = stream.read_to_end(&mut read).await;
+        assert!(
+            read.len() as u64 <= received,
+            "{} of {received}",
+            read.len()
+        );
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep_until;
 
 use super::budget::{Account, Budgets, Held, Over};
+use super::write_gate::WriteGate;
 use crate::access::budget::Limit;
 use crate::access::principal::Kind;
 use crate::config::limits::{
@@ -65,6 +66,8 @@ struct End {
 /// One connection; gone with the guard.
 #[derive(Debug)]
 pub struct Connected {
+    /// What may be written on it.
+    pub(super) gate: WriteGate,
     all: Connections,
     end: Arc<End>,
     state: Mutex<State>,
@@ -133,6 +136,7 @@ impl Connections {
         let end = Arc::new(End::default());
         let place = self.queues().enter(Doing::Silent, &end);
         Arc::new(Connected {
+            gate: WriteGate::default(),
             all: self.clone(),
             end,
             state: Mutex::new(State::Unknown {

@@ -50,6 +50,7 @@ mod viewer_permit;
 mod viewing;
 mod visit;
 pub mod wire;
+mod write_gate;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -76,6 +77,7 @@ use budget::{Budgets, Over};
 use carried::Carried;
 use connections::Connected;
 use gallery::Gallery;
+use permit::Permit;
 use presence::{Open, Presence};
 use refusals::Turned;
 use stopping::Stopping;
@@ -263,6 +265,11 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
         .get::<Arc<Door>>()
         .cloned()
         .unwrap_or_else(|| Arc::new(Door::Unix { uid: None }));
+    let connected = head.extensions.get::<Arc<Connected>>().cloned();
+    if let Some(connected) = &connected {
+        // Refusals are for everybody.
+        connected.gate.answer(None);
+    }
     match parts.access.admit(&door, &head) {
         Ok(caller) => {
             if let Err(over) = within_budget(&parts, &caller, &head) {
@@ -293,6 +300,11 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             if ended && !signs_out && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 answer = sessions::sign_in();
             }
+            // An upgraded connection has a gate of its own: its outlet.
+            let free = ended || signs_out || answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+            if let (Some(connected), Some(pass), false) = (connected, &who.pass, free) {
+                connected.gate.answer(Some(by(&pass.permit)));
+            }
             let why = turned_away(&who, answer.status());
             if let Some((why, about)) = why {
                 let about = about.unwrap_or_else(|| format!("{method} {}", uri.path()));
@@ -314,6 +326,13 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             refusal.into_response()
         }
     }
+}
+
+/// An answer that is given by this permit.
+fn by(permit: &Permit) -> write_gate::Answer {
+    let mut watch = permit.watch();
+    let ended = async move { while watch.changed().await.is_ok() {} };
+    write_gate::Answer::new(Arc::new(permit.clone()), ended)
 }
 
 /// Counts a request and its connection on its caller's account. What is the same for all costs next to

@@ -31,7 +31,7 @@ pub struct Stream {
 pub struct Place {
     _permit: OwnedSemaphorePermit,
     /// None if another process accepted it.
-    _connected: Option<Arc<Connected>>,
+    connected: Option<Arc<Connected>>,
 }
 
 impl Place {
@@ -40,7 +40,7 @@ impl Place {
     pub fn new(permit: OwnedSemaphorePermit, connected: Arc<Connected>) -> Self {
         Self {
             _permit: permit,
-            _connected: Some(connected),
+            connected: Some(connected),
         }
     }
 }
@@ -49,7 +49,7 @@ impl From<OwnedSemaphorePermit> for Place {
     fn from(permit: OwnedSemaphorePermit) -> Self {
         Self {
             _permit: permit,
-            _connected: None,
+            connected: None,
         }
     }
 }
@@ -88,6 +88,14 @@ impl Stream {
             socket,
             stall: None,
             place: place.into(),
+        }
+    }
+
+    /// Makes the coming drop a reset: what the peer has not taken by now, the kernel shall not keep for it.
+    fn forget_unsent(&self) {
+        if let Socket::Tcp(socket) = &self.socket {
+            // Failing means the connection is already gone, which is what was asked for.
+            let _ = socket.set_zero_linger();
         }
     }
 
@@ -164,15 +172,11 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = match &mut self.socket {
-            Socket::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
-            Socket::Unix(socket) => Pin::new(socket).poll_write(cx, buf),
-        };
-        self.hurry(cx, written)
+        self.poll_write_vectored(cx, &[io::IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -180,10 +184,21 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = match &mut self.socket {
+        let this = &mut *self;
+        let socket = &mut this.socket;
+        let mut write = |cx: &mut Context<'_>| match socket {
             Socket::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
             Socket::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
         };
+        let written = match &this.place.connected {
+            Some(connected) => connected.gate.write(cx, bufs, write),
+            None => write(cx),
+        };
+        if let Poll::Ready(Err(error)) = &written
+            && error.kind() == io::ErrorKind::PermissionDenied
+        {
+            this.forget_unsent();
+        }
         self.hurry(cx, written)
     }
 
