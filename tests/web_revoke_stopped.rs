@@ -1,5 +1,6 @@
 //! A tmux that stands still while somebody comes and is signed out: when it goes on, nobody types and
-//! nobody sees. Nor does one who reads late what was answered before. The real binary, a real tmux.
+//! nobody sees. Nor does one who reads late what was answered before, sends a body late, or is handed over. The
+//! real binary, a real tmux.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
@@ -177,6 +178,114 @@ async fn who_reads_late_gets_nothing_that_was_not_sent_yet() {
             read.len() as u64 <= received,
             "{} of {received}",
             read.len()
+        );
+    }
+}
+
+/// Every route that reads a body, its head sent before signing out and the rest after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_comes_after_signing_out_does_nothing() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    let before = tmux.cmd(&["list-sessions", "-F", "#{session_id} #{session_name}"]);
+    let (late, other) = (signed_in(&service).await, signed_in(&service).await);
+    let create = json!({"name": "late", "command": "cat"});
+    let requests = [
+        ("POST /api/sessions", create),
+        ("PATCH /api/sessions/main", json!({"name": "late"})),
+        (
+            "POST /api/shares",
+            json!({"session": "main", "seconds": 2_592_000}),
+        ),
+        ("POST /api/sign-in/key", json!({"key": "hmac"})),
+        ("POST /api/sign-out", json!({"everywhere": true})),
+    ];
+    let mut waiting = Vec::new();
+    for (line, body) in &requests {
+        let body = body.to_string();
+        let (early, rest) = body.split_at(5);
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n{late}\r\n{early}",
+            service.port,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", service.port))
+            .await
+            .unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        waiting.push((stream, rest.to_owned()));
+    }
+    // One that is answered after them: their heads have been judged.
+    let list = ask(service.port, "GET /api/sessions", &late, &json!({})).await;
+    assert_eq!(list.status, 200, "{list:?}");
+    let everywhere = json!({"everywhere": true});
+    let out = ask(service.port, "POST /api/sign-out", &other, &everywhere).await;
+    assert_eq!(out.status, 204, "{out:?}");
+    let again = signed_in(&service).await;
+    for ((line, _), (stream, rest)) in requests.iter().zip(waiting) {
+        let answer = Answer::to(stream, &rest).await;
+        assert_eq!(answer.status, 401, "{line}: {answer:?}");
+    }
+    let shares = ask(service.port, "GET /api/shares", &again, &json!({})).await;
+    assert_eq!(shares.body.trim(), "[]", "and nobody was signed out by it");
+    assert_eq!(
+        tmux.cmd(&["list-sessions", "-F", "#{session_id} #{session_name}"]),
+        before
+    );
+}
+
+/// Whichever of the two processes answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_signed_out_while_muxview_handed_over_is_out() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    for number in 0..soak(6, 100) {
+        let (driver, other) = (signed_in(&service).await, signed_in(&service).await);
+        let target = Target::Tcp(service.port);
+        let mut socket = Raw::signed_in(&target, "main", "cols=80&rows=24", &driver).await;
+        socket.opened(1).await;
+        signal(service.pid(), "-HUP");
+        // Before, while and after it hands over.
+        sleep(Duration::from_millis(number * 37 % 150)).await;
+        // One connection may end with the process that accepted it.
+        until("everybody to be signed out", async || {
+            let body = json!({"everywhere": true}).to_string();
+            let request = format!(
+                "POST /api/sign-out HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n{other}\r\n{body}",
+                service.port,
+                body.len()
+            );
+            let stream = TcpStream::connect(("127.0.0.1", service.port)).await;
+            let mut stream = stream.map_err(|error| error.to_string())?;
+            let _ = stream.write_all(request.as_bytes()).await;
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer).await;
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            // One whose answer was lost with the process signed this one out as well.
+            let out = ["HTTP/1.1 204", "HTTP/1.1 401"];
+            let out = out.iter().any(|status| answer.starts_with(status));
+            out.then_some(()).ok_or(answer)
+        })
+        .await;
+        let _ = socket.try_write(&input(b"typed-after\r")).await;
+        let mark = format!("mark-{number}");
+        tmux.keys("main:", &[&mark, "Enter"]);
+        let (code, _) = socket.closed().await;
+        assert!(matches!(code, 4401 | 1006), "round {number}: {code}");
+        let saw = socket.log().iter().any(|got| {
+            matches!(got, Got::Binary(bytes) if String::from_utf8_lossy(bytes).contains(&mark))
+        });
+        assert!(!saw, "round {number}: it saw more");
+        let pane = until("what was typed by tmux", async || {
+            let pane = tmux.cmd(&["capture-pane", "-p", "-t", "main:"]);
+            pane.contains(&mark).then(|| pane.clone()).ok_or(pane)
+        })
+        .await;
+        assert!(
+            !pane.contains("typed-after"),
+            "round {number}: it typed\n{pane}"
         );
     }
 }
