@@ -24,7 +24,7 @@
 //! | [`web`] | all that talks to browsers | pty bytes |
 //! | [`pulse`] | whether the tasks that must go on do | what they do |
 //! | [`doctor`] | what commonly breaks, and how it is mended | the running service |
-//! | [`client`] | the command line's requests to a running service | what they are for |
+//! | [`client`] | requests of the command line and of other services to a running service | what they are for |
 //! | `interleave` | points at which tests hold up what is under way | everything |
 //! | `os` | descriptors and signals, with all `unsafe` there is | what they are for |
 //! | [`service`] | listeners, signals, life cycle | tmux |

@@ -240,3 +240,34 @@ async fn a_state_directory_that_was_moved_is_reported() {
     let again = muxview(&tmux, &service, &["share", "rm", &id]).await;
     assert!(stderr(&again).contains("there is no share"), "{again:?}");
 }
+
+/// Credentials are good at each service of a state directory, so signing out ends them at each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_out_counts_with_every_service_of_the_state_directory() {
+    let tmux = Tmux::start(80, 24);
+    let service = Service::start_with(&tmux, &["--auth", "token"]);
+    let second = service.beside(&tmux);
+    let sign_in = async || {
+        let vault = muxview::vault::Vault::open(Some(service.state_dir())).unwrap();
+        let link = json!({ "t": vault.link().unwrap() });
+        let answer = ask(service.port, "POST /api/sign-in", "", &link).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let credential = answer.json()["credential"].as_str().unwrap().to_owned();
+        format!("Authorization: Bearer {credential}\r\n")
+    };
+    let everywhere = json!({"everywhere": true});
+    let bearer = sign_in().await;
+    let watching = Raw::signed_in(&Target::Tcp(second.port), "main", "", &bearer).await;
+    watching.opened(1).await;
+    let out = ask(service.port, "POST /api/sign-out", &bearer, &everywhere).await;
+    assert_eq!(out.status, 204, "{out:?}");
+    assert_eq!(watching.closed().await.0, 4401);
+    let bearer = sign_in().await;
+    signal(second.pid(), "STOP");
+    let out = ask(service.port, "POST /api/sign-out", &bearer, &everywhere).await;
+    assert_eq!(out.status, 503, "{out:?}");
+    assert!(out.body.contains("has not confirmed"), "{out:?}");
+    let list = ask(service.port, "GET /api/sessions", &bearer, &json!({})).await;
+    assert_eq!(list.status, 401, "here it has ended: {list:?}");
+    signal(second.pid(), "CONT");
+}

@@ -1,4 +1,4 @@
-//! EDGE: a running muxview, asked over HTTP by the command line. In: the state directory, which has
+//! EDGE: a running muxview, asked over HTTP by the command line or by another muxview. In: the state directory, which has
 //! where it listens and what signs a request. Out: its answers, each proven to come from whoever can read
 //! the same state directory. It must not know what is asked for.
 //!
@@ -85,7 +85,7 @@ impl Error {
     }
 }
 
-/// Asks all services that run with this state directory for `path`; none answers where none runs. One
+/// Asks all other services that run with this state directory for `path`; none answers where none runs. One
 /// that restarts is asked again. Who writes the state directory before this knows by the answers what
 /// each service has read of it, and that whichever starts later reads it too.
 ///
@@ -96,8 +96,8 @@ pub async fn ask_all(vault: &Vault, path: &str) -> Result<Vec<Bytes>, Error> {
     let mut answers = HashMap::new();
     loop {
         let mut failed = None;
-        for service in vault.services()? {
-            if answers.contains_key(&service.name) {
+        for service in services(vault).await? {
+            if service.own || answers.contains_key(&service.name) {
                 continue;
             }
             let asked = async { Client::new(vault, &service.address)?.get(path).await };
@@ -107,6 +107,8 @@ pub async fn ask_all(vault: &Vault, path: &str) -> Result<Vec<Bytes>, Error> {
                 }
                 Err(Error::NotListening(_)) if !service.alive => {}
                 Err(error) if error.may_pass() => failed = Some(error),
+                // One that runs and has not read yet that everybody is signed out knows nobody.
+                Err(error @ Error::Foreign(_)) if service.alive => failed = Some(error),
                 Err(error) => return Err(error),
             }
         }
@@ -116,6 +118,16 @@ pub async fn ask_all(vault: &Vault, path: &str) -> Result<Vec<Bytes>, Error> {
             Some(_) => sleep(CLIENT_RETRY).await,
         }
     }
+}
+
+/// It may wait for a disk, or for another process.
+async fn services(vault: &Vault) -> Result<Vec<vault::Service>, Error> {
+    let vault = vault.clone();
+    let looked = tokio::task::spawn_blocking(move || vault.services()).await;
+    Ok(looked.map_err(|panicked| vault::Error::Io {
+        path: std::path::PathBuf::new(),
+        cause: io::Error::other(panicked),
+    })??)
 }
 
 /// A muxview that runs with a state directory.

@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
@@ -116,6 +116,8 @@ pub struct Vault {
     version: Arc<AtomicU64>,
     /// Read by whoever acts by what a state gives.
     barrier: Arc<RwLock<()>>,
+    /// What this process is registered as.
+    own: Arc<Mutex<Option<String>>>,
 }
 
 /// What tells one state of the directory from another without reading it.
@@ -148,6 +150,7 @@ impl Vault {
             state: Arc::new(state),
             version: Arc::default(),
             barrier: Arc::default(),
+            own: Arc::default(),
         };
         vault.rotate()?;
         Ok(vault)
@@ -274,7 +277,9 @@ impl Vault {
     pub fn register(&self, address: &str) -> Result<Registration, Error> {
         let dir = self.directory()?;
         let _lock = lock(&dir)?;
-        services::register(dir, random()?, address)
+        let registration = services::register(dir, random()?, address)?;
+        *self.own() = Some(registration.name().to_owned());
+        Ok(registration)
     }
 
     /// The services that run with this state directory, the newest first, and those that ended without
@@ -285,7 +290,11 @@ impl Vault {
     pub fn services(&self) -> Result<Vec<Service>, Error> {
         let dir = self.directory()?;
         let _lock = lock(&dir)?;
-        services::all(&dir)
+        services::all(&dir, self.own().as_deref())
+    }
+
+    fn own(&self) -> MutexGuard<'_, Option<String>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another one whenever the directory or what is in it may be another.
@@ -608,7 +617,7 @@ mod tests {
     fn two_who_change_it_lose_nothing() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let one = Vault::open(Some(dir.path())).expect("made");
-        let ended = std::sync::Mutex::new(vec![]);
+        let ended = Mutex::new(vec![]);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

@@ -22,6 +22,8 @@ pub struct Service {
     pub address: String,
     /// Whether it holds its lock. One that does not may still run where the directory was copied.
     pub alive: bool,
+    /// Whether it is the one that looks.
+    pub own: bool,
 }
 
 /// What tells others that a service runs, until it is dropped or the process ends.
@@ -30,6 +32,12 @@ pub struct Registration {
     directory: Directory,
     name: String,
     _locked: File,
+}
+
+impl Registration {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Drop for Registration {
@@ -71,7 +79,7 @@ pub(super) fn register(
 }
 
 /// All that run, the newest first, and those that ended without saying so.
-pub(super) fn all(directory: &Directory) -> Result<Vec<Service>, Error> {
+pub(super) fn all(directory: &Directory, own: Option<&str>) -> Result<Vec<Service>, Error> {
     let mut found = Vec::new();
     for (name, file) in files(directory)? {
         let alive = is_locked(&file);
@@ -85,6 +93,7 @@ pub(super) fn all(directory: &Directory) -> Result<Vec<Service>, Error> {
             }
         }
         let service = Service {
+            own: own == Some(&*name),
             name,
             address,
             alive,

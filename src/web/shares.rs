@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Caller;
 use super::permit::Permit;
 use super::refusals::Turned;
-use super::sign_in::change;
+use super::sign_in::{change, confirmed};
 use super::{Parts, Shared, answer, sessions};
 use crate::access::credential::Id;
 use crate::access::share::{BadTerms, Terms};
@@ -171,6 +171,7 @@ pub(super) async fn remove(
         tracing::info!(id = ended.as_str(), "ended a share");
         let (who, id) = (caller.who(), ended.as_str());
         parts.audit.tell(&Event::ShareEnd { who, id });
+        confirmed(vault).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
         Err(none())

@@ -21,6 +21,7 @@ use crate::access::page_key::Offer;
 use crate::access::{Credential, Grant, Identity, Kind, Ledger, PageKey, Share};
 use crate::audit::{Event, Text, Who};
 use crate::bridge::handle::Lease as _;
+use crate::client;
 use crate::config::limits::SIGN_IN_BYTES;
 use crate::interleave;
 use crate::vault::{self, Vault};
@@ -282,7 +283,19 @@ pub(super) async fn sign_out(
     tracing::info!(peer = %caller.from, everywhere, "signed out");
     let who = caller.who();
     parts.audit.tell(&Event::SignOut { who, everywhere });
+    confirmed(vault).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Whether the other services of the state directory go by what was ended. They read it to answer.
+pub(super) async fn confirmed(vault: &Vault) -> Result<(), Response> {
+    let answers = client::ask_all(vault, "/api/shares").await;
+    answers.map(drop).map_err(|error| {
+        tracing::error!("another service may not know yet what was ended: {error}");
+        let sentence = "it has ended here, but another muxview with the same state directory has not \
+                        confirmed that it knows";
+        answer::error(StatusCode::SERVICE_UNAVAILABLE, sentence)
+    })
 }
 
 /// Where credentials are kept, and the caller's.
