@@ -65,6 +65,7 @@ pub(super) struct Rest {
     viewers: Vec<Frozen>,
     clients: Vec<Kept>,
     holders: Vec<Holder>,
+    widths: Option<serde_json::Value>,
     app: App,
     places: Places,
 }
@@ -129,6 +130,9 @@ impl Service {
         witness::started(&audit, &config, inherited.len());
 
         let server = tmux_server(&config);
+        if let Some(left) = inherited.take_widths() {
+            server.resume_widths(left);
+        }
         let pulse = Pulse::default();
         let directory = Directory::start(server.clone(), &pulse);
         // Measured before the first viewer comes; who comes first waits for it.
@@ -320,6 +324,7 @@ impl Service {
             viewers,
             clients,
             holders,
+            widths: self.server.leave_widths(),
             app: self.app,
             places: self.places,
         }
@@ -360,6 +365,7 @@ impl Rest {
             self.viewers,
             self.clients,
             self.holders,
+            self.widths,
             &self.app,
         ));
         passed

@@ -3,6 +3,7 @@
 
 use super::code_points::CodePoints;
 use super::width_table::{TMUX, XTERM};
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, LazyLock};
 use unicode_width::UnicodeWidthChar as _;
 
@@ -11,7 +12,7 @@ const VS16: char = '\u{fe0f}';
 
 /// Which code points tmux adds to the cell before them although they are not zero columns wide. It
 /// differs by version, so it is probed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joins {
     /// Bytes of a cell at most; what would make it longer starts a cell of its own.
     pub limit: usize,
@@ -30,7 +31,7 @@ pub struct Joins {
 }
 
 /// Which cells a skin tone joins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tones {
     /// None: it is a character of its own.
     Never,
@@ -41,7 +42,7 @@ pub enum Tones {
 }
 
 /// Which cells a regional indicator joins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Flags {
     /// None: each indicator has its own cell (tmux ≤ 3.3).
     Never,

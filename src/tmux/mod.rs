@@ -28,6 +28,7 @@ mod error;
 mod event;
 mod holder;
 mod master;
+mod measured;
 pub mod name;
 mod notification_connection;
 pub mod notification_parser;
@@ -75,7 +76,8 @@ pub use windows::{StatusLine, Window, WindowAct, Windows};
 
 use crate::config::limits::{TMUX_EVENTS, TMUX_SLOW};
 use crate::terminal::{Size, Widths};
-use program::{Binary, Program};
+use measured::Measured;
+use program::Program;
 use server_connection::ServerConnection;
 use size_guard::Followers;
 use std::path::PathBuf;
@@ -95,15 +97,35 @@ pub struct Server {
     connection: Arc<ServerConnection>,
     followers: Followers,
     /// Measured last.
-    widths: Arc<Mutex<Option<Measured>>>,
+    widths: Arc<Mutex<Option<Known>>>,
 }
 
-/// Widths, and what they were measured with.
+/// What was measured, and the widths made of it as soon as they are needed.
 #[derive(Debug)]
-struct Measured {
-    options: WidthOptions,
-    binary: Option<Binary>,
-    widths: Arc<Widths>,
+struct Known {
+    measured: Measured,
+    widths: Option<Arc<Widths>>,
+}
+
+impl Known {
+    const fn new(measured: Measured) -> Self {
+        let widths = None;
+        Self { measured, widths }
+    }
+
+    /// Making them takes some milliseconds, during which others go on.
+    async fn widths(&mut self) -> Arc<Widths> {
+        if let Some(widths) = &self.widths {
+            return Arc::clone(widths);
+        }
+        let measured = self.measured.clone();
+        let made = tokio::task::spawn_blocking(move || Arc::new(measured.widths()));
+        let Ok(widths) = made.await else {
+            // The runtime ends.
+            return Arc::default();
+        };
+        Arc::clone(self.widths.insert(widths))
+    }
 }
 
 /// How long tmux takes to answer.
@@ -445,26 +467,36 @@ impl Server {
         let binary = self.program.binary();
         // Held while measuring, so that those who come meanwhile share the result.
         let mut known = self.widths.lock().await;
-        if let Some(known) = known.as_ref()
-            && known.options == options
-            && known.binary == binary
+        if let Some(known) = known.as_mut()
+            && known.measured.is_of(&options, binary.as_ref())
         {
-            return Arc::clone(&known.widths);
+            return known.widths().await;
         }
         match probe::widths(&self.program, &options).await {
-            Ok(widths) => {
-                let widths = Arc::new(widths);
-                *known = Some(Measured {
-                    options,
-                    binary,
-                    widths: Arc::clone(&widths),
-                });
-                widths
+            Ok(found) => {
+                let measured = Measured::new(options, binary, found);
+                known.insert(Known::new(measured)).widths().await
             }
             Err(error) => {
                 tracing::warn!(%error, "the widths of characters could not be measured, so those of tmux 3.3a are assumed");
                 Arc::default()
             }
+        }
+    }
+
+    /// What was measured of widths, for another image of the program; none while it is being measured.
+    #[must_use]
+    pub fn leave_widths(&self) -> Option<serde_json::Value> {
+        let known = self.widths.try_lock().ok()?;
+        known.as_ref()?.measured.leave()
+    }
+
+    /// Goes on with what another image of the program measured, as far as it is of use.
+    pub fn resume_widths(&self, left: serde_json::Value) {
+        if let Some(measured) = Measured::read(left)
+            && let Ok(mut known) = self.widths.try_lock()
+        {
+            *known = Some(Known::new(measured));
         }
     }
 

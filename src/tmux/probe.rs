@@ -16,10 +16,11 @@
 //! for ever.)
 
 use super::error::Error;
+use super::measured::Found;
 use super::program::{Program, Socket, client_environment, exclusively};
 use super::width_options::WidthOptions;
 use crate::config::limits::PROBE_TIMEOUT;
-use crate::terminal::{Flags, Joins, Tones, Widths};
+use crate::terminal::{Flags, Joins, Tones};
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::process::Stdio;
@@ -105,15 +106,15 @@ impl Slot {
 }
 
 /// Measures with the user's options.
-pub(super) async fn widths(program: &Program, options: &WidthOptions) -> Result<Widths, Error> {
+pub(super) async fn widths(program: &Program, options: &WidthOptions) -> Result<Found, Error> {
     let began = tokio::time::Instant::now();
     let measured = tokio::time::timeout(PROBE_TIMEOUT, measure_all(program, options));
-    let widths = measured.await.map_err(|_| Error::Timeout)??;
+    let found = measured.await.map_err(|_| Error::Timeout)??;
     tracing::debug!(took = ?began.elapsed(), "tmux's widths measured");
-    Ok(widths)
+    Ok(found)
 }
 
-async fn measure_all(program: &Program, options: &WidthOptions) -> Result<Widths, Error> {
+async fn measure_all(program: &Program, options: &WidthOptions) -> Result<Found, Error> {
     let questions = questions();
     let bases: Vec<char> = PICTOGRAPHS.into_iter().flatten().collect();
     let singles = singles(options);
@@ -151,7 +152,7 @@ async fn measure_all(program: &Program, options: &WidthOptions) -> Result<Widths
         .map(|(base, _)| base)
         .collect();
     tracing::debug!(?joins, runs = runs.len(), "tmux's rules measured");
-    Ok(Widths::probed(&runs, &tone_bases, joins))
+    Ok(Found::new(runs, tone_bases, joins))
 }
 
 /// What is asked about clusters, in the order [`joins`] reads the answers in.
@@ -477,9 +478,12 @@ mod tests {
     #[tokio::test]
     async fn the_built_in_widths_are_those_of_3_3a() {
         let program = Program::new(Socket::Default);
-        let measured = widths(&program, &WidthOptions::default()).await.unwrap();
+        let measured = widths(&program, &WidthOptions::default())
+            .await
+            .unwrap()
+            .widths();
         if program.version().await.unwrap().text == "3.3a" {
-            let default = Widths::default();
+            let default = crate::terminal::Widths::default();
             let different = measured.differences(&default);
             assert!(different.is_empty(), "{different:?}");
         }

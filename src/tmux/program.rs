@@ -4,6 +4,7 @@
 use super::error::Error;
 use super::version::Version;
 use crate::config::limits::{TMUX_SPAWNS, TMUX_TIMEOUT};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -117,7 +118,7 @@ pub(super) fn client_environment() -> Vec<(OsString, OsString)> {
 }
 
 /// Which file a program is: another one of the same name, as after an upgrade, differs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Binary {
     path: PathBuf,
     inode: u64,

@@ -1,6 +1,7 @@
 //! [`WidthOptions`]: what the user's configuration says about widths (tmux ≥ 3.6). The probe's server
 //! is given the same.
 
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
@@ -8,7 +9,7 @@ use std::ops::RangeInclusive;
 const MOST: usize = 0x1_0000;
 
 /// The values as tmux tells them; empty where it has no such option.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WidthOptions {
     /// Entries of `codepoint-widths`, like `U+2630=2`.
     code_points: Vec<String>,

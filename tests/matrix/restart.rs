@@ -2,6 +2,7 @@
 
 use crate::support::raw::{Got, Target, ping, say};
 use crate::support::{Event, Join, Raw, Scene, Service, Tmux, Viewer, Xterm, process, until};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 scenarios![
@@ -11,6 +12,7 @@ scenarios![
     killed_it_leaves_no_client_behind,
     a_new_image_shows_the_same_picture_and_modes,
     what_is_printed_meanwhile_is_shown,
+    a_new_image_measures_no_widths_again,
 ];
 
 async fn killed_and_started_again() {
@@ -183,6 +185,42 @@ async fn a_new_image_shows_the_same_picture_and_modes() {
             .windows(7)
             .any(|bytes| bytes == b"a title")
     );
+}
+
+/// Measuring takes a second, and a picture would wait for it.
+async fn a_new_image_measures_no_widths_again() {
+    let tmux = Tmux::start(80, 24);
+    let probes = tmux.file("probes", "");
+    let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|dir| dir.join("tmux"))
+        .find(|path| path.is_file())
+        .unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *muxview-probe-*) echo >> {probes} ;; esac\nexec {} \"$@\"\n",
+        real.display()
+    );
+    let programs = tmux.dir().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let start = format!(
+        "#!/bin/sh\nPATH={}:$PATH exec {} \"$@\"\n",
+        programs.display(),
+        env!("CARGO_BIN_EXE_muxview")
+    );
+    for (name, script) in [("tmux", script), ("start", start)] {
+        let path = tmux.file(&format!("programs/{name}"), script);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let service = Service::start_at(&tmux, &programs.join("start"), &[]);
+    let viewer = Raw::join(&Target::Tcp(service.port), "main", "cols=80&rows=24").await;
+    viewer.opened(1).await;
+    let counted = || std::fs::read(&probes).unwrap().len();
+    let before = counted();
+    assert!(before > 0, "the first image measures");
+    for times in 2..4 {
+        process::signal(service.pid(), "HUP");
+        viewer.opened(times).await;
+    }
+    assert_eq!(counted(), before);
 }
 
 /// A program that prints coloured lines for a while, and draws within a scroll region.

@@ -51,6 +51,7 @@ pub(super) struct Inherited {
     /// Clients that hold sessions meanwhile.
     holders: Vec<Holder>,
     signatures: Option<Left>,
+    widths: Option<serde_json::Value>,
     /// When they were last served.
     since: Option<SystemTime>,
 }
@@ -62,6 +63,7 @@ pub(super) fn pack(
     frozen: Vec<Frozen>,
     kept: Vec<Kept>,
     holders: Vec<Holder>,
+    widths: Option<serde_json::Value>,
     app: &App,
 ) -> Vec<Passed> {
     let (mut passed, clients): (Vec<_>, Vec<_>) = kept.into_iter().filter_map(described).unzip();
@@ -101,6 +103,7 @@ pub(super) fn pack(
         clients,
         holders: holders.into_iter().map(Held::from).collect(),
         signatures,
+        widths,
     };
     match file(&state.encode()) {
         Ok(descriptor) => passed.push(Passed {
@@ -222,7 +225,9 @@ impl Inherited {
                     clients,
                     holders,
                     signatures,
+                    widths,
                 }) => {
+                    inherited.widths = widths.or(inherited.widths);
                     inherited.signatures = signatures.or(inherited.signatures);
                     let holders = holders.into_iter().filter_map(Held::read);
                     inherited.holders.extend(holders);
@@ -264,6 +269,11 @@ impl Inherited {
     /// The signatures that the process before this one accepted.
     pub(super) fn take_signatures(&mut self) -> Option<Left> {
         self.signatures.take()
+    }
+
+    /// What it measured of tmux's widths.
+    pub(super) fn take_widths(&mut self) -> Option<serde_json::Value> {
+        self.widths.take()
     }
 
     /// The clients that are to be ended now that this process is here.

@@ -39,6 +39,9 @@ pub(super) struct State {
     /// nothing is accepted that was signed before the next one.
     #[serde(default)]
     pub(super) signatures: Option<Left>,
+    /// What was measured of tmux's widths. Only a build that would measure the same reads it.
+    #[serde(default)]
+    pub(super) widths: Option<serde_json::Value>,
 }
 
 /// A session that is held.
@@ -179,6 +182,7 @@ mod tests {
             clients,
             holders,
             signatures: None,
+            widths: None,
         })
     }
 
@@ -219,6 +223,7 @@ mod tests {
             clients: vec![],
             holders: vec![],
             signatures: None,
+            widths: None,
         }
         .encode();
         bytes[MAGIC.len() + 3] = 2;
