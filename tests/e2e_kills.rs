@@ -350,7 +350,9 @@ struct Killer {
 impl Killer {
     /// Process ids of muxview's tmux clients.
     fn clients(&self) -> Vec<u32> {
-        let list = self.tmux.cmd(&["list-clients", "-F", "#{client_pid}"]);
+        // The one that guards sizes is no process of its own.
+        let format = "#{?client_control_mode,,#{client_pid}}";
+        let list = self.tmux.cmd(&["list-clients", "-F", format]);
         list.lines().filter_map(|line| line.parse().ok()).collect()
     }
 

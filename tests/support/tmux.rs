@@ -189,7 +189,8 @@ impl Tmux {
     /// Terminal names of the attached clients.
     pub fn clients(&self) -> Vec<String> {
         let list = self.cmd(&["list-clients", "-F", "#{client_tty}"]);
-        list.lines().map(str::to_owned).collect()
+        let terminals = list.lines().filter(|tty| !tty.is_empty());
+        terminals.map(str::to_owned).collect()
     }
 }
 
