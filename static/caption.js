@@ -2,6 +2,8 @@
 // title and the icon of the tab. In: the connection, and facts as they come. Out: the button's
 // click. It must not know sessions nor messages.
 
+import { write } from './sentences.js';
+
 /** How long a passing remark stays, and how long an outage may last before it is mentioned, in ms. */
 const REMARK = 5_000;
 const UNNOTICED = 400;
@@ -124,7 +126,11 @@ export class Caption {
       closed: 'Not connected',
     };
     const text = this.#remark?.text ?? (texts[state] || this.#notice);
-    if (caption.textContent !== text) caption.textContent = text;
+    const notice = text !== '' && text === this.#notice;
+    caption.classList.toggle('notice', notice);
+    // Only a notice is the server's: a session's name may have backticks of its own.
+    if (notice) write(caption, text);
+    else if (caption.textContent !== text) caption.textContent = text;
     this.#count(down);
     button.textContent = this.#remark?.act ? this.#remark.label : 'Try now';
     button.hidden = !down && !this.#remark?.act;

@@ -4,6 +4,7 @@
 import { addressOf, CREATABLE } from './address.js';
 import { draw } from './miniature.js';
 import { el } from './panel.js';
+import { nodes } from './sentences.js';
 import { about, ago, company, running } from './sessions.js';
 
 /** The pause between two pictures for who wants little motion, in ms. */
@@ -160,7 +161,7 @@ export class Card {
       try {
         if (!failure.textContent && (await save(input.value)) !== false) return back();
       } catch (error) {
-        failure.textContent = error.message;
+        failure.replaceChildren(...nodes(error.message));
       }
       input.ariaInvalid = String(failure.textContent !== '');
       input.focus();

@@ -8,6 +8,7 @@ import { events } from './events.js';
 import { recall, remember } from './memory.js';
 import { askToSignIn, el, hidePanel, showPanel } from './panel.js';
 import { delay } from './reconnect.js';
+import { nodes } from './sentences.js';
 
 /** A stream without a byte for this long is dead: the server sends at least a comment every 15 s; in ms. */
 const SILENCE = 40_000;
@@ -206,7 +207,7 @@ async function* lists(signal) {
 
 function sentence(reason) {
   const text = reason || 'The server closed the connection';
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+  return nodes(text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.'));
 }
 
 /** This page is older than the server: a reload brings the new one, unless it just did. */

@@ -1,6 +1,7 @@
 // The box that says, loudly, that the list is not live: why, since when, and when the next try is. In: the
 // stream, after each of its changes. Out: the wish to try now. It must not know sessions.
 
+import { write } from './sentences.js';
 import { sentence } from './sessions.js';
 
 const page = document.documentElement;
@@ -28,7 +29,7 @@ export class Loss {
     const why = reason?.status ? sentence(reason.message) : 'muxview does not answer.';
     const told = late ? `Not connected: ${why}${known ? ` This is how it was at ${this.#lostAt}.` : ''}` : '';
     const [said] = lost.children;
-    if (said.textContent !== told) said.textContent = told;
+    write(said, told);
     caption.textContent = state === 'connecting' ? 'Connecting …' : '';
     clearInterval(this.#counting);
     if (retryAt !== null) this.#counting = setInterval(() => this.#count(), 250);

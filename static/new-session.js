@@ -5,6 +5,7 @@ import { CREATABLE } from './address.js';
 import { request, said } from './access.js';
 import { NAME_RULE } from './card.js';
 import { el } from './panel.js';
+import { nodes } from './sentences.js';
 import { suggestion } from './sessions.js';
 
 const TEXT = { autocomplete: 'off', autocapitalize: 'none', spellcheck: false };
@@ -49,7 +50,7 @@ export function askToCreate({ names, directories, name = '', onCreated, onSignIn
   /** Says what is wrong, where. */
   const say = (key, sentence) => {
     const at = fields[key];
-    (at ? at.failure : failure).textContent = sentence;
+    (at ? at.failure : failure).replaceChildren(...nodes(sentence));
     if (!at) return;
     at.input.ariaInvalid = 'true';
     at.input.focus();

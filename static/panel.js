@@ -2,6 +2,7 @@
 // pages look and behave the same. In: what to say and the choices. Out: the choice made.
 
 import { hasAnother, who } from './access.js';
+import { nodes } from './sentences.js';
 
 /** A small element: `el('p', { className: 'x' }, 'text', child)`. */
 export function el(tag, properties = {}, ...children) {
@@ -30,7 +31,7 @@ export function hidePanel({ modal = true } = {}) {
 }
 
 /**
- * Shows `title`, `text` and `choices` ({ label, act, danger, href, first }), the first being the
+ * Shows `title`, `text` (or its nodes) and `choices` ({ label, act, danger, href, first }), the first being the
  * main one; `first` has the focus. `fields` stand between text and choices; Enter in one takes the main choice. `act`
  * may return a promise; a rejection is shown and the panel stays. `modal` can be cancelled. `left` is called when
  * the panel is gone, whatever the reason.
@@ -38,7 +39,7 @@ export function hidePanel({ modal = true } = {}) {
 export function showPanel({ title, text, fields = [], choices, modal = false, left: gone = null }) {
   const failure = el('p', { className: 'failure', role: 'alert', hidden: true });
   const form = el('form', { method: 'dialog' },
-    el('h2', { id: 'panel-title' }, title), el('p', {}, text), ...fields, failure,
+    el('h2', { id: 'panel-title' }, title), el('p', {}, ...[text].flat()), ...fields, failure,
     el('div', { className: 'choices' }, ...choices.map(({ label, href, danger, first }, index) =>
       href
         ? el('a', { className: 'button', href }, label)
@@ -51,7 +52,7 @@ export function showPanel({ title, text, fields = [], choices, modal = false, le
       // Meanwhile something else may be asked.
       if ((await choice.act?.()) !== false && form.isConnected) hidePanel();
     } catch (error) {
-      failure.textContent = error.message;
+      failure.replaceChildren(...nodes(error.message));
       failure.hidden = false;
     }
   };

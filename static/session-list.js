@@ -12,6 +12,7 @@ import { Loss } from './list-loss.js';
 import { changes, News } from './list-news.js';
 import { ListStream } from './list-stream.js';
 import { askToSignIn, el, hidePanel, showPanel } from './panel.js';
+import { nodes, write } from './sentences.js';
 import { held, matches, neighbour, sorted, titlesOf, whatEnds, wish } from './sessions.js';
 import * as settings from './settings.js';
 import { settingsButtons } from './settings-buttons.js';
@@ -101,7 +102,7 @@ function render() {
   list.hidden = order.length === 0;
   showCount(shown.length, all.length);
   showEmpty(shown.length, all.length, text);
-  trouble.textContent = tmux.state === 'failed' ? tmux.message : '';
+  write(trouble, tmux.state === 'failed' ? tmux.message : '');
 }
 
 function rest() {
@@ -164,7 +165,7 @@ function showEmpty(shown, all, text) {
   empty.dataset.key = key;
   if (!state) return empty.replaceChildren();
   const { title, why, choices } = state;
-  empty.replaceChildren(el('h3', {}, title), el('p', {}, why), el('div', { className: 'choices' }, ...choices.map(({ label, act }, index) =>
+  empty.replaceChildren(el('h3', {}, title), el('p', {}, ...nodes(why)), el('div', { className: 'choices' }, ...choices.map(({ label, act }, index) =>
     el('button', { type: 'button', className: index ? '' : 'main', onclick: act }, label))));
 }
 

@@ -4,6 +4,7 @@
 import { request, root, said } from './access.js';
 import { copy } from './clipboard.js';
 import { el } from './panel.js';
+import { nodes } from './sentences.js';
 import { ago } from './sessions.js';
 
 const HOUR = 3_600;
@@ -56,7 +57,7 @@ export function showSharing({ id, name }, closed) {
       await act();
       return true;
     } catch (error) {
-      failure.textContent = said(error);
+      failure.replaceChildren(...nodes(said(error)));
       return false;
     }
   }

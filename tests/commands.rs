@@ -9,10 +9,11 @@ mod support;
 
 use http::Answer;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
-use support::process::signal;
+use std::sync::{Arc, Mutex, PoisonError};
+use support::process::{SPAWN, signal};
 use support::raw::{Got, Target};
 use support::{Raw, Service, Tmux, soak, until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -270,4 +271,104 @@ async fn signing_out_counts_with_every_service_of_the_state_directory() {
     let list = ask(service.port, "GET /api/sessions", &bearer, &json!({})).await;
     assert_eq!(list.status, 401, "here it has ended: {list:?}");
     signal(second.pid(), "CONT");
+}
+
+/// While no process is started, which would keep the file open for writing: that cannot be run.
+fn install(program: &Path, script: &str) {
+    let _guard = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    std::fs::write(program, script).unwrap();
+    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Another tmux in front of the real one: it says this version of itself.
+fn claiming(tmux: &Tmux, version: &str) -> String {
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path)
+        .map(|folder| folder.join("tmux"))
+        .find(|program| program.exists())
+        .unwrap();
+    let folder = tmux.dir().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = -V ] && exec echo tmux {version}\nexec '{}' \"$@\"\n",
+        real.display()
+    );
+    install(&folder.join("tmux"), &script);
+    format!("{}:{path}", folder.display())
+}
+
+/// Versions that clients of this tmux server can have, and that they cannot have.
+fn versions(running: &str) -> ([&'static str; 2], [&'static str; 2]) {
+    let old = muxview::tmux::Version::parse(running)
+        .number
+        .is_some_and(|number| number < (3, 6));
+    let (before, after) = (["3.2a", "3.5a"], ["3.6", "3.8"]);
+    if old {
+        (before, after)
+    } else {
+        (after, before)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_and_the_interface_judge_versions_as_readyz_does() {
+    let tmux = Tmux::start(80, 24);
+    let running = tmux.cmd(&["display-message", "-p", "#{version}"]);
+    let command = format!("kill {}", tmux.cmd(&["display-message", "-p", "#{pid}"]));
+    let (good, bad) = versions(&running);
+    let sessions = tmux.cmd(&["list-sessions"]);
+    for (version, fits) in good
+        .map(|version| (version, true))
+        .into_iter()
+        .chain(bad.map(|version| (version, false)))
+    {
+        let path = claiming(&tmux, version);
+        let mut doctor = Command::new(REAL);
+        tmux.clean(&mut doctor);
+        doctor
+            .args(["doctor", "--tmux-socket-path"])
+            .arg(tmux.socket())
+            .env("PATH", &path);
+        let doctor = tokio::task::spawn_blocking(move || doctor.output().unwrap());
+        let said = String::from_utf8(doctor.await.unwrap().stdout).unwrap();
+        let (finding, rest) = said
+            .split_once(" tmux server: ")
+            .map(|(before, rest)| (before.lines().next_back().unwrap().trim(), rest))
+            .expect(&said);
+        let rest: Vec<&str> = rest.lines().take(2).collect();
+        assert!(!said.contains("kill-server"), "{said}");
+        if fits {
+            assert_eq!(finding, "ok", "{version}: {said}");
+            continue;
+        }
+        assert_eq!(finding, "fail", "{version}: {said}");
+        for part in [version, &running, &command] {
+            assert!(rest.join(" ").contains(part), "{part} in {said}");
+        }
+
+        let program = tmux.dir().join("muxview");
+        let script = format!("#!/bin/sh\nPATH='{path}' exec '{REAL}' \"$@\"\n");
+        install(&program, &script);
+        let service = Service::start_at(&tmux, &program, &[]);
+        let mut answers = Vec::new();
+        for (line, body) in [
+            // First, as it may come before tmux was asked anything.
+            ("POST /api/sessions", json!({ "name": "new" })),
+            ("PATCH /api/sessions/main", json!({ "name": "other" })),
+            ("DELETE /api/sessions/main", json!({})),
+        ] {
+            let answer = ask(service.port, line, "", &body).await;
+            assert_eq!(answer.status, 503, "{line}: {answer:?}");
+            answers.push(answer.json()["error"].as_str().unwrap().to_owned());
+        }
+        let ready = ask(service.port, "GET /readyz", "", &json!({})).await;
+        assert_eq!(ready.status, 503);
+        for answer in &answers {
+            assert_eq!(*answer, ready.body.trim());
+        }
+        for part in [version, &running, &format!("`{command}`")] {
+            assert!(answers[0].contains(part), "{part} in {}", answers[0]);
+        }
+        assert_eq!(tmux.cmd(&["list-sessions"]), sessions);
+    }
 }

@@ -228,8 +228,14 @@ async fn an_upgrade_under_a_running_server_is_named_with_what_to_do() {
     for part in [other, &running, &command] {
         assert!(said.contains(part), "{part} in {said}");
     }
-    // The sessions are still listed.
-    assert_eq!(server.sessions().await.unwrap().len(), 1);
+    // The sessions are still listed, and who was attached before goes on, windows too.
+    let [session] = &server.sessions().await.unwrap()[..] else {
+        panic!("one session");
+    };
+    server.window(session.id, WindowAct::New).await.unwrap();
+    assert_eq!(server.sessions().await.unwrap()[0].windows, 2);
+    // What would take a process of the program is refused with the same words.
+    assert_eq!(server.kill(session.id).await, Err(mismatch));
     claiming(&tmux, &running);
     status(&server, |s| matches!(s, Status::Ready { .. })).await;
 }

@@ -34,6 +34,8 @@ impl fmt::Display for Ended {
             Self::LostTty => f.write_str("the tmux client lost its terminal"),
             Self::Terminated => f.write_str("the tmux client was terminated"),
             Self::Killed(signal) => write!(f, "the tmux client was killed by signal {signal}"),
+            // It says itself that tmux could not attach.
+            Self::Refused(error @ Error::Failed { .. }) => error.fmt(f),
             Self::Refused(error) => write!(f, "the tmux client could not attach: {error}"),
             Self::Other(words) => write!(f, "the tmux client ended: {words}"),
         }

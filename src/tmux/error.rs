@@ -176,13 +176,14 @@ impl Error {
             return Self::NoSuchClient;
         }
         if let Some((_, capability)) = words.split_once("terminal does not support ") {
-            let capability = capability.lines().next().unwrap_or_default();
+            // Our own terminals can do this; so it was taken away. Keys may be echoed after it.
+            let capability = capability.split_whitespace().next().unwrap_or_default();
             let message = format!(
                 "tmux needs `{capability}` of every terminal, and the option terminal-overrides takes it away; see `tmux show-options -s terminal-overrides`"
             );
             return Self::Failed { what, message };
         }
-        if has("missing or unsuitable terminal") || has("open terminal failed") {
+        if has("missing or unsuitable terminal") || has("can't find terminfo database") {
             return Self::Terminfo;
         }
         let message = if has("protocol version mismatch") {
@@ -247,6 +248,13 @@ mod tests {
         );
         let missing = read("open terminal failed: terminal does not support clear").to_string();
         assert!(missing.contains("`clear`") && missing.contains("terminal-overrides"));
+        assert_eq!(
+            read("open terminal failed: can't find terminfo database"),
+            Error::Terminfo
+        );
+        // Whatever else keeps a terminal from being opened, nothing is missing.
+        let other = read("open terminal failed: not a terminal").to_string();
+        assert!(other.contains("not a terminal"), "{other}");
         assert_eq!(
             read("unknown option -- Q\nusage: ..").to_string(),
             "tmux could not list sessions: unknown option -- Q"

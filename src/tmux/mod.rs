@@ -207,10 +207,6 @@ impl Server {
         what: &'static str,
         change: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        // A client of the installed program would start nothing and change nothing there.
-        if let Status::Failed(error @ Error::Mismatch { .. }) = &*self.status().borrow() {
-            return Err(error.clone());
-        }
         let mut nothing: TmuxCommand<'_> = DisplayMessage::new().print().build();
         nothing.push_param("");
         let answered = timeout(TMUX_SLOW, self.ask("answer", nothing)).await;
@@ -222,6 +218,23 @@ impl Server {
             Err(Error::Timeout) => Err(Error::Unsure { what }),
             done => done,
         }
+    }
+
+    /// As [`Server::change`], for what a process of the program does. One of another version than the server
+    /// would be refused, and say that there is no server.
+    async fn change_by_process<T>(
+        &self,
+        what: &'static str,
+        change: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut status = self.status();
+        let asked = status.wait_for(|status| *status != Status::Starting);
+        if let Ok(Ok(status)) = timeout(TMUX_SLOW, asked).await
+            && let Status::Failed(error @ Error::Mismatch { .. }) = &*status
+        {
+            return Err(error.clone());
+        }
+        self.change(what, change).await
     }
 
     /// As [`Server::ask`], with several commands at once: gives what they printed, and what was wrong with
@@ -267,7 +280,7 @@ impl Server {
     /// whatever else keeps tmux from doing it.
     pub async fn create(&self, new: NewSession) -> Result<Session, Error> {
         let create = session::create(&self.program, &new);
-        let created = self.change("create the session", create).await;
+        let created = self.change_by_process("create the session", create).await;
         if created.is_ok() {
             self.connection.hurry();
         }
@@ -280,7 +293,7 @@ impl Server {
     /// [`Error::Exists`], [`Error::NoSuchSession`], and whatever else keeps tmux from doing it.
     pub async fn rename(&self, id: SessionId, name: &SessionName) -> Result<(), Error> {
         let rename = session::rename(&self.program, id, name);
-        self.change("rename the session", rename).await
+        self.change_by_process("rename the session", rename).await
     }
 
     /// Ends a session and everything that runs in it.
@@ -289,7 +302,7 @@ impl Server {
     /// [`Error::NoSuchSession`], and whatever else keeps tmux from doing it.
     pub async fn kill(&self, id: SessionId) -> Result<(), Error> {
         let kill = session::kill(&self.program, id);
-        self.change("end the session", kill).await
+        self.change_by_process("end the session", kill).await
     }
 
     /// Whether the session lives.

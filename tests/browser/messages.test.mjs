@@ -132,6 +132,41 @@ test('what keeps the first picture away is said in its place', async () => {
   await close(page);
 });
 
+/** Whether all of the caption's text can be read: it is cut nowhere, and nothing lies over it. */
+const readable = (page) => page.evaluate(() => {
+  const caption = document.getElementById('caption');
+  const box = caption.getBoundingClientRect();
+  const { scrollHeight, clientHeight, scrollWidth, clientWidth } = caption;
+  const corners = [[box.left + 2, box.top + 2], [box.right - 2, box.bottom - 2], [box.left + 2, box.bottom - 2]];
+  return scrollHeight <= clientHeight && scrollWidth <= clientWidth
+    && corners.every(([x, y]) => document.elementFromPoint(x, y)?.closest('#caption'));
+});
+
+for (const [device, viewport] of [['a desktop', { width: 900, height: 600 }], ['a phone', { width: 360, height: 640 }]]) {
+  test(`what keeps the first picture away can be read whole on ${device}`, async () => {
+    const { page, far } = await watch({ viewport });
+    far.say({ type: 'hello', protocol: 1, session: { id: '$1', name: 'main' }, role: 'drive', ping_ms: 15_000 });
+    const text = 'Not connected to the session: tmux 3.8 is installed, but the running tmux server is still version 3.3a, and they cannot work '
+      + 'together. Save your work, end the old server with `kill 4242`, and start your sessions again. <b>Trying</b> again.';
+    far.say({ type: 'notice', text });
+    const caption = page.locator('#caption');
+    await caption.locator('code').waitFor();
+    assert.equal(await caption.locator('code').textContent(), 'kill 4242');
+    assert.equal(await caption.textContent(), text.replaceAll('`', ''));
+    assert.ok(await readable(page));
+    await page.getByRole('status').filter({ hasText: 'kill 4242' }).waitFor();
+    // What is told again is not read out again.
+    await caption.locator('code').evaluate((code) => { window.code = code; });
+    far.say({ type: 'notice', text });
+    far.say({ type: 'title', text: 'told' });
+    await page.waitForFunction(() => document.title.startsWith('told'));
+    assert.ok(await page.evaluate(() => window.code.isConnected));
+    far.say({ type: 'notice', text: 'One ` is one.' });
+    await page.getByText('One ` is one.').waitFor();
+    await close(page);
+  });
+}
+
 test('a notice does not outlast the connection it came by', async () => {
   const { page, far } = await watchOpen();
   far.say({ type: 'notice', text: 'tmux does not answer.' });
