@@ -62,20 +62,36 @@ pub(super) fn register(
         path: directory.path(&name),
         cause,
     };
+    // Under its own name once it is locked, or another service could take it for a dead one's. Held open
+    // for reading only: a disk with a file that is open for writing cannot become read-only.
+    let aside = format!("new-{name}");
     let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    let file = directory.file(&name, new)?;
-    let mut file = file.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-    let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from);
-    let written = locked.and_then(|()| file.write_all(address.as_bytes()));
-    if let Err(cause) = written {
-        directory.remove(&name);
-        return Err(failed(cause));
+    let missing = || failed(io::ErrorKind::NotFound.into());
+    let mut file = directory.file(&aside, new)?.ok_or_else(missing)?;
+    let written = file.write_all(address.as_bytes());
+    drop(file);
+    let locked = match (written, directory.file(&aside, OFlags::RDONLY)) {
+        (Ok(()), Ok(file)) => {
+            let file = file.ok_or_else(missing)?;
+            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+            let named = locked.map_err(io::Error::from);
+            let named = named.and_then(|()| directory.replace(&aside, &name));
+            named.map(|()| file).map_err(failed)
+        }
+        (Err(cause), _) => Err(failed(cause)),
+        (_, Err(error)) => Err(error),
+    };
+    match locked {
+        Ok(locked) => Ok(Registration {
+            directory,
+            name,
+            _locked: locked,
+        }),
+        Err(error) => {
+            directory.remove(&aside);
+            Err(error)
+        }
     }
-    Ok(Registration {
-        directory,
-        name,
-        _locked: file,
-    })
 }
 
 /// All that run, the newest first, and those that ended without saying so.
