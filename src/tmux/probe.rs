@@ -252,7 +252,12 @@ fn between(singles: &[char], answers: &[Slot]) -> (Vec<(char, char, u8)>, Vec<ch
     (agreed, doubtful)
 }
 
-/// The throw-away server. Dropping it ends it, whatever state it is in.
+/// What the throw-away server's first pane runs. It ends a server that hangs, which has outlived
+/// [`PROBE_TIMEOUT`] by then.
+const WATCHDOG: &str = "sleep 10; kill -KILL $PPID";
+
+/// The throw-away server. Dropping it ends it as soon as its process ID is known. Before that, its
+/// client lives on and ends it: a client that is killed would leave a server behind.
 struct Throwaway {
     program: Program,
     pid: Option<rustix::process::Pid>,
@@ -313,7 +318,7 @@ async fn measure_page(
         .arg("-u")
         .args(server.program.socket.options())
         .args(["-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pid}"])
-        .args(["-x", &width, "-y", &height, "--", "sleep 10"])
+        .args(["-x", &width, "-y", &height, "--", WATCHDOG])
         // 3.2 ignores the size that a session is created with.
         .args([";", "resize-window", "-x", &width, "-y", &height])
         .args(options.commands())
@@ -328,8 +333,7 @@ async fn measure_page(
         .env("SHELL", "/bin/sh")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+        .stderr(Stdio::piped());
     let mut child =
         exclusively(|| command.spawn()).map_err(|e| Error::from_spawn(&program.path, &e))?;
     let stdin = child.stdin.take();
@@ -473,6 +477,88 @@ mod tests {
             .collect();
         // Other tests of this process may be measuring.
         assert!(left.len() <= 4, "{left:?}");
+    }
+
+    /// muxview may stop at any moment: here before it has read the server's process ID.
+    #[tokio::test]
+    async fn a_probe_that_is_dropped_leaves_no_server() {
+        let installed = Program::new(Socket::Default).path;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tmux");
+        let paths = std::env::var_os("PATH").unwrap();
+        let mut places = std::env::split_paths(&paths).map(|folder| folder.join(&installed));
+        let tmux = places.find(|place| place.is_file()).unwrap();
+        std::os::unix::fs::symlink(tmux, &path).unwrap();
+        let program = Program {
+            path: path.clone(),
+            socket: Socket::Default,
+        };
+
+        // What becomes of the server is a matter of luck when its client is killed.
+        for _ in 0..8 {
+            let options = WidthOptions::default();
+            let mut measured = Box::pin(widths(&program, &options));
+            tokio::select! {
+                biased;
+                found = &mut measured => panic!("too soon: {found:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+            let deadline = std::time::Instant::now() + PROBE_TIMEOUT * 2;
+            while !running(&path)
+                .iter()
+                .any(|(_, server)| shows(&path, server))
+            {
+                assert!(std::time::Instant::now() < deadline, "no server");
+            }
+            // Its client must not end before the drop does what it does.
+            let all = running(&path);
+            let signal = |signal| {
+                for (pid, _) in &all {
+                    let _ = rustix::process::kill_process(*pid, signal);
+                }
+            };
+            signal(rustix::process::Signal::STOP);
+            drop(measured);
+            signal(rustix::process::Signal::CONT);
+            while !running(&path).is_empty() {
+                assert!(std::time::Instant::now() < deadline, "left behind");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// The processes that run this program, with their command lines.
+    fn running(program: &std::path::Path) -> Vec<(rustix::process::Pid, String)> {
+        let program = format!("{}\0", program.display());
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| {
+                let process = entry.ok()?.path();
+                let command = std::fs::read_to_string(process.join("cmdline")).ok()?;
+                let pid = process.file_name()?.to_str()?.parse().ok()?;
+                let pid = rustix::process::Pid::from_raw(pid)?;
+                command.starts_with(&program).then_some((pid, command))
+            })
+            .collect()
+    }
+
+    /// Whether the server that was started like this has printed some of the samples.
+    fn shows(program: &std::path::Path, server: &str) -> bool {
+        let socket = server.split('\0').skip_while(|word| *word != "-L").nth(1);
+        let mut list = std::process::Command::new(program);
+        list.args([
+            "-L",
+            socket.unwrap(),
+            "list-panes",
+            "-a",
+            "-F",
+            "#{cursor_y}",
+        ]);
+        let listed = exclusively(|| list.stdin(Stdio::null()).stderr(Stdio::null()).output());
+        let listed = listed.unwrap().stdout;
+        listed
+            .split(|byte| *byte == b'\n')
+            .any(|row| !matches!(row, b"" | b"0"))
     }
 
     #[tokio::test]

@@ -179,8 +179,9 @@ fn a_page_shows_what_it_cannot_be_spared_and_is_back_with_the_right_picture() {
         assert_ne!(pid(), before, "{deed}");
         let closed: Vec<_> = browser.sockets("main").into_iter().flatten().collect();
         assert!(closed.len() > round, "{deed}: {closed:?}");
+        // 4401: signed while the socket waited for a process, so the page signs again.
         assert!(
-            closed.iter().all(|code| matches!(code, 1006 | 1012)),
+            closed.iter().all(|code| matches!(code, 1006 | 1012 | 4401)),
             "{deed}: {closed:?}"
         );
         browser.enter("main", &format!("echo {deed}-$((2+2))"));
