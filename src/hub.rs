@@ -3,15 +3,12 @@
 //! Owns which bridges run. In: joins, the end of muxview. Out: seats. It must not know HTTP, nor
 //! anything of what a bridge does.
 
-use crate::bridge::handle::Lease;
-use crate::bridge::{
-    self, Kept, Manner,
-    handle::{Glance, Handle, Join, Label, Refused, Seat},
-};
+use crate::bridge::{self, Glance, Handle, Join, Kept, Lease, Manner, Refused, Seat};
 use crate::config::Config;
 use crate::config::limits::{CLIENTS_END, LAST_INPUT, LINGER};
 use crate::pulse::Pulse;
 use crate::tmux::{Creation, Error, Server, Session, SessionId};
+use crate::viewer::Label;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;

@@ -3,31 +3,34 @@
 //! The map, in the order data flows:
 //!
 //! ```text
-//! data      tmux server ─pty─▶ tmux::attach ─bytes─▶ terminal ─screen─▶ frame ─▶ viewer ─▶ web::outlet ─▶ browser
+//! data      tmux server ─pty─▶ tmux::attach ─bytes─▶ terminal ─screen─▶ frame ─▶ viewer ─▶ web ─▶ browser
 //!           (one attach per session)          (pens, widths, vt100)  (repaint|delta) (pacing)  (one per viewer)
 //! requests  browser ─▶ web ─▶ directory (what exists) ─▶ hub (what runs) ─▶ bridge (one task per watched session)
-//! input     browser ─▶ web::viewing ─▶ bridge ─▶ tmux::attach
+//! input     browser ─▶ web ─▶ bridge ─▶ tmux::attach
 //! ```
 //!
-//! | module | owns | must not know |
-//! |---|---|---|
-//! | [`config`] | the configuration and every limit | anything else |
-//! | [`access`] | who may do what, and what proves it; pure | HTTP, files, clocks |
-//! | [`tmux`] | all that talks to tmux | browsers |
-//! | [`terminal`] | pty bytes → screen → frame; pure | tokio, IO, clocks |
-//! | [`viewer`] | which frame a viewer gets, and when; pure | tokio, IO, clocks |
-//! | [`bridge`] | one task joining one attach to its viewers | HTTP |
-//! | [`hub`] | the running bridges | HTTP |
-//! | [`directory`] | the known sessions | HTTP |
-//! | [`audit`] | who did what and when, in a file that only grows | HTTP |
-//! | [`vault`] | the state directory: keys and ledger | HTTP |
-//! | [`web`] | all that talks to browsers | pty bytes |
-//! | [`pulse`] | whether the tasks that must go on do | what they do |
-//! | [`doctor`] | what commonly breaks, and how it is mended | the running service |
-//! | [`client`] | requests of the command line and of other services to a running service | what they are for |
-//! | `interleave` | points at which tests hold up what is under way | everything |
-//! | `os` | descriptors and signals, with all `unsafe` there is | what they are for |
-//! | [`service`] | listeners, signals, life cycle | tmux |
+//! Each module uses only those above it in this table (`tests/architecture.rs` checks it):
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`config`] | the configuration and every limit |
+//! | `interleave` | points at which tests delay production code |
+//! | `os` | descriptors and signals; the only unsafe code |
+//! | [`pulse`] | whether the long-lived tasks still run |
+//! | [`net`] | listening sockets and accepted connections |
+//! | [`terminal`] | pty bytes → screen → repaint or delta; pure |
+//! | [`tmux`] | everything that talks to tmux |
+//! | [`viewer`] | which frame a viewer gets, and when; pure |
+//! | [`access`] | credentials, shares, rules and rights; pure |
+//! | [`audit`] | the audit log: who did what, and when |
+//! | [`vault`] | the state directory: signing keys, revocations, shares |
+//! | [`client`] | requests of the command line to a running service |
+//! | [`doctor`] | common faults, and how to fix them |
+//! | [`directory`] | the sessions that exist |
+//! | [`bridge`] | one task per watched session, between its attached client and its viewers |
+//! | [`hub`] | the running bridges |
+//! | [`web`] | everything that talks to browsers |
+//! | [`service`] | start, signals, restarts, shutdown |
 
 pub mod access;
 pub mod audit;
@@ -39,6 +42,7 @@ pub mod doctor;
 pub mod hub;
 #[doc(hidden)]
 pub mod interleave;
+pub mod net;
 mod os;
 pub mod pulse;
 pub mod service;

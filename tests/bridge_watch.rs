@@ -7,7 +7,7 @@ mod support;
 mod watcher;
 
 use bytes::Bytes;
-use muxview::bridge::handle::Join;
+use muxview::bridge::Join;
 use muxview::config::SizePolicy;
 use muxview::terminal::Size;
 use muxview::viewer::{End, Output};

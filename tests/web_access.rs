@@ -9,13 +9,13 @@ use axum::http::Request;
 use axum::response::IntoResponse as _;
 use http::{Answer, Outcome, Site, Upgrade};
 use muxview::access::Share;
-use muxview::access::grant::Target;
+use muxview::access::Target;
 use muxview::access::share::Terms;
 use muxview::config::{Auth, Config, Listen, UnixListen};
+use muxview::net::Peer;
 use muxview::tmux::{Creation, SessionId};
 use muxview::vault::{self, Vault};
 use muxview::web::access::{Access, SignIn};
-use muxview::web::stream::Door;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -547,7 +547,7 @@ fn judged(row: &Row<'_>, site: &Known) -> String {
     let vault = Vault::open(Some(&site.site.dir.path().join("state"))).expect("its own");
     let public = vec!["https://term.example".parse().expect("an origin")];
     let access = Access::new(SignIn::Token(vault), public);
-    let door = Door::Tcp {
+    let door = Peer::Tcp {
         local: ([192, 0, 2, 7], 7681).into(),
         peer: ([192, 0, 2, 99], 40_000).into(),
     };

@@ -49,7 +49,7 @@ struct Crowded {
     lines: usize,
     /// Of the owner, as lines of a head.
     owner: String,
-    door: Door,
+    door: Peer,
 }
 
 enum Running {
@@ -77,12 +77,12 @@ impl Running {
 }
 
 #[derive(Clone)]
-enum Door {
+enum Peer {
     Tcp(u16),
     Unix(PathBuf),
 }
 
-impl Door {
+impl Peer {
     async fn connect(&self) -> std::io::Result<Connection> {
         Ok(match self {
             Self::Tcp(port) => Box::new(TcpStream::connect(("127.0.0.1", *port)).await?),
@@ -170,7 +170,7 @@ impl Crowded {
         let typed_into = listener(&tmux, "main");
         let program = cramped(&tmux);
         let service = Service::start_at(&tmux, &program, &["--auth", "token"]);
-        let door = Door::Tcp(service.port);
+        let door = Peer::Tcp(service.port);
         let link = vault(&service).link().unwrap();
         let owner = bearer(&sign_in(&door, &link).await);
         Self {
@@ -213,7 +213,7 @@ impl Crowded {
             .arg(tmux.dir().join("state"))
             .stderr(Stdio::null());
         let service = Running::Quiet(command.spawn().unwrap());
-        let door = Door::Unix(socket.clone());
+        let door = Peer::Unix(socket.clone());
         until("it to listen", async || {
             match UnixStream::connect(&socket).await {
                 Ok(_) => Ok(()),
@@ -255,8 +255,8 @@ impl Crowded {
         let done = timeout(PATIENCE, work).await;
         assert!(done.is_ok(), "{during}: the owner cannot watch and type");
         let (make, path) = match &self.door {
-            Door::Tcp(_) => ("POST /api/shares", "/api/shares"),
-            Door::Unix(_) => ("POST /api/sessions", "/api/sessions"),
+            Peer::Tcp(_) => ("POST /api/shares", "/api/shares"),
+            Peer::Unix(_) => ("POST /api/sessions", "/api/sessions"),
         };
         let what = json!({"session": "main", "name": "new"});
         let made = self.door.ask(make, &self.owner, &what).await;
@@ -286,7 +286,7 @@ fn vault(service: &Service) -> muxview::vault::Vault {
     muxview::vault::Vault::open(Some(service.state_dir())).unwrap()
 }
 
-async fn sign_in(door: &Door, link: &str) -> String {
+async fn sign_in(door: &Peer, link: &str) -> String {
     let answer = door
         .ask("POST /api/sign-in", "", &json!({ "t": link }))
         .await;
@@ -305,7 +305,7 @@ fn raise_own_limit() {
 }
 
 /// Opens connections that say `first` and then nothing, and opens each anew when it is ended.
-fn flood(door: &Door, connections: usize, first: &str) -> JoinSet<()> {
+fn flood(door: &Peer, connections: usize, first: &str) -> JoinSet<()> {
     let mut flood = JoinSet::new();
     for _ in 0..connections {
         let (door, first) = (door.clone(), first.to_owned());

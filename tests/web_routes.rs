@@ -7,7 +7,7 @@ mod http;
 use axum::http::Method;
 use http::{Answer, Outcome, Site};
 use muxview::access::Share;
-use muxview::access::grant::Target;
+use muxview::access::Target;
 use muxview::access::share::Terms;
 use muxview::config::Auth;
 use muxview::tmux::{Creation, SessionId};

@@ -6,36 +6,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::{Keys, Ledger, PageKey, Time};
+use super::{Id, Keys, Ledger, PageKey, Time};
 use crate::config::limits::{
     CLOCK_SKEW, CREDENTIAL_BYTES, CREDENTIAL_LIFE, CREDENTIAL_RENEWABLE, LINK_LIFE,
 };
-
-/// 96 random bits in hex: the name of one credential or share.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Id(String);
-
-impl Id {
-    /// From randomness.
-    #[must_use]
-    pub fn new(random: [u8; 12]) -> Self {
-        Self(random.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// One that a person wrote.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let hex = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        hex.then(|| Self(text.to_ascii_lowercase()))
-    }
-
-    /// In hex.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// What a credential is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +161,16 @@ impl Credential {
         })
     }
 
+    /// Signs its holder out.
+    pub fn sign_out(&self, ledger: &mut Ledger, now: Time) {
+        match &self.share {
+            None => {
+                ledger.end(self.id.clone(), self.last(ledger), now);
+            }
+            Some(share) => ledger.leave(share, self.opening),
+        }
+    }
+
     /// As a page, a link and a header carry it: `[\w.-]`, at most [`CREDENTIAL_BYTES`].
     #[must_use]
     pub fn sealed(&self, keys: &Keys) -> String {
@@ -308,7 +292,7 @@ mod tests {
             let old = Credential::page([4; 12], &ledger, terms, NOW);
             let later = old.expires - 1;
             let renewed = old.renewed(&ledger, later).expect("it is time");
-            ledger.sign_out(&old, later);
+            old.sign_out(&mut ledger, later);
             // Another end makes the ledger forget what is over.
             ledger.end(Id::new([5; 12]), u64::MAX, renewed.expires - 1);
             let gone = renewed.check(&ledger, renewed.expires - 1);

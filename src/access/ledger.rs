@@ -5,8 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::credential::Id;
-use super::{Credential, Share, Time};
+use super::{Id, Share, Time};
 use crate::config::limits::{CLOCK_SKEW, ENDED_CREDENTIALS, SHARES};
 
 /// What was ended and what is shared.
@@ -97,19 +96,12 @@ impl Ledger {
         true
     }
 
-    /// Signs out the holder of a credential. A guest's is written down with the share, which bounds
-    /// it: guests cannot fill what is remembered of others.
-    pub fn sign_out(&mut self, credential: &Credential, now: Time) {
-        match &credential.share {
-            None => {
-                self.end(credential.id.clone(), credential.last(self), now);
-            }
-            Some(share) => {
-                // One that is over has no guests.
-                if let Some(share) = self.shares.iter_mut().find(|known| known.id == *share) {
-                    share.leave(credential.opening);
-                }
-            }
+    /// Signs out a guest. It is written down with the share, which bounds it: guests cannot fill what is
+    /// remembered of others.
+    pub(super) fn leave(&mut self, share: &Id, opening: u32) {
+        // A share that is over has no guests.
+        if let Some(share) = self.shares.iter_mut().find(|known| known.id == *share) {
+            share.leave(opening);
         }
     }
 
@@ -171,6 +163,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Credential;
     use super::*;
     use crate::access::Target;
     use crate::access::credential::Rejected;
@@ -275,7 +268,7 @@ mod tests {
                 if opened % 100 == 50 {
                     stays.push(guest);
                 } else {
-                    ledger.sign_out(&guest, 1);
+                    guest.sign_out(&mut ledger, 1);
                     assert!(number > 4 || guest.check(&ledger, 1).is_err());
                 }
             }

@@ -1,7 +1,7 @@
 //! [`Principal`]: on whose account something is, for budgets. In: who somebody is and what they may do.
 //! Out: one name for all that counts together. It must not know what is counted.
 
-use super::credential::Id;
+use super::Id;
 use super::{Grant, Identity};
 use crate::config::limits::Budget;
 

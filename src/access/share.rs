@@ -7,8 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::credential::Id;
-use super::{Target, Time};
+use super::{Id, Target, Time};
 use crate::config::limits::{SHARE_LIFE, SHARE_USES, SHARE_USUAL_USES};
 use crate::tmux::{Creation, ServerId, SessionId};
 

@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::credential::{Id, Rejected};
+use super::Id;
+use super::credential::Rejected;
 use super::signed::{Millis, Nonce};
 use crate::config::limits::{SIGNED_AHEAD, SIGNED_LIFE, USED_OF_ONE, USED_SIGNATURES};
 

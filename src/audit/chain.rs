@@ -3,6 +3,8 @@
 //! follow. It proves nothing against somebody who can write the file and makes the chain anew: they are
 //! found out by a copy of any later line elsewhere.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use sha2::{Digest as _, Sha256};
 
 /// What identifies a line: the SHA-256 of its bytes with the line break, in hex, as `sha256sum` prints it.

@@ -2,13 +2,14 @@
 //! of JSON. Keys, output and secrets have no place in it: a credential is named by its public id. It
 //! must not know where the line goes.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::visits::Sum;
 use crate::access::Share;
 use crate::config::limits::AUDIT_TEXT_CHARS;
 
@@ -318,6 +319,19 @@ pub fn line(at: u64, event: &Event<'_>) -> String {
     }
     line.push('\n');
     line
+}
+
+/// What is told of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sum {
+    /// How many began.
+    pub visits: u64,
+    /// How long those that ended were there, together.
+    pub seconds: u64,
+    /// Bytes typed.
+    pub bytes_in: u64,
+    /// Bytes of pictures.
+    pub bytes_out: u64,
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! whether it is told, and, once a window of time is over, how many were not. It must not know what a
 //! source is.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::time::Instant;

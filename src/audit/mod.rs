@@ -5,6 +5,8 @@
 //! whether it can be written. It must not know HTTP.
 
 mod chain;
+mod clock;
+mod error;
 pub mod event;
 mod file;
 pub mod flood;
@@ -12,51 +14,22 @@ mod verify;
 mod visits;
 mod writer;
 
-pub use event::{Event, Session, Text, Who};
+pub use error::Error;
+pub use event::{Event, Session, Sum, Text, Who};
 pub use flood::Flood;
 pub use verify::{Chain, verify};
-pub use visits::Sum;
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::config::limits::{AUDIT_QUEUE, AUDIT_SETTLE};
 use crate::config::{Auditing, Config};
+use clock::now;
 use file::AuditFile;
 use visits::Visits;
 use writer::{Health, Order};
-
-/// Why there is no audit log. Each says what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The system names no place.
-    #[error(
-        "there is no place for the audit log: HOME is not set, so say --audit-file FILE, \
-         --state-dir DIR or --audit off"
-    )]
-    NoPlace,
-    /// It cannot be written.
-    #[error("cannot write the audit log {}: {cause}. Say another place with --audit-file", path.display())]
-    Io {
-        /// What was touched.
-        path: PathBuf,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// Others can write it, or made it.
-    #[error(
-        "the audit log {} may have been written or read by others: it must be a file of this user with \
-         mode 0600 or 0640. Move it away, and a new one is begun", .0.display()
-    )]
-    Exposed(PathBuf),
-    /// No thread.
-    #[error("cannot start what writes the audit log: {0}")]
-    Thread(io::Error),
-}
 
 /// What who is refused hears while nothing can be written and all must be.
 pub const CLOSED: &str =
@@ -223,10 +196,4 @@ pub fn check(config: &Config) -> Result<(), Error> {
 fn place(config: &Config) -> Result<AuditFile, Error> {
     let path = config.audit_path().ok_or(Error::NoPlace)?;
     Ok(AuditFile::new(path, config.audit_file.is_none()))
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

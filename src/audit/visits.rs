@@ -2,11 +2,12 @@
 //! are, how many lines those may fill, the time. Out: whether a visit is told, and, once a window of time
 //! is over, the sums of those that were not. It must not know how they are told.
 
-use serde::Serialize;
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::event::{Event, Session, Text, Who};
+use super::event::{Event, Session, Sum, Text, Who};
 use crate::config::limits::{AUDIT_SUMS, REFUSALS_WINDOW};
 
 /// Lines of a visit that is told: one when it begins, one when it ends.
@@ -44,19 +45,6 @@ struct Kind {
     session: String,
     name: String,
     role: &'static str,
-}
-
-/// What is told of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Sum {
-    /// How many began.
-    pub visits: u64,
-    /// How long those that ended were there, together.
-    pub seconds: u64,
-    /// Bytes typed.
-    pub bytes_in: u64,
-    /// Bytes of pictures.
-    pub bytes_out: u64,
 }
 
 /// The sums of a window that is over.

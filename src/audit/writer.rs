@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock;
 use super::event::{Event, line};
 use super::file::AuditFile;
 use crate::config::limits::{AUDIT_BATCH_BYTES, AUDIT_RETRY, COMPLAINT_INTERVAL};
@@ -83,7 +84,7 @@ pub(super) fn run(mut file: AuditFile, mut orders: mpsc::Receiver<Order>, health
         }
         let lost = health.lost.swap(0, Ordering::AcqRel);
         if lost > 0 {
-            batch.push_str(&line(super::now(), &Event::Lost { lines: lost }));
+            batch.push_str(&line(clock::now(), &Event::Lost { lines: lost }));
         }
         while let Err(error) = file.append(&batch) {
             health.fail(&error);

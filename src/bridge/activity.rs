@@ -4,6 +4,8 @@
 //! hold reports and keys. Moving the pointer with no button held, turning the wheel, focus reports and
 //! answers to questions are no activity: they must not take the size from whoever works. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
 /// The bytes of a sequence that are remembered. No report is longer; keys need less.

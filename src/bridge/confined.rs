@@ -12,6 +12,8 @@
 //!    asked to draw everything anew, a frame's time after it said that nothing is open, and only what was
 //!    drawn after that is asked for.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use crate::config::limits::{FRAME_INTERVAL, OVERLAY_POLL};
 use std::time::Instant;
 

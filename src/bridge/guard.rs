@@ -25,6 +25,8 @@
 //!    look again: the picture after it, at least a frame's time later, is asked for anew, when a
 //!    redraw that brought our session back has long been written.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use crate::tmux::{Creation, Epoch, SessionId, Whereabouts};
 use std::sync::Arc;
 

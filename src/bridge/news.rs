@@ -1,11 +1,11 @@
 //! What viewers are told: turns pictures, events and trouble into the published state.
 
-use super::handle::{Addressed, Label, Picture};
-use super::{Bridge, canvas};
+use super::canvas;
+use super::task::Bridge;
 use crate::config::limits::CLIPBOARD_BYTES;
 use crate::terminal::ClipboardLoss;
 use crate::tmux::{Error, Event, SessionId, SessionState, Status};
-use crate::viewer::{Mismatch, ViewerId};
+use crate::viewer::{Addressed, Label, Picture, ViewerId};
 use metrics::Counter;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -159,7 +159,7 @@ impl Bridge {
             let state = Arc::new(self.state.clone());
             self.ends.state.send_replace(Arc::clone(&state));
             let typist = self.ends.shared.roster().sizing.typed_last();
-            self.ends.shared.fanout.publish(&state, typist, now);
+            self.ends.shared.broadcast.publish(&state, typist, now);
         }
     }
 
@@ -200,10 +200,4 @@ fn sentence(loss: ClipboardLoss) -> String {
             CLIPBOARD_BYTES / (1024 * 1024)
         ),
     }
-}
-
-/// Tells of a frame that does not give what it was made for; a repaint goes in its stead.
-pub(super) fn wrong_frame(wrong: &Mismatch) {
-    let Mismatch { wanted, got, frame } = wrong;
-    tracing::error!(%wanted, %got, %frame, "a frame gives another picture than it should");
 }

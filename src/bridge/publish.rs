@@ -10,6 +10,8 @@
 //! silence. While bytes keep coming, the latest synchronisation end of each interval. Never closer
 //! than an interval to the frame before, and the first at once.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use crate::config::limits::{BURST_LINGER, ECHO_BYTES, FRAME_INTERVAL, OPENING, SYNC_TIMEOUT};
 use std::time::Instant;
 

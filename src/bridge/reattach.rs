@@ -4,6 +4,8 @@
 //! exist?", the time, jitter. Out: [`Step`], and whether people should be told. It must not know
 //! ptys, tasks, clocks or randomness. Only the end of the session (or of its server) is final.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use crate::config::limits::{
     DETACHES, FAILURES_TOLD, LASTING, RETRY, SHORT_LIVES, SHORT_LIVES_RETRY,
 };

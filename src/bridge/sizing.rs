@@ -6,8 +6,9 @@
 //!
 //! A size from tmux is always the *pty* size that shows the whole window (status lines included).
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::activity::Activity;
-use super::handle::Standing;
 use crate::config::SizePolicy;
 use crate::terminal::Size;
 use crate::tmux::Theme;
@@ -394,6 +395,19 @@ impl Sizing {
         }
         latest.map(|(id, size, _)| (id, size))
     }
+}
+
+/// Where a driver stands among the others, for whoever seats it next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The size it asks for.
+    pub size: Option<Size>,
+    /// When it acted last, counted in acts; 0: it did not.
+    pub acted: u64,
+    /// Somebody outside decides the size.
+    pub outvoted: bool,
+    /// Its colours, if they are what programs are told.
+    pub theme: Option<Theme>,
 }
 
 #[cfg(test)]

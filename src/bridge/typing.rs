@@ -4,7 +4,7 @@
 //! had not read, which the next one is given first. It must not know where the bytes go to. Pure: time
 //! comes in as an argument.
 
-use super::handle::{Hold, Input};
+use super::order::{Hold, Input};
 use super::unfinished::Unfinished;
 use super::written::Written;
 use crate::config::limits::{ESCAPE_TIME, INPUT_SPACING};

@@ -6,7 +6,7 @@
 //! where tmux takes the Escape key in a form that it need not wait after, that form is what a lone
 //! ESC becomes.
 
-use super::handle::Input;
+use super::order::Input;
 use crate::config::limits::{CHARACTER_WAIT, ESCAPE_WAIT};
 use crate::viewer::ViewerId;
 use bytes::Bytes;

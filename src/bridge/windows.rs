@@ -1,6 +1,8 @@
 //! PURE: when tmux is asked for the session's windows: whenever something hints at a change, at most
 //! once in [`WINDOWS_INTERVAL`], the first time at once. It must not know what they are asked with.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use crate::config::limits::{PANE_MODES_INTERVAL, WINDOWS_INTERVAL, WINDOWS_RECHECK};
 use crate::terminal::Screen;
 use crate::tmux::StatusLine;

@@ -1,6 +1,8 @@
 //! [`Written`]: what was written to a tmux client last. In: each piece, and what the client left
 //! unread when it ended. Out: the messages to be written again, which nobody has read. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use bytes::Bytes;
 use std::collections::VecDeque;
 

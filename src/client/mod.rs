@@ -5,10 +5,6 @@
 //! What is sent signs one request and is good for nothing else, so whoever else listens there gains
 //! nothing, and is found out: only the service can answer with the seal on its time.
 
-mod address;
-
-pub use address::{Address, Socket};
-
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -25,6 +21,7 @@ use crate::access::Signer;
 use crate::access::signed::{self, Millis};
 use crate::config::Origin;
 use crate::config::limits::{CLIENT_ANSWER_BYTES, CLIENT_RETRY, CLIENT_TIMEOUT};
+use crate::net::{Address, Endpoint};
 use crate::vault::{self, Vault};
 
 /// Why there is no answer.
@@ -230,12 +227,12 @@ impl<'a> Client<'a> {
         let request = request.body(Full::new(body));
         let request = request.map_err(|error| self.io(io::Error::other(error)))?;
         match &self.address.listen {
-            Socket::Tcp(address) => {
+            Endpoint::Tcp(address) => {
                 let stream = TcpStream::connect(address).await;
                 self.send(stream.map_err(|error| self.unreached(error))?, request)
                     .await
             }
-            Socket::Unix(path) => {
+            Endpoint::Unix(path) => {
                 let stream = UnixStream::connect(path).await;
                 self.send(stream.map_err(|error| self.unreached(error))?, request)
                     .await

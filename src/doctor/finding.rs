@@ -1,6 +1,8 @@
 //! [`Finding`]: what one check came to, as a person reads it. In: nothing. Out: lines. It must not know
 //! what is checked. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use std::fmt;
 
 /// How bad it is.

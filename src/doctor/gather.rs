@@ -3,7 +3,7 @@
 
 use super::limits::Audit;
 use super::server::{Server, Up};
-use super::socket::{Door, Node, Proxy, Secret};
+use super::socket::{Node, Peer, Proxy, Secret};
 use super::unit::{Cgroup, Running};
 use crate::audit;
 use crate::config::limits::TMUX_TIMEOUT;
@@ -246,7 +246,7 @@ fn node(path: &Path) -> Option<Node> {
 }
 
 /// The unix sockets that are ours: of the configuration and of socket units.
-pub(super) async fn doors(config: &Config) -> Vec<Door> {
+pub(super) async fn doors(config: &Config) -> Vec<Peer> {
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     for listen in &config.listen {
         if let Listen::Unix(unix) = listen {
@@ -270,7 +270,7 @@ pub(super) async fn doors(config: &Config) -> Vec<Door> {
         way.reverse();
         let socket = node(&path);
         let gid = socket.map_or(0, |socket| socket.gid);
-        Door {
+        Peer {
             path: path.to_string_lossy().into_owned(),
             way,
             socket,

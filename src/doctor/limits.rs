@@ -1,5 +1,7 @@
 //! Checks of what the system grants: descriptors and ptys. In: numbers. Out: findings. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::finding::Finding;
 use super::unit::Running;
 use crate::audit::Chain;

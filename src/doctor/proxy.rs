@@ -1,6 +1,8 @@
 //! Checks of what stands between a browser and us. In: how two requests through it were answered. Out:
 //! findings that name what the proxy did not pass on. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::finding::Finding;
 
 /// An answer, as far as it was read.

@@ -1,6 +1,8 @@
 //! Checks of the tmux program and its server: version, socket, locale, terminal. In: what was found out
 //! about them. Out: findings. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::finding::Finding;
 use crate::tmux::Version;
 

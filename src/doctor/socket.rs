@@ -1,6 +1,8 @@
 //! Checks of unix sockets: may a proxy connect? In: who owns what on the way, and as whom the proxy runs.
 //! Out: findings. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::finding::Finding;
 
 /// A directory or a socket: who may do what.
@@ -27,7 +29,7 @@ impl Node {
 
 /// A socket we listen on, with the directories above it, the root first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Door {
+pub(super) struct Peer {
     pub(super) path: String,
     pub(super) way: Vec<Node>,
     /// `None`: it is not there.
@@ -47,7 +49,7 @@ pub(super) struct Proxy {
     pub(super) root: String,
 }
 
-pub(super) fn door(door: &Door, proxies: &[Proxy]) -> Vec<Finding> {
+pub(super) fn door(door: &Peer, proxies: &[Proxy]) -> Vec<Finding> {
     let what = "socket";
     let path = &door.path;
     let Some(socket) = door.socket else {
@@ -142,8 +144,8 @@ mod tests {
         mode: 0o755,
     };
 
-    fn socket(mode: u32) -> Door {
-        Door {
+    fn socket(mode: u32) -> Peer {
+        Peer {
             path: "/run/muxview.sock".into(),
             way: vec![ROOT, ROOT],
             socket: Some(Node {
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn who_may_connect_is_what_the_kernel_would_say() {
-        let level = |at: &Door, proxy: Proxy| door(at, &[proxy])[0].level;
+        let level = |at: &Peer, proxy: Proxy| door(at, &[proxy])[0].level;
         assert_eq!(level(&socket(0o660), nginx(&[33])), Level::Warn);
         assert_eq!(level(&socket(0o660), nginx(&[33, 6])), Level::Ok);
         assert_eq!(level(&socket(0o666), nginx(&[33])), Level::Ok);
@@ -181,7 +183,7 @@ mod tests {
         let mut closed = socket(0o666);
         closed.way[1].mode = 0o700;
         assert_eq!(level(&closed, nginx(&[33])), Level::Warn);
-        let gone = Door {
+        let gone = Peer {
             socket: None,
             ..socket(0)
         };
@@ -201,7 +203,7 @@ mod tests {
         };
         let found = door(&socket(0o660), std::slice::from_ref(&shut));
         assert!(found[0].sentence.contains("shut into"), "{found:?}");
-        let inside = Door {
+        let inside = Peer {
             path: "/var/lib/haproxy/muxview.sock".into(),
             ..socket(0o660)
         };

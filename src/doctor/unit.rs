@@ -1,6 +1,8 @@
 //! Checks of what a service manager would do: to the tmux server, and to muxview. In: cgroups and what is
 //! known of the processes. Out: findings. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::finding::Finding;
 
 /// The unit of a muxview that was installed, and the one its tmux server then has.

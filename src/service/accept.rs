@@ -12,16 +12,17 @@ use std::sync::Arc;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::listen::Listener;
 use crate::config::limits::{
     ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, FIRST_REQUEST,
     HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
 };
+use crate::net::Listener;
+use crate::net::Peer;
 use crate::pulse::{Beat, Pulse, careful};
 use crate::web::App;
 use crate::web::connections::{Connected, Connections};
 use crate::web::stopping::Stopping;
-use crate::web::stream::{self, Door, Stream};
+use crate::web::stream::{self, Stream};
 
 /// What connections share.
 #[derive(Debug, Clone)]
@@ -228,7 +229,7 @@ fn gone(error: &io::Error) -> bool {
 /// One connection: requests until it is closed, falls silent or becomes a WebSocket.
 async fn serve(
     stream: Stream,
-    door: Arc<Door>,
+    door: Arc<Peer>,
     full: bool,
     connected: Arc<Connected>,
     entry: Entry,

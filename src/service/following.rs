@@ -9,8 +9,8 @@ use std::any::Any;
 use std::time::Instant;
 use tokio::time::sleep;
 
-use crate::client::Address;
 use crate::config::limits::{KEY_CHECK, STATE_CHECK};
+use crate::net::Address;
 use crate::vault::{Registration, Stamp, Vault};
 
 /// What a service has of its state directory.
@@ -130,7 +130,7 @@ mod tests {
         let (dir, away) = (home.path().join("state"), home.path().join("away"));
         let vault = Vault::open(Some(&dir)).expect("made");
         let address = Address {
-            listen: crate::client::Socket::Unix("/m".into()),
+            listen: crate::net::Endpoint::Unix("/m".into()),
             base_path: String::new(),
         };
         let mut following = Following::begin(vault.clone(), Some(&address));

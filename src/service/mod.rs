@@ -7,10 +7,8 @@ mod following;
 mod gate;
 mod handoff;
 mod hold;
-mod listen;
 pub mod log;
 mod notify;
-mod passed;
 mod running;
 mod serve;
 pub mod share;
@@ -28,6 +26,7 @@ use std::net::SocketAddr;
 
 use crate::audit;
 use crate::config::{Auditing, Config, Place, Tmux};
+use crate::net;
 use crate::tmux::{self, NewSession, SessionName};
 
 /// Why the service cannot start.
@@ -61,7 +60,7 @@ pub enum Error {
     ProxyBeyondUnix,
     /// No listener.
     #[error(transparent)]
-    Listen(#[from] listen::Error),
+    Listen(#[from] net::Error),
     /// Nobody can be let in.
     #[error(transparent)]
     Gate(#[from] gate::Error),
@@ -102,7 +101,7 @@ pub async fn check(config: &Config) -> Result<Vec<String>, Error> {
         // Then the addresses are not used, and may well be none this user or unit may use.
         return Ok(warnings);
     }
-    let taken = listen::check(&config.listen).await?;
+    let taken = net::check(&config.listen).await?;
     let taken = taken
         .iter()
         .map(|place| format!("{place} is in use now, maybe by the muxview that runs"));

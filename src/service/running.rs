@@ -11,17 +11,16 @@ use super::following::Following;
 use super::handoff::store;
 use super::handoff::{self, Inherited};
 use super::hold::Holders;
-use super::listen::{self, Listener, Named, Sorted};
 use super::notify::Notify;
-use super::passed::{self, Passed};
 use super::{Error, Urls, gate, sessions_to_create, status, tmux_server, watchdog, witness};
 use crate::audit::Audit;
 use crate::bridge::Kept;
-use crate::client;
 use crate::config::limits::{FREEZE, METERS_INTERVAL, REQUESTS_END, SHUTDOWN};
 use crate::config::{Auth, Config};
 use crate::directory::{Address, Directory};
 use crate::hub::{Hub, end_clients};
+use crate::net::inherited_fds::{self, InheritedFd};
+use crate::net::{self, Listener, Named, Sorted};
 use crate::pulse::Pulse;
 use crate::tmux::{self, Holder, NewSession, Status};
 use crate::vault::Vault;
@@ -61,7 +60,7 @@ pub struct Service {
 /// A service at rest: what the next process needs.
 #[derive(Debug)]
 pub(super) struct Rest {
-    listeners: Vec<Passed>,
+    listeners: Vec<InheritedFd>,
     viewers: Vec<Frozen>,
     clients: Vec<Kept>,
     holders: Vec<Holder>,
@@ -79,7 +78,7 @@ impl Service {
     /// As [`Service::start`]; goes on with the viewers another process left among what was passed.
     pub(super) async fn resume(
         config: Config,
-        passed: Vec<Passed>,
+        passed: Vec<InheritedFd>,
         notify: &Notify,
     ) -> Result<Self, Error> {
         let create = sessions_to_create(&config)?;
@@ -91,7 +90,7 @@ impl Service {
             listeners: given,
             ours,
             kept,
-        } = listen::sort(passed)?;
+        } = net::sort(passed)?;
         let passes = !given.is_empty();
         let stored = store::capacity(notify, passes);
         let listeners = listeners(&config, given, ours).await?;
@@ -102,7 +101,7 @@ impl Service {
             store::forget(notify);
         }
         // Only an image in the same process has had the sockets open all the time.
-        let left = left.map(|left| match passed::is_successor() {
+        let left = left.map(|left| match inherited_fds::is_successor() {
             true => left,
             false => left.from_now(),
         });
@@ -111,7 +110,7 @@ impl Service {
             let sockets = listeners
                 .iter()
                 .filter_map(|named| named.listener.reached());
-            let address = client::Address::best(sockets, config.base_path.as_str());
+            let address = net::Address::best(sockets, config.base_path.as_str());
             // Before anybody is served: what others change from now on they ask us about.
             let following = Following::begin(vault.clone(), address.as_ref());
             tokio::spawn(following.keep());
@@ -290,7 +289,7 @@ impl Service {
                 continue;
             };
             match listener.into_descriptor() {
-                Ok(descriptor) => listeners.push(Passed { name, descriptor }),
+                Ok(descriptor) => listeners.push(InheritedFd { name, descriptor }),
                 Err(error) => tracing::warn!(%error, name, "cannot hand a listener over"),
             }
         }
@@ -359,7 +358,7 @@ impl Service {
 
 impl Rest {
     /// As the next process will find it.
-    pub(super) fn pack(self) -> Vec<Passed> {
+    pub(super) fn pack(self) -> Vec<InheritedFd> {
         let mut passed = self.listeners;
         passed.extend(handoff::pack(
             self.viewers,
@@ -375,7 +374,7 @@ impl Rest {
 async fn listeners(
     config: &Config,
     passed: Vec<Named>,
-    ours: Vec<Passed>,
+    ours: Vec<InheritedFd>,
 ) -> Result<Vec<Named>, Error> {
     if !passed.is_empty() {
         let open = passed.iter().filter_map(|named| named.listener.address());
@@ -394,13 +393,13 @@ async fn listeners(
             (Auth::Token, Some(address)) if config.public_origins.is_empty() => {
                 Err(Error::NoPublicOrigin(address))
             }
-            _ => Ok(listen::complete(passed, ours)?),
+            _ => Ok(net::complete(passed, ours)?),
         };
     }
     if config.listen.is_empty() {
         return Err(Error::ProxyBeyondUnix);
     }
-    Ok(listen::open(&config.listen, ours).await?)
+    Ok(net::open(&config.listen, ours).await?)
 }
 
 /// Ready means that tmux has been asked once; a tmux that does not answer is a state, not a reason

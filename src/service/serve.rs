@@ -6,14 +6,14 @@ use std::io::Write as _;
 
 use super::Error;
 use super::handoff::image::{self, Image};
-use super::listen;
 use super::log;
 use super::notify::Notify;
-use super::passed;
 use super::running::Service;
 use super::signals::{Asked, Signals};
 use crate::config::Config;
 use crate::config::limits::SHUTDOWN;
+use crate::net;
+use crate::net::inherited_fds;
 use crate::tmux;
 
 /// Serves until a signal says otherwise. Prints one line with the URL once it is ready.
@@ -21,7 +21,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
     let image = Image::of_this_process();
     let notify = Notify::from_environment();
     let mut signals = Signals::new().map_err(Error::Signals)?;
-    let mut passed = passed::take().map_err(listen::Error::Passing)?;
+    let mut passed = inherited_fds::take().map_err(net::Error::Passing)?;
     image::reap_children(&passed);
     loop {
         let mut service = tokio::select! {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::{Urls, tmux_server};
-use crate::access::credential::Id;
+use crate::access::Id;
 use crate::access::ledger::TooManyShares;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Share, Time};

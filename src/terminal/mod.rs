@@ -4,6 +4,8 @@
 //! ([`Screen`]) and, from two of them, bytes ([`repaint`]). Pure: no IO, no clock, no tokio, nothing
 //! of browsers. One property holds it together: *previous screen + frame = current screen*.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 mod brush;
 mod charset;
 mod clusters;
@@ -19,6 +21,8 @@ mod repaint;
 mod scan;
 mod screen;
 mod scroll;
+mod signals;
+mod size;
 mod stand_ins;
 mod width;
 mod width_table;
@@ -30,74 +34,13 @@ pub use screen::{
     CellRef, CellText, Cursor, ExtendedKeys, Generation, Modes, MouseEncoding, MouseMode, Row,
     Screen,
 };
+pub use signals::{ClipboardLoss, Signals};
+pub use size::Size;
 pub use width::{Flags, Joins, Tones, Widths};
 
-use crate::config::limits::{CELLS, COLS, ROWS};
 use prepass::Prepass;
 use scan::Scanner;
 use std::sync::Arc;
-
-/// A grid, in cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Size {
-    /// Columns, 2..=1000.
-    pub cols: u16,
-    /// Rows, 2..=500.
-    pub rows: u16,
-}
-
-impl Size {
-    /// The nearest size within the limits of the contract: 2..1000 columns, 2..500 rows, at most
-    /// 100,000 cells (rows give way).
-    #[must_use]
-    pub fn clamped(cols: u64, rows: u64) -> Self {
-        let within = |n: u64, range: std::ops::RangeInclusive<u16>| {
-            u16::try_from(n)
-                .unwrap_or(u16::MAX)
-                .clamp(*range.start(), *range.end())
-        };
-        let cols = within(cols, COLS);
-        let rows = within(rows, ROWS).min((CELLS / u32::from(cols)) as u16);
-        Self { cols, rows }
-    }
-}
-
-/// What happened besides the picture since the last [`Terminal::take_signals`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Signals {
-    /// A bell rang.
-    pub bell: bool,
-    /// tmux set the clipboard to this text, at most [`CLIPBOARD_BYTES`](crate::config::limits::CLIPBOARD_BYTES).
-    pub clipboard: Option<String>,
-    /// What could not be kept of the last text tmux set the clipboard to.
-    pub clipboard_loss: Option<ClipboardLoss>,
-}
-
-impl Signals {
-    /// Both in one: what came `later` counts where only one can.
-    #[must_use]
-    pub fn then(self, later: Self) -> Self {
-        let copied = later.clipboard.is_some() || later.clipboard_loss.is_some();
-        Self {
-            bell: self.bell || later.bell,
-            clipboard_loss: if copied {
-                later.clipboard_loss
-            } else {
-                self.clipboard_loss
-            },
-            clipboard: later.clipboard.or(self.clipboard),
-        }
-    }
-}
-
-/// What a text for the clipboard lost on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClipboardLoss {
-    /// It was not UTF-8: U+FFFD stands for what was not.
-    Replaced,
-    /// It was too long, and is not passed on.
-    TooLong,
-}
 
 /// The terminal tmux draws on: one grid, its pens, widths and modes.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 //! time alone does not do: it counts seconds, and a server that is restarted within one creates a
 //! session with the same id in the same second.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use serde::{Deserialize, Serialize};
 
 /// A tmux server: its process, and when that was started.

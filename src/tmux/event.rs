@@ -3,6 +3,8 @@
 //! Events and the bytes of a pty come on separate descriptors without a common order, so an event
 //! says "ask again", never "so it is" (DESIGN §2.4).
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::name::{SessionId, WindowId};
 use super::session_state::SessionState;
 use std::sync::Arc;
@@ -40,24 +42,6 @@ pub enum Event {
         /// Which.
         client: String,
     },
-}
-
-/// Between the fields of an answer: a control character, which [`printed`](super::printed) takes out of
-/// what programs say.
-pub(super) const FIELD: char = '\t';
-
-/// The height of a pty that shows a window of this height whole: the status lines come on top.
-pub(super) fn with_status(height: u64, status: &str) -> u64 {
-    height + u64::from(status_lines(status))
-}
-
-/// The rows of the status line, from the option `status`.
-pub(super) fn status_lines(status: &str) -> u16 {
-    match status {
-        "off" | "" => 0,
-        "on" => 1,
-        lines => lines.parse().unwrap_or(1).min(5),
-    }
 }
 
 /// Reads one notification; `None` for those that say nothing to us.

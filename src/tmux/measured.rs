@@ -2,6 +2,8 @@
 //! image of the program goes on with them as long as these are the same, so that who watches does not
 //! wait for another probe. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::program::Binary;
 use super::width_options::WidthOptions;
 use crate::terminal::{Joins, Widths};

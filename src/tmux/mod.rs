@@ -26,6 +26,7 @@ mod creation;
 mod ended;
 mod error;
 mod event;
+mod fields;
 mod holder;
 mod master;
 mod measured;
@@ -348,7 +349,7 @@ impl Server {
             .format(format!(
                 "{}{}{}",
                 creation::FORMAT,
-                event::FIELD,
+                fields::FIELD,
                 printed::field("session_name")
             ))
             .build();
@@ -359,7 +360,7 @@ impl Server {
         let first = said
             .lines()
             .next()
-            .and_then(|line| line.split_once(event::FIELD));
+            .and_then(|line| line.split_once(fields::FIELD));
         let ours = first.filter(|(now, _)| Creation::read(now).is_some_and(|now| now.is(created)));
         Ok(ours.map(|(_, name)| printed::read(name)))
     }
@@ -468,7 +469,7 @@ impl Server {
         let (Some(cols), Some(rows)) = (cols, rows) else {
             return Err(Error::NoSuchSession);
         };
-        let rows = event::with_status(rows, fields.next().unwrap_or_default());
+        let rows = fields::with_status(rows, fields.next().unwrap_or_default());
         Ok(Size::clamped(cols, rows))
     }
 

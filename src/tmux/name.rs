@@ -4,6 +4,8 @@
 //! command), take for a pattern or for an option, so the names we give are held to letters, digits,
 //! `_` and `-`.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

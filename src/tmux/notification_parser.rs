@@ -1,6 +1,8 @@
 //! [`Parser`]: the lines tmux sends to a control client. Bytes go in, cut anywhere, of any kind;
 //! events come out. Pure, never panics, and holds a bounded amount.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::event::{self, Event};
 use crate::config::limits::NOTIFICATION_BYTES;
 

@@ -8,6 +8,8 @@
 //! The answers claim as little as possible. A terminal that looks like a modern xterm would be sent
 //! margins and rectangles, which our terminal does not draw.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::theme::{Rgb, Theme};
 
 /// DA1: a VT100 with the advanced video option.

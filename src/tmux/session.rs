@@ -7,7 +7,7 @@
 use super::client::Ours;
 use super::creation::{self, Creation};
 use super::error::Error;
-use super::event::{FIELD, with_status};
+use super::fields::{FIELD, with_status};
 use super::name::{SessionId, SessionName};
 use super::program::Program;
 use super::{printed, start, start_command};

@@ -1,7 +1,9 @@
 //! [`SessionState`]: what changes in a session without a notification, asked for in one question for
 //! all sessions. Pure.
 
-use super::event::{FIELD, with_status};
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
+use super::fields::{FIELD, with_status};
 use super::name::{SessionId, WindowId};
 use super::printed;
 use crate::config::limits::WINDOW_NAME_CHARS;

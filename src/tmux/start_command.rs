@@ -4,6 +4,8 @@
 //! need it, with escapes as `vis(3)` makes them. One argument is a command for the shell; several were
 //! run without one.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 /// The command that starts the same again.
 pub(super) fn shell_command(shown: &str) -> String {
     match &mut arguments(shown)[..] {

@@ -1,5 +1,7 @@
 //! [`Version`]: what `tmux -V` says, compared with what we need. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::error::Error;
 use crate::config::limits::TMUX_OLDEST;
 

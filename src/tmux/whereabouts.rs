@@ -2,7 +2,7 @@
 //! before it shows a picture or goes.
 
 use super::creation::{self, Creation};
-use super::event::with_status;
+use super::fields::with_status;
 use super::queries::TERMINAL_NAME;
 use super::session_state::count_clients;
 use super::{Error, Server, SessionId, size_guard};

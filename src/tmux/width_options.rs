@@ -1,6 +1,8 @@
 //! [`WidthOptions`]: what the user's configuration says about widths (tmux ≥ 3.6). The probe's server
 //! is given the same.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;

@@ -1,7 +1,7 @@
 //! [`Windows`]: the windows of one session and where its status line is; and what may be done with
 //! them. Addressed by id only, and a name never goes to tmux: it would expand it.
 
-use super::event::{FIELD, status_lines};
+use super::fields::{FIELD, status_lines};
 use super::{Error, Server, SessionId, WindowId, printed};
 use crate::config::limits::{WINDOW_NAME_CHARS, WINDOWS};
 use crate::terminal::ExtendedKeys;

@@ -2,7 +2,6 @@
 //! viewer is written the same bytes without a copy. In: a message's payload. Out: the bytes, and how
 //! many a terminal will have parsed of it. It must not know how they are made.
 
-use super::squeeze::Coding;
 use bytes::Bytes;
 use std::fmt;
 
@@ -121,6 +120,18 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame(\"{}\")", self.payload().escape_ascii())
     }
+}
+
+/// What kind of message a frame is, for the one who keeps count of where a viewer stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Terminal bytes.
+    #[default]
+    Plain,
+    /// A chunk that stands alone.
+    Alone,
+    /// A chunk of the chain, with its number.
+    Chain(u64),
 }
 
 #[cfg(test)]

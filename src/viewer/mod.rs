@@ -8,6 +8,8 @@
 //! The invariant: the viewer's terminal shows exactly `shown`, or, when that is none, anything at
 //! all; so every frame is a delta from `shown` or a repaint.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 mod check;
 mod frame;
 mod pacing;

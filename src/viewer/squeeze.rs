@@ -16,6 +16,7 @@
 //! - A chunk that stands **alone** has a compressor of its own: for a repaint, and for who is not
 //!   where the chain is. It leads out of the chain.
 
+use super::frame::Coding;
 use super::{Checker, Frame};
 use crate::config::limits::{
     DEFLATE_LEVEL, DEFLATE_PAD_BYTES, DEFLATE_REST, DEFLATE_WINDOW_BITS, ENTRY_INTERVAL,
@@ -28,18 +29,6 @@ use std::time::Instant;
 
 /// A chunk that does not save one part in this many is not worth inflating.
 const GAIN: usize = 5;
-
-/// What kind of message a frame is, for the one who keeps count of where a viewer stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Coding {
-    /// Terminal bytes.
-    #[default]
-    Plain,
-    /// A chunk that stands alone.
-    Alone,
-    /// A chunk of the chain, with its number.
-    Chain(u64),
-}
 
 /// The compressed stream of a session.
 #[derive(Default)]

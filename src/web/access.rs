@@ -16,14 +16,15 @@ use super::answer;
 use super::permit::Permit;
 pub use super::rules::SignIn;
 use super::signatures::{self, Left, Signatures};
-use super::stream::Door;
 use super::wire::KEY_PREFIX;
-use crate::access::credential::{Id, Rejected};
+use crate::access::Id;
+use crate::access::credential::Rejected;
 use crate::access::signed::Request;
 use crate::access::{Credential, Grant, Identity, Principal, Proof, Signed};
 use crate::audit::{Text, Who};
 use crate::config::Origin;
 use crate::config::limits::{AUDIT_TEXT_CHARS, BODY_BYTES};
+use crate::net::Peer;
 use crate::vault::{self, Vault};
 
 /// Who asks, and what that gives them.
@@ -111,7 +112,7 @@ pub(super) fn who<'a>(identity: &'a Identity, grant: &'a Grant, from: &'a str) -
 }
 
 /// Where a request comes from, for the logs. What a proxy says of that is no more than its word.
-pub(super) fn from(door: &Door, headers: &HeaderMap) -> String {
+pub(super) fn from(door: &Peer, headers: &HeaderMap) -> String {
     const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
     let plain = |text: &&str| {
         let address = |byte: u8| byte.is_ascii_hexdigit() || b".:, []".contains(&byte);
@@ -173,7 +174,7 @@ impl Access {
     }
 
     /// Who asks, by what they show; or why that is nothing.
-    fn identity(&self, door: &Door, head: &Parts, own: Option<&Origin>) -> Result<Found, Refusal> {
+    fn identity(&self, door: &Peer, head: &Parts, own: Option<&Origin>) -> Result<Found, Refusal> {
         match &self.sign_in {
             SignIn::None => Ok(Found {
                 identity: Some(Identity::Anyone),
@@ -249,7 +250,7 @@ impl Access {
     }
 
     /// Judges a request before anything looks at what it asks for.
-    pub fn admit(&self, door: &Door, head: &Parts) -> Result<Caller, Refusal> {
+    pub fn admit(&self, door: &Peer, head: &Parts) -> Result<Caller, Refusal> {
         // Before anybody is judged: what is revoked from now on is seen by the permit.
         let version = self.sign_in.version();
         let own = self.host(door, head)?;
@@ -308,7 +309,7 @@ impl Access {
     /// foreign name that points here would make us part of a foreign site. `None`: it is meant for a
     /// public origin, which itself says what its pages have. Who sits on the way to `http://` of that
     /// name could make any page for it.
-    fn host(&self, door: &Door, head: &Parts) -> Result<Option<Origin>, Refusal> {
+    fn host(&self, door: &Peer, head: &Parts) -> Result<Option<Origin>, Refusal> {
         let mut hosts = head.headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(Refusal::NoHost);
@@ -325,8 +326,8 @@ impl Access {
         }
         let loopback = matches!(own.host(), "localhost" | "127.0.0.1" | "[::1]");
         let known = match door {
-            Door::Unix { .. } => own.host() == "localhost",
-            Door::Tcp { local, .. } => {
+            Peer::Unix { .. } => own.host() == "localhost",
+            Peer::Tcp { local, .. } => {
                 let ip = local.ip().to_canonical();
                 let name = if ip.is_ipv6() {
                     format!("[{ip}]")

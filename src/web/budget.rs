@@ -272,7 +272,7 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::credential::Id;
+    use crate::access::Id;
 
     const PLACES: usize = 512;
 

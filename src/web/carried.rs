@@ -2,6 +2,8 @@
 //! when it is frozen. Out: the same, readable by builds that know a field more or less. It must not
 //! know how it is carried.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

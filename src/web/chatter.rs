@@ -3,6 +3,8 @@
 //! connection, and costs the others nothing; but who never stops is never silent either, so a flood that
 //! lasts ends it. It must not know what was said. Pure: time comes in as an argument.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use std::time::Instant;
 
 use crate::config::limits::{CHATTER_AHEAD, CHATTER_INTERVAL, CHATTER_LASTING};

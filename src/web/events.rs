@@ -23,14 +23,14 @@ use super::presence::Presence;
 use super::refusals::Turned;
 use super::sessions::{Tmux, rows, sign_in};
 use super::stopping::Stopping;
-use super::stream::Door;
 use super::{Shared, answer};
 use crate::access::budget::Limit;
 use crate::access::{Grant, Principal};
-use crate::bridge::handle::Lease as _;
+use crate::bridge::Lease as _;
 use crate::config::limits::{EVENT_INTERVAL, EVENT_KEEP_ALIVE, MINIATURES};
 use crate::directory::Listing;
 use crate::interleave;
+use crate::net::Peer;
 use crate::tmux::{Session, SessionId};
 
 /// Which sessions a page wants miniatures of.
@@ -93,7 +93,7 @@ pub(super) async fn stream(
     State(parts): Shared,
     Extension(caller): Extension<Caller>,
     Extension(gallery): Extension<Gallery>,
-    Extension(door): Extension<Arc<Door>>,
+    Extension(door): Extension<Arc<Peer>>,
     Query(wish): Query<Wish>,
 ) -> Result<Response, Response> {
     let pass = caller.pass.ok_or_else(sign_in)?;

@@ -1,6 +1,8 @@
 //! The header of a WebSocket frame (RFC 6455, 5.2). PURE. In: its bytes, as far as they have come. Out:
 //! what it says. It must not know what is in the frame.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 /// Ends a message (RFC 6455, 5.2).
 pub(super) const FIN: u8 = 0x80;
 /// Close, ping and pong have this bit; they come whole, also between the parts of a message.

@@ -14,12 +14,13 @@ use tokio::time::sleep;
 use super::Parts;
 use super::bells::Bells;
 use super::presence::Presence;
-use crate::bridge::handle::{Glance, State};
+use crate::bridge::Glance;
 use crate::config::limits::{MINIATURE_INTERVAL, MINIATURE_RETRY, MINIATURES_ALL};
 use crate::directory::{Address, Directory};
 use crate::hub::{Hub, JoinError};
 use crate::terminal::{Screen, miniature};
 use crate::tmux::{Session, SessionId};
+use crate::viewer::State;
 
 /// What is shown; cheap to clone.
 #[derive(Debug, Clone)]

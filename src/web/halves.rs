@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{tcp, unix};
 
-use super::stream::{Place, Socket, Stream};
+use super::stream::{Place, Stream};
+use crate::net::Socket;
 
 /// The half that is read.
 #[derive(Debug)]

@@ -19,12 +19,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::access::{Caller, protocols};
 use super::connections::Connected;
 use super::socket::{self, Wish};
-use super::stream::{Door, Stream};
+use super::stream::Stream;
 use super::tap::Tap;
 use super::wire::{self, DEFLATE, PROTOCOL, PROTOCOL_FAMILY};
 use super::{Shared, answer};
-use crate::bridge::handle::Join;
+use crate::bridge::Join;
 use crate::interleave;
+use crate::net::Peer;
 use crate::terminal::Size;
 use crate::tmux::Theme;
 
@@ -71,7 +72,7 @@ pub(super) async fn open(
     }
     let accept = derive_accept_key(key.as_bytes());
     let speech = Speech::offered(request.headers());
-    let door = request.extensions().get::<Arc<Door>>().cloned();
+    let door = request.extensions().get::<Arc<Peer>>().cloned();
     let wish = Wish {
         // What is no text is no session's name.
         name: path.map(|Path(name)| name).unwrap_or_default(),
@@ -80,7 +81,7 @@ pub(super) async fn open(
         speech,
         deflate: speech == Speech::Ours
             && protocols(request.headers()).any(|protocol| protocol == DEFLATE),
-        door: door.unwrap_or_else(|| Arc::new(Door::Unix { uid: None })),
+        door: door.unwrap_or_else(|| Arc::new(Peer::Unix { uid: None })),
     };
     let connected = request.extensions().get::<Arc<Connected>>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);

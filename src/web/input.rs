@@ -9,7 +9,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use tokio::time::timeout;
 
-use crate::bridge::handle::{Closed, Driver};
+use crate::bridge::{Closed, Driver};
 use crate::config::limits::{FAREWELL, INPUT_AHEAD_BYTES};
 use crate::tmux::WindowAct;
 

@@ -1,5 +1,5 @@
 //! EDGE: everything that talks to browsers. [`App`] owns the URLs; requests come in through a
-//! [`Door`] and are judged by [`access`] before any route is looked for. It must not know pty
+//! [`Peer`] and are judged by [`access`] before any route is looked for. It must not know pty
 //! bytes.
 
 #![allow(clippy::result_large_err)] // an `Err` of a handler is an answer, as large as any other
@@ -66,11 +66,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::access::budget::Limit;
 use crate::audit::{self, Audit, Who};
-use crate::bridge::handle::Lease as _;
+use crate::bridge::Lease as _;
 use crate::config::BasePath;
 use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::interleave;
+use crate::net::Peer;
 use crate::tmux;
 use access::{Access, Caller};
 use budget::{Budgets, Over};
@@ -81,7 +82,7 @@ use permit::Permit;
 use presence::{Open, Presence};
 use refusals::Turned;
 use stopping::Stopping;
-use stream::{Door, Stream};
+use stream::Stream;
 use wire::Close;
 
 /// What requests are answered with.
@@ -231,7 +232,7 @@ impl App {
     /// watch the service are told more than that.
     pub async fn respond(
         &self,
-        door: Arc<Door>,
+        door: Arc<Peer>,
         full: bool,
         mut request: axum::http::Request<Body>,
     ) -> Response {
@@ -262,9 +263,9 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     let door = head
         .extensions
-        .get::<Arc<Door>>()
+        .get::<Arc<Peer>>()
         .cloned()
-        .unwrap_or_else(|| Arc::new(Door::Unix { uid: None }));
+        .unwrap_or_else(|| Arc::new(Peer::Unix { uid: None }));
     let connected = head.extensions.get::<Arc<Connected>>().cloned();
     if let Some(connected) = &connected {
         // Refusals are for everybody.

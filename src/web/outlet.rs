@@ -18,8 +18,8 @@ use super::halves::Outgoing;
 use super::permit::Permit;
 use super::queue::{Queue, SLICES};
 use super::teller::Teller;
-use crate::bridge::fanout::{self, Tally};
-use crate::bridge::handle::Lease;
+use crate::bridge::Lease;
+use crate::bridge::broadcast::{self, Tally};
 use crate::config::limits::{ANSWER_BYTES, PING_INTERVAL};
 use crate::viewer::{End, State};
 
@@ -234,7 +234,7 @@ impl Outlet {
     }
 }
 
-impl fanout::Outlet for Outlet {
+impl broadcast::Outlet for Outlet {
     fn offer(&self, state: &State, now: Instant, tally: &mut Tally) {
         let mut out = self.out();
         // While something is unsent the task waits for the socket, and fetches the newest state then.

@@ -3,6 +3,8 @@
 //! the same without messages longer than [`SPECTATOR_MESSAGE_BYTES`]. What no message may be is passed on,
 //! for the protocol's own reader to say so.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::frame_header::{CONTROL, FIN, MASKED, OPCODE, length, missing};
 use crate::config::limits::{MESSAGE_BYTES, SPECTATOR_MESSAGE_BYTES};
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::rules::SignIn;
 use crate::access::credential::Rejected;
 use crate::access::{Grant, Identity, Ledger, Proof};
-use crate::bridge::handle::{Hold, Lease};
+use crate::bridge::{Hold, Lease};
 use crate::config::limits::PERMIT_RECHECK;
 use crate::vault;
 
@@ -257,7 +257,7 @@ mod tests {
         let permit = Permit::judge(&house.rules, version, identity).expect("let in");
         house
             .vault
-            .change(|ledger| ledger.end(crate::access::credential::Id::new([9; 12]), u64::MAX, 0))
+            .change(|ledger| ledger.end(crate::access::Id::new([9; 12]), u64::MAX, 0))
             .expect("written");
         let mut late = permit.watch();
         let changed = late.changed().now_or_never().expect("at once");

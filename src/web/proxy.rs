@@ -8,9 +8,9 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
 use super::access::Refusal;
-use super::stream::Door;
 use crate::access::{Grant, Rule};
 use crate::config::limits::USER_BYTES;
+use crate::net::Peer;
 
 /// The header with the user, unless the configuration names another.
 pub const USER_HEADER: &str = "x-muxview-user";
@@ -47,10 +47,10 @@ impl Proxy {
     }
 
     /// Whom the proxy names; `None` if it names nobody.
-    pub(super) fn user(&self, door: &Door, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    pub(super) fn user(&self, door: &Peer, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
         let uid = match door {
-            Door::Unix { uid } => *uid,
-            Door::Tcp { .. } => None,
+            Peer::Unix { uid } => *uid,
+            Peer::Tcp { .. } => None,
         };
         if !uid.is_some_and(|uid| self.peers.contains(&uid)) {
             return Err(Refusal::Peer(uid));
@@ -98,13 +98,13 @@ mod tests {
             secret: "s3cret".to_owned(),
             rules: Arc::new([]),
         };
-        let known = Door::Unix { uid: Some(33) };
+        let known = Peer::Unix { uid: Some(33) };
         let address = ([127, 0, 0, 1], 1).into();
-        let tcp = Door::Tcp {
+        let tcp = Peer::Tcp {
             local: address,
             peer: address,
         };
-        let user = |door: &Door, given: &[(&'static str, &[u8])]| {
+        let user = |door: &Peer, given: &[(&'static str, &[u8])]| {
             let mut headers = HeaderMap::new();
             for (name, value) in given {
                 let value = HeaderValue::from_bytes(value).expect("can be sent");
@@ -127,8 +127,8 @@ mod tests {
         );
         for door in [
             &tcp,
-            &Door::Unix { uid: None },
-            &Door::Unix { uid: Some(34) },
+            &Peer::Unix { uid: None },
+            &Peer::Unix { uid: Some(34) },
         ] {
             let refused = user(door, &[ann, SECRET]).expect_err("not the proxy");
             assert!(matches!(refused, Refusal::Peer(_)));

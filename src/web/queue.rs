@@ -2,6 +2,8 @@
 //! their bytes with every other viewer, and what tungstenite answers by itself. Out: slices for one
 //! write after the other. It must not know sockets, nor what a frame means.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io::IoSlice;

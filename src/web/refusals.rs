@@ -3,9 +3,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::stream::Door;
 use super::throttle::Source;
 use crate::audit::{Audit, Event, Flood, Text, Who};
+use crate::net::Peer;
 
 /// All who were turned away.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ impl Refusals {
 }
 
 /// The door of who has none, such as a whole listener.
-impl From<Option<&Door>> for Source {
-    fn from(door: Option<&Door>) -> Self {
+impl From<Option<&Peer>> for Source {
+    fn from(door: Option<&Peer>) -> Self {
         door.map_or(Self::Rest, Self::from)
     }
 }

@@ -24,7 +24,7 @@ use crate::access::Principal;
 use crate::access::budget::Limit;
 use crate::access::credential::Rejected;
 use crate::audit;
-use crate::bridge::handle::{Join, Seat};
+use crate::bridge::{Join, Seat};
 use crate::config::limits::RESEAT;
 use crate::directory::Address;
 use crate::hub::JoinError;

@@ -14,7 +14,7 @@ use super::permit::Permit;
 use super::refusals::Turned;
 use super::sign_in::{change, confirmed};
 use super::{Parts, Shared, answer, sessions};
-use crate::access::credential::Id;
+use crate::access::Id;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Grant, Share};
 use crate::audit::Event;

@@ -14,16 +14,17 @@ use std::sync::Arc;
 
 use super::access::Caller;
 use super::refusals::Turned;
-use super::stream::Door;
 use super::{Parts, Shared, answer, sessions};
-use crate::access::credential::{Id, Rejected};
+use crate::access::Id;
+use crate::access::credential::Rejected;
 use crate::access::page_key::Offer;
 use crate::access::{Credential, Grant, Identity, Kind, Ledger, PageKey, Share};
 use crate::audit::{Event, Text, Who};
-use crate::bridge::handle::Lease as _;
+use crate::bridge::Lease as _;
 use crate::client;
 use crate::config::limits::SIGN_IN_BYTES;
 use crate::interleave;
+use crate::net::Peer;
 use crate::vault::{self, Vault};
 
 /// What a page gets.
@@ -111,7 +112,7 @@ fn offer(key: &str) -> Result<Offer, Response> {
 pub(super) async fn sign_in(
     State(parts): Shared,
     Extension(caller): Extension<Caller>,
-    Extension(door): Extension<Arc<Door>>,
+    Extension(door): Extension<Arc<Peer>>,
     body: Body,
 ) -> Result<Response, Response> {
     let Some(vault) = parts.access.vault() else {
@@ -155,7 +156,7 @@ fn may_be_good(vault: &Vault, secret: &str) -> bool {
     Credential::open(secret, &state.keys, &state.ledger, now).is_ok()
 }
 
-fn refused(parts: &Parts, door: &Door, who: Who<'_>, why: Rejected) -> Response {
+fn refused(parts: &Parts, door: &Peer, who: Who<'_>, why: Rejected) -> Response {
     let (refusals, wait) = (&parts.refusals, parts.throttle.failed(door, super::now()));
     let (turned, limit) = match wait {
         Some(_) => (Turned::Full, "sign-ins"),
@@ -273,7 +274,7 @@ pub(super) async fn sign_out(
         if everywhere {
             ledger.sign_out_everywhere();
         } else {
-            ledger.sign_out(&credential, vault::now());
+            credential.sign_out(ledger, vault::now());
         }
         Ok(())
     };

@@ -14,14 +14,15 @@ use super::carried::Carried;
 use super::connection::Connection;
 use super::handshake::Speech;
 use super::seating::{self, Seated};
-use super::stream::{Door, Stream};
+use super::stream::Stream;
 use super::tap::Tap;
 use super::viewing::Viewing;
 use super::visit;
 use super::wire::Close;
-use crate::bridge::handle::{Join, Seat};
+use crate::bridge::{Join, Seat};
 use crate::config::limits::{MESSAGE_BYTES, SPECTATOR_MESSAGE_BYTES};
 use crate::interleave;
+use crate::net::Peer;
 use crate::tmux::Theme;
 use crate::viewer::{Viewer, Window};
 
@@ -37,7 +38,7 @@ pub(super) struct Wish {
     /// It takes chunks.
     pub(super) deflate: bool,
     /// For counting who is turned away.
-    pub(super) door: Arc<Door>,
+    pub(super) door: Arc<Peer>,
 }
 
 /// A viewer between two processes: nobody reads or writes its socket.

@@ -3,18 +3,17 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::connections::Connected;
 use crate::config::limits::STALL;
+use crate::net::Socket;
 
 /// An accepted connection and the place it takes among all of them, which it gives back when it
 /// is dropped: also as a WebSocket, long after HTTP has forgotten it.
@@ -51,32 +50,6 @@ impl From<OwnedSemaphorePermit> for Place {
             _permit: permit,
             connected: None,
         }
-    }
-}
-
-/// The socket itself.
-#[derive(Debug)]
-pub enum Socket {
-    /// From a TCP listener.
-    Tcp(TcpStream),
-    /// From a unix listener.
-    Unix(UnixStream),
-}
-
-impl Socket {
-    /// One that another process accepted.
-    pub fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
-        let socket = socket2::SockRef::from(&descriptor);
-        // A peer that went away meanwhile is found out by reading.
-        if socket.r#type()? != socket2::Type::STREAM {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        let unix = socket.domain()? == socket2::Domain::UNIX;
-        socket.set_nonblocking(true)?;
-        if unix {
-            return UnixStream::from_std(descriptor.into()).map(Self::Unix);
-        }
-        TcpStream::from_std(descriptor.into()).map(Self::Tcp)
     }
 }
 
@@ -127,33 +100,6 @@ impl Stream {
     /// The socket and its place, for whoever gives the one back with the other.
     pub(super) fn into_parts(self) -> (Socket, Place) {
         (self.socket, self.place)
-    }
-}
-
-/// How a connection came in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Door {
-    /// By TCP.
-    Tcp {
-        /// Our end.
-        local: SocketAddr,
-        /// The other end.
-        peer: SocketAddr,
-    },
-    /// By a unix socket.
-    Unix {
-        /// The user at the other end, if the system says.
-        uid: Option<u32>,
-    },
-}
-
-impl std::fmt::Display for Door {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp { peer, .. } => peer.fmt(f),
-            Self::Unix { uid: Some(uid) } => write!(f, "unix, uid {uid}"),
-            Self::Unix { uid: None } => f.write_str("unix"),
-        }
     }
 }
 

@@ -241,8 +241,8 @@ impl AsyncWrite for Tap {
 pub(super) mod tests {
     use super::*;
     use crate::config::limits::ANSWER_BYTES;
+    use crate::net::Socket;
     use crate::viewer::{Frame, Kind, message};
-    use crate::web::stream::Socket;
     use futures_util::StreamExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixStream;

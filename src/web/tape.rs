@@ -2,6 +2,8 @@
 //! cut anywhere. Out: what another process must read first to go on where this one stops. It must
 //! not know what messages mean: whether a frame may be is for the protocol's own reader to say.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use super::frame_header::{CONTROL, FIN, OPCODE, length, missing};
 use crate::config::limits::TAPE_BYTES;
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::handshake::Speech;
 use super::queue::Queue;
 use super::wire::{self, Role, Say};
-use crate::bridge::fanout::Tally;
+use crate::bridge::broadcast::Tally;
 use crate::config::limits::PONGS;
 use crate::viewer::{End, Kind, Label, Output, State, Viewer, message};
 

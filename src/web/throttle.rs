@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::stream::Door;
 use crate::config::limits::{FAILED_SIGN_INS, THROTTLE_WINDOW, THROTTLED_SOURCES};
+use crate::net::Peer;
 
 /// Failed sign-ins by source.
 #[derive(Debug, Default)]
@@ -26,14 +26,14 @@ pub(super) enum Source {
     Rest,
 }
 
-impl From<&Door> for Source {
-    fn from(door: &Door) -> Self {
+impl From<&Peer> for Source {
+    fn from(door: &Peer) -> Self {
         match door {
-            Door::Tcp { peer, .. } => Self::Address(match peer.ip().to_canonical() {
+            Peer::Tcp { peer, .. } => Self::Address(match peer.ip().to_canonical() {
                 IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
                 ip => ip,
             }),
-            Door::Unix { uid } => uid.map_or(Self::Rest, Self::User),
+            Peer::Unix { uid } => uid.map_or(Self::Rest, Self::User),
         }
     }
 }
@@ -46,7 +46,7 @@ struct Window {
 
 impl Throttle {
     /// How long this source must wait now; it costs nothing to ask.
-    pub(super) fn waits(&self, door: &Door, now: Instant) -> Option<Duration> {
+    pub(super) fn waits(&self, door: &Peer, now: Instant) -> Option<Duration> {
         let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let source = Source::from(door);
         let window = windows.get(&source).or_else(|| {
@@ -58,7 +58,7 @@ impl Throttle {
     }
 
     /// Counts one that failed at `now`; how long to wait if these are too many.
-    pub(super) fn failed(&self, door: &Door, now: Instant) -> Option<Duration> {
+    pub(super) fn failed(&self, door: &Peer, now: Instant) -> Option<Duration> {
         // A std mutex: held for a few instructions, which cannot panic half way.
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut source = Source::from(door);
@@ -89,8 +89,8 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
-    fn from(last: u32) -> Door {
-        Door::Tcp {
+    fn from(last: u32) -> Peer {
+        Peer::Tcp {
             local: ([127, 0, 0, 1], 1).into(),
             peer: (Ipv4Addr::from_bits(last), 1).into(),
         }

@@ -23,7 +23,7 @@ use super::teller::Teller;
 use super::viewer_permit::ViewerPermit;
 use super::visit::Visit;
 use super::wire::{self, Close, ENDED, Heard, Role};
-use crate::bridge::handle::{Driver, Seat};
+use crate::bridge::{Driver, Seat};
 use crate::config::limits::SILENCE;
 use crate::interleave;
 use crate::viewer::{End, Label, State, Viewer};

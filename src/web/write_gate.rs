@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use crate::bridge::handle::Lease;
+use crate::bridge::Lease;
 
 /// What ends an HTTP/1.1 body of unknown length. It says nothing, and without it a peer could not tell an
 /// end from a broken connection.
@@ -112,7 +112,7 @@ fn is_end(pieces: &[io::IoSlice<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bridge::handle::Hold;
+    use crate::bridge::Hold;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::Waker;
     use tokio::sync::oneshot;

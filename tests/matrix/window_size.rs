@@ -5,7 +5,7 @@ use crate::support::attach::Options;
 use crate::support::{BareAttach, Tmux};
 use crate::watcher::{Bench, SPECTATOR, Watcher, driver, lines};
 use bytes::Bytes;
-use muxview::bridge::handle::Join;
+use muxview::bridge::Join;
 use muxview::config::SizePolicy;
 use muxview::config::limits::RESIZE_INTERVAL;
 use muxview::terminal::Size;

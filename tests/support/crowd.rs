@@ -22,7 +22,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 /// How a browser would get there.
 #[derive(Clone, Debug)]
 pub struct Route {
-    pub door: Door,
+    pub door: Peer,
     /// The Host it names.
     pub host: String,
     /// What a proxy takes away, without a slash at its end.
@@ -31,7 +31,7 @@ pub struct Route {
 }
 
 #[derive(Clone, Debug)]
-pub enum Door {
+pub enum Peer {
     Unix(PathBuf),
     Tcp(SocketAddr),
 }
@@ -42,7 +42,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 impl Route {
     pub fn unix(path: impl Into<PathBuf>, secret: Option<String>) -> Self {
         Self {
-            door: Door::Unix(path.into()),
+            door: Peer::Unix(path.into()),
             host: "localhost".into(),
             path: String::new(),
             secret,
@@ -51,7 +51,7 @@ impl Route {
 
     pub fn tcp(port: u16) -> Self {
         Self {
-            door: Door::Tcp(([127, 0, 0, 1], port).into()),
+            door: Peer::Tcp(([127, 0, 0, 1], port).into()),
             host: format!("127.0.0.1:{port}"),
             path: String::new(),
             secret: None,
@@ -60,8 +60,8 @@ impl Route {
 
     pub async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
         Ok(match &self.door {
-            Door::Unix(path) => Box::new(UnixStream::connect(path).await?),
-            Door::Tcp(address) => {
+            Peer::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            Peer::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
                 Box::new(stream)

@@ -7,12 +7,13 @@
 use super::Tmux;
 use bytes::Bytes;
 use muxview::bridge::Manner;
-use muxview::bridge::handle::{Driver, Join, Seat, State};
+use muxview::bridge::{Driver, Join, Seat};
 use muxview::config::SizePolicy;
 use muxview::hub::Hub;
 use muxview::pulse::Pulse;
 use muxview::terminal::{Generation, Screen, Size, Terminal, Widths};
 use muxview::tmux::{Server, Session, Socket, Status};
+use muxview::viewer::State;
 use muxview::viewer::{End, Frame, Output, Viewer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

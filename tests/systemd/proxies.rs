@@ -86,9 +86,11 @@ fn through(proxy: &str, setup: &str, reload: &str, path: &str, expected: &Reload
     browser.see("main", "^still-2$");
     match expected {
         Reload::Unnoticed => assert_eq!(browser.sockets("main"), [None], "{proxy}"),
-        Reload::Closes(code) => {
-            assert_eq!(browser.sockets("main"), [Some(*code), None], "{proxy}");
-        }
+        // A proxy in a hurry drops the connection without its close code.
+        Reload::Closes(code) => match browser.sockets("main")[..] {
+            [Some(closed), None] if closed == *code || closed == 1006 => {}
+            ref other => panic!("{proxy}: {other:?}"),
+        },
     }
     browser.enter("main", "echo typed-$((2+2))");
     browser.see("main", "^typed-4$");

@@ -1,5 +1,9 @@
+use super::super::clock;
+use super::super::driver::Closed;
 use super::*;
 use crate::tmux::SessionId;
+use crate::tmux::WindowAct;
+use bytes::Bytes;
 use std::pin::Pin;
 
 const DRIVER: Join = Join {
@@ -20,7 +24,7 @@ fn open() -> (Handle, Ends) {
         id: SessionId(1),
         name: "work".into(),
     };
-    Handle::open(label, SizePolicy::Latest, super::super::now())
+    Handle::open(label, SizePolicy::Latest, clock::now())
 }
 
 async fn waits(it: Pin<&mut impl Future>) -> bool {

@@ -1,7 +1,7 @@
 //! Viewers who may not see other sessions: their pictures, and what tmux is asked for them.
 
 use super::Live;
-use crate::bridge::Lost;
+use crate::bridge::task::Lost;
 use crate::tmux::{self, Overlay};
 use std::sync::Arc;
 use std::time::Instant;

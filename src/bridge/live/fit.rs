@@ -1,10 +1,10 @@
 //! Sizes: brings pty and window to what is planned, and tells the sizing what became of it.
 
+use super::wake::Sized;
 use super::{Live, careful};
-use crate::bridge::Lost;
 use crate::bridge::resize::Do;
 use crate::bridge::sizing::Plan;
-use crate::terminal::Size;
+use crate::bridge::task::Lost;
 use crate::tmux::{Error, Follower};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -13,14 +13,6 @@ use tokio::time::sleep;
 const AGAIN: Duration = Duration::from_millis(1);
 /// The same for a client that has just been started; each costs a process.
 const CLAIM_AGAIN: Duration = Duration::from_millis(10);
-
-/// What tmux said about sizes.
-#[derive(Debug)]
-pub(super) enum Sized {
-    Claimed(bool, Result<(), Error>),
-    Client(Result<Option<Size>, Error>),
-    Window(Result<Size, Error>),
-}
 
 impl Live<'_> {
     /// Brings pty and window to the size that is planned, step by step. Says the plan.

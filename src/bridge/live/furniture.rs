@@ -5,8 +5,9 @@
 //! a status line in the picture that reads another way or a program that asks for other keys (at once).
 
 use super::Live;
-use crate::bridge::handle::Lease;
-use crate::bridge::now;
+use super::wake::Acted;
+use crate::bridge::clock::now;
+use crate::bridge::order::Lease;
 use crate::bridge::windows::{is_output, keys_another_way, reads_another_way};
 use crate::config::limits::WINDOW_ACT_INTERVAL;
 use crate::terminal::Screen;
@@ -16,9 +17,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep_until;
-
-/// What became of what a driver wanted.
-pub(super) type Acted = (ViewerId, Result<(), Error>);
 
 impl Live<'_> {
     /// Asks for the windows, if they may have changed.

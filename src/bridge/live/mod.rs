@@ -7,55 +7,35 @@ mod confine;
 mod fit;
 mod furniture;
 mod stay;
+mod wake;
 
 use super::canvas::{Canvas, Shot, Stray};
+use super::clock::now;
 use super::confined::Confined;
-use super::handle::{Label, Order};
 use super::handover::Kept;
 use super::resize::Resize;
 use super::sizing::Plan;
 use super::slot::Slot;
+use super::task::{Bridge, Lost, event, status};
 use super::typing::Typing;
 use super::windows::Wonder;
-use super::{Bridge, Lost, event, now, status};
 use crate::config::limits::{DELIVERY, FRAME_INTERVAL, RETRY, TURN_BYTES, UNREAD_TURNS};
 use crate::interleave;
 use crate::terminal::Widths;
 use crate::tmux::{self, Attach, Ended, Event, Follower, Overlay, Whereabouts, Windows};
-use crate::viewer::Picture;
-use fit::Sized;
-use furniture::Acted;
+use crate::viewer::{Label, Picture};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, sleep_until, timeout};
+use wake::{Acted, Sized, Wake};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
 const READ_BYTES: usize = 16 * 1024;
 /// Reads of what a client wrote before it is given away.
 const LAST_READS: usize = 64;
-
-/// What ended a wait.
-#[derive(Debug)]
-enum Wake {
-    Roster,
-    Status,
-    Session(Option<Whereabouts>),
-    Overlay(Result<Option<Overlay>, tmux::Error>),
-    Sized(Sized),
-    Named(Option<String>),
-    Needed(bool),
-    Event(Result<Event, RecvError>),
-    Wrote(io::Result<usize>),
-    Ordered(Option<Order>),
-    Windows(Result<Windows, tmux::Error>),
-    Acted(Acted),
-    Redrawn(Result<(), tmux::Error>),
-    Read(io::Result<usize>),
-    Tick,
-}
 
 /// One attach and what belongs to it.
 struct Live<'a> {

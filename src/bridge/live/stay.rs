@@ -1,8 +1,9 @@
 //! Who is here: input on its way in, and when to leave.
 
 use super::Live;
-use crate::bridge::handle::{Input, Order};
-use crate::bridge::{Lost, typing};
+use crate::bridge::order::{Input, Order};
+use crate::bridge::task::Lost;
+use crate::bridge::typing;
 use crate::config::limits::DELIVERY;
 use std::io;
 use std::time::Instant;

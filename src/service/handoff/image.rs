@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::config::limits::{CHECK, CHECK_BYTES};
 use crate::config::{self, Cli};
+use crate::net::inherited_fds::{self, InheritedFd};
 use crate::os;
-use crate::service::passed::{self, Passed};
 use crate::tmux::{self, Transfer, exclusively};
 
 /// The program and its arguments, as it was started.
@@ -76,14 +76,14 @@ impl Image {
 
     /// Becomes that program, leaving these descriptors open for it. Returns only if that fails, with
     /// all as it was.
-    pub(crate) fn execute(&self, passed: &[Passed]) -> io::Error {
+    pub(crate) fn execute(&self, passed: &[InheritedFd]) -> io::Error {
         // While they are marked to stay open, a child started elsewhere would get them, too.
         exclusively(|| self.become_it(passed))
     }
 
-    fn become_it(&self, passed: &[Passed]) -> io::Error {
+    fn become_it(&self, passed: &[InheritedFd]) -> io::Error {
         let mark = |flags| {
-            let set = |passed: &Passed| fcntl_setfd(&passed.descriptor, flags);
+            let set = |passed: &InheritedFd| fcntl_setfd(&passed.descriptor, flags);
             passed.iter().try_for_each(set)
         };
         if let Err(error) = mark(FdFlags::empty()) {
@@ -93,7 +93,7 @@ impl Image {
         let error = os::without_hangup(|| {
             Command::new(&self.program)
                 .args(&self.arguments)
-                .env(passed::LEFT, passed::leave(passed))
+                .env(inherited_fds::LEFT, inherited_fds::leave(passed))
                 .env_remove("LISTEN_PID")
                 .env_remove("LISTEN_FDS")
                 .env_remove("LISTEN_FDNAMES")
@@ -135,8 +135,8 @@ impl fmt::Display for Image {
 
 /// Has the children of the image before this one reaped when they end: nobody here knows them, but for
 /// the tmux clients whose terminals it passed on.
-pub(crate) fn reap_children(passed: &[Passed]) {
-    if !passed::is_successor() {
+pub(crate) fn reap_children(passed: &[InheritedFd]) {
+    if !inherited_fds::is_successor() {
         return;
     }
     let adopted: Vec<Pid> = passed

@@ -15,18 +15,19 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::accept::Places;
-use super::passed::{Passed, STATE, VIEWER};
 use crate::bridge::Kept;
 use crate::bridge::sizing::Plan;
 use crate::config::limits::STRANGER_WAIT;
 use crate::hub::{Hub, end_clients};
+use crate::net::Socket;
+use crate::net::inherited_fds::{InheritedFd, STATE, VIEWER};
 use crate::terminal::Size;
 use crate::tmux::{Creation, Holder, Transfer};
 use crate::web::App;
 use crate::web::carried::Carried;
 use crate::web::signatures::Left;
 use crate::web::socket::Frozen;
-use crate::web::stream::{Socket, Stream};
+use crate::web::stream::Stream;
 use state::{Client, Held, Seat, State};
 
 /// A viewer that waits for somebody to go on with it.
@@ -65,7 +66,7 @@ pub(super) fn pack(
     holders: Vec<Holder>,
     widths: Option<serde_json::Value>,
     app: &App,
-) -> Vec<Passed> {
+) -> Vec<InheritedFd> {
     let (mut passed, clients): (Vec<_>, Vec<_>) = kept.into_iter().filter_map(described).unzip();
     let mut seats = vec![];
     for Frozen {
@@ -83,7 +84,7 @@ pub(super) fn pack(
                     viewer: carried,
                 });
                 let name = VIEWER.to_owned();
-                passed.push(Passed { name, descriptor });
+                passed.push(InheritedFd { name, descriptor });
             }
             Err(error) => {
                 tracing::warn!(%error, peer = carried.peer, "cannot hand a viewer over");
@@ -106,7 +107,7 @@ pub(super) fn pack(
         widths,
     };
     match file(&state.encode()) {
-        Ok(descriptor) => passed.push(Passed {
+        Ok(descriptor) => passed.push(InheritedFd {
             name: STATE.to_owned(),
             descriptor,
         }),
@@ -118,7 +119,7 @@ pub(super) fn pack(
 /// A tmux client as it is passed. Under the name of viewers' sockets: a build that knows of no clients
 /// takes its terminal then, and closes it when it proves to be no socket. What has another name it would
 /// take for what it is to listen on.
-fn described(kept: Kept) -> Option<(Passed, Client)> {
+fn described(kept: Kept) -> Option<(InheritedFd, Client)> {
     let Kept {
         session,
         created,
@@ -138,7 +139,7 @@ fn described(kept: Kept) -> Option<(Passed, Client)> {
         screen: screen.into(),
         held: held.into(),
     };
-    let passed = Passed {
+    let passed = InheritedFd {
         name: VIEWER.to_owned(),
         descriptor: master,
     };
@@ -199,7 +200,7 @@ pub(super) async fn dismiss(frozen: Vec<Frozen>, app: &App) {
 
 impl Inherited {
     /// Reads what was left. What cannot be understood is told and its viewers are sent away.
-    pub(super) fn read(kept: Vec<Passed>) -> Self {
+    pub(super) fn read(kept: Vec<InheritedFd>) -> Self {
         let (states, sockets): (Vec<_>, Vec<_>) =
             kept.into_iter().partition(|passed| passed.name == STATE);
         let mut terminals: HashMap<String, OwnedFd> = HashMap::new();
@@ -211,10 +212,10 @@ impl Inherited {
             None
         });
         let inode =
-            |passed: Passed| Some((fstat(&passed.descriptor).ok()?.st_ino, passed.descriptor));
+            |passed: InheritedFd| Some((fstat(&passed.descriptor).ok()?.st_ino, passed.descriptor));
         let mut sockets: HashMap<u64, OwnedFd> = sockets.filter_map(inode).collect();
         let mut inherited = Self::default();
-        for Passed { descriptor, .. } in states {
+        for InheritedFd { descriptor, .. } in states {
             let read = contents(descriptor).map_err(|error| error.to_string());
             let state =
                 read.and_then(|bytes| State::decode(&bytes).map_err(|refused| refused.to_string()));

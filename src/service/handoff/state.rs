@@ -9,6 +9,8 @@
 //! The version says what a reader must know. A build that knows it reads the JSON whether a field
 //! was added since or not; any other leaves it unread.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

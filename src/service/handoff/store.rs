@@ -9,8 +9,8 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use crate::config::limits::{DESCRIPTORS_PER_MESSAGE, STORED};
+use crate::net::inherited_fds::{InheritedFd, KEPT};
 use crate::service::notify::Notify;
-use crate::service::passed::{KEPT, Passed};
 
 /// How many descriptors the manager keeps for us; none if it keeps none, or has not said that it is
 /// one. systemd says so in `FDSTORE` from version 254 on; before, only its administrator can, and one
@@ -26,7 +26,7 @@ pub(crate) fn capacity(notify: &Notify, passes_sockets: bool) -> usize {
 }
 
 /// Has the manager keep all of them. Returns when it has them.
-pub(crate) fn keep(notify: &Notify, passed: &[Passed]) -> io::Result<()> {
+pub(crate) fn keep(notify: &Notify, passed: &[InheritedFd]) -> io::Result<()> {
     for named in passed.chunk_by(|a, b| a.name == b.name) {
         for some in named.chunks(DESCRIPTORS_PER_MESSAGE) {
             let descriptors: Vec<BorrowedFd<'_>> = some

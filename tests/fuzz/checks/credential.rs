@@ -6,7 +6,8 @@
 //!
 //! Every step takes a byte for what to do and as many as that needs; what is missing reads as 0.
 
-use muxview::access::credential::{Id, Rejected};
+use muxview::access::Id;
+use muxview::access::credential::Rejected;
 use muxview::access::share::Terms;
 use muxview::access::{Credential, Keys, Kind, Ledger, Share, Target, Time};
 use muxview::config::limits::{
@@ -214,7 +215,7 @@ impl Life {
             let first = self.ledger.end(credential.id.clone(), last, self.now);
             assert!(first, "it was good");
         } else {
-            self.ledger.sign_out(&credential, self.now);
+            credential.sign_out(&mut self.ledger, self.now);
             assert!(credential.check(&self.ledger, self.now).is_err());
         }
         // All that were renewed from it have its name and end with it.

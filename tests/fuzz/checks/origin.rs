@@ -12,10 +12,10 @@ use axum::http::{HeaderName, HeaderValue, Request};
 use muxview::access::Credential;
 use muxview::config::Origin;
 use muxview::config::limits::BODY_BYTES;
+use muxview::net::Peer;
 use muxview::vault::{self, Vault};
 use muxview::web::access::{Access, Caller, Refusal, SignIn};
 use muxview::web::proxy::{Proxy, USER_HEADER};
-use muxview::web::stream::Door;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
@@ -38,17 +38,17 @@ static VAULT: LazyLock<(Vault, String)> = LazyLock::new(|| {
 
 /// The names a listener has of its own, and the port it is reached at; `None`: at any.
 struct Names {
-    door: Door,
+    door: Peer,
     own: &'static [&'static str],
     port: Option<u16>,
 }
 
 fn names(which: u8) -> Names {
-    let tcp = |local: &str| Door::Tcp {
+    let tcp = |local: &str| Peer::Tcp {
         local: local.parse().expect("an address"),
         peer: SocketAddr::from(([127, 0, 0, 1], 40_000)),
     };
-    let unix = |uid| Door::Unix { uid };
+    let unix = |uid| Peer::Unix { uid };
     const LOOPBACK: &[&str] = &["localhost", "127.0.0.1", "[::1]"];
     let (door, own, port) = match which % 7 {
         0 => (tcp("127.0.0.1:7681"), LOOPBACK, None),
@@ -247,7 +247,7 @@ fn admitted(caller: &Caller, sign_in: &SignIn, names: &Names, head: &Parts, from
         SignIn::Proxy(_) => {
             assert_eq!(
                 names.door,
-                Door::Unix {
+                Peer::Unix {
                     uid: Some(PROXY_UID)
                 }
             );

@@ -8,16 +8,16 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tokio::net::{UnixSocket, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Error, Listener, failed};
+use super::error::{Error, failed};
 use crate::config::limits::{BACKLOG, HOLD};
 use crate::config::{Listen, UnixListen};
 
 /// A socket file we made; dropping it removes it, unless somebody has put another in its place.
 #[derive(Debug)]
-pub(in crate::service) struct Made {
+pub(crate) struct Made {
     path: PathBuf,
     /// Device and number of the file.
     file: (u64, u64),
@@ -63,7 +63,10 @@ pub(super) async fn check(listen: &Listen, unix: &UnixListen) -> Result<(), Erro
 }
 
 /// Listens there, with the mode and the group that are asked for.
-pub(super) async fn bind(listen: &Listen, unix: &UnixListen) -> Result<Listener, Error> {
+pub(super) async fn bind(
+    listen: &Listen,
+    unix: &UnixListen,
+) -> Result<(UnixListener, Made), Error> {
     let path = unix.path.as_path();
     let group = group(listen, unix)?;
     let _held = hold(path).await?;
@@ -82,10 +85,7 @@ pub(super) async fn bind(listen: &Listen, unix: &UnixListen) -> Result<Listener,
     }
     let permissions = std::fs::Permissions::from_mode(unix.mode);
     std::fs::set_permissions(path, permissions).map_err(other)?;
-    Ok(Listener::Unix {
-        listener: socket.listen(BACKLOG).map_err(other)?,
-        made: Some(made),
-    })
+    Ok((socket.listen(BACKLOG).map_err(other)?, made))
 }
 
 /// The group's name as written and its number.
@@ -177,8 +177,9 @@ async fn find(listen: &Listen, path: &Path) -> Result<bool, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::listener::Listener;
+    use super::super::open::check_one;
     use super::*;
-    use crate::service::listen;
 
     #[tokio::test]
     async fn a_unix_socket_is_ours_alone_and_leaves_nothing() {
@@ -221,7 +222,7 @@ mod tests {
         let held = std::fs::File::open(dir.path()).expect("there");
         flock(&held, FlockOperation::LockExclusive).expect("free");
         let both = async {
-            assert!(listen::check_one(&listen).await.expect("it goes on"));
+            assert!(check_one(&listen).await.expect("it goes on"));
             Listener::bind(&listen).await.expect("it goes on")
         };
         let bound = timeout(10 * HOLD, both).await.expect("in time");
@@ -246,10 +247,7 @@ mod tests {
         assert!(!matches!(full, Ok(Ok(_))));
         let listen = Listen::Unix(UnixListen::private(&path));
         let found = timeout(10 * HOLD, async {
-            (
-                listen::check_one(&listen).await,
-                Listener::bind(&listen).await,
-            )
+            (check_one(&listen).await, Listener::bind(&listen).await)
         });
         let (checked, bound) = found.await.expect("in time");
         assert!(matches!(checked, Ok(false)), "{checked:?}");

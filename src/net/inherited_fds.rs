@@ -13,29 +13,29 @@ use crate::os;
 
 /// What an earlier process of ours had the service manager keep: its state, and its viewers'
 /// sockets. One short name for all of them, as all names together are one variable.
-pub(super) const STATE: &str = "state";
-pub(super) const VIEWER: &str = "c";
-pub(super) const KEPT: [&str; 2] = [STATE, VIEWER];
+pub(crate) const STATE: &str = "state";
+pub(crate) const VIEWER: &str = "c";
+pub(crate) const KEPT: [&str; 2] = [STATE, VIEWER];
 
 /// What begins the name of a listener that nobody but us opened; what follows is where. No service
 /// manager allows this name.
-pub(super) const OURS: &str = "listen:";
+pub(crate) const OURS: &str = "listen:";
 
 /// Where one image tells the next in this process what it left open. Not an option, so not named
 /// like one. It is written as `PID NAME=NUMBERS NAME=NUMBERS`, with runs of numbers as `10-209`: all
 /// descriptors there can be fit into what a variable may hold.
-pub(super) const LEFT: &str = "_MUXVIEW_LEFT";
+pub(crate) const LEFT: &str = "_MUXVIEW_LEFT";
 
 /// A descriptor and what it is called.
 #[derive(Debug)]
-pub(super) struct Passed {
-    pub(super) name: String,
-    pub(super) descriptor: OwnedFd,
+pub(crate) struct InheritedFd {
+    pub(crate) name: String,
+    pub(crate) descriptor: OwnedFd,
 }
 
 /// All that were passed; a second call gets none. Whoever executes another image in this process
 /// must say anew what it passes: the variables are still those of its own start.
-pub(super) fn take() -> io::Result<Vec<Passed>> {
+pub(crate) fn take() -> io::Result<Vec<InheritedFd>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::AcqRel) {
         return Ok(vec![]);
@@ -43,7 +43,7 @@ pub(super) fn take() -> io::Result<Vec<Passed>> {
     if let Some(left) = left() {
         let own = |(name, number)| {
             let descriptor = os::inherited(number).ok()?;
-            Some(Passed { name, descriptor })
+            Some(InheritedFd { name, descriptor })
         };
         return Ok(left.into_iter().filter_map(own).collect());
     }
@@ -51,13 +51,13 @@ pub(super) fn take() -> io::Result<Vec<Passed>> {
     let passed = sd_notify::listen_fds_with_names()?;
     let owned = |(number, name)| {
         let descriptor = os::inherited(number)?;
-        Ok(Passed { name, descriptor })
+        Ok(InheritedFd { name, descriptor })
     };
     passed.map(owned).collect()
 }
 
 /// Whether an image of ours ran in this process before.
-pub(super) fn is_successor() -> bool {
+pub(crate) fn is_successor() -> bool {
     left().is_some()
 }
 
@@ -68,7 +68,7 @@ fn left() -> Option<Vec<(String, RawFd)>> {
 }
 
 /// What to put into [`LEFT`] for the next image.
-pub(super) fn leave(passed: &[Passed]) -> String {
+pub(crate) fn leave(passed: &[InheritedFd]) -> String {
     let left = passed.iter();
     let left = left.map(|passed| (passed.name.as_str(), passed.descriptor.as_raw_fd()));
     write(std::process::id(), left.collect())

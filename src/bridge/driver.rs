@@ -1,14 +1,15 @@
 //! [`Driver`]: the way to type, for one viewer. In: what it types, does with windows, and its size. Out: orders
 //! for the bridge's task, as many as there is room for. It must not know what becomes of them.
 
-use super::{Closed, Input, Lease, Order, Room, Shared};
+use super::order::{Input, Lease, Order};
+use super::roster::Shared;
 use crate::config::limits::INPUT_BYTES;
 use crate::terminal::Size;
 use crate::tmux::{Theme, WindowAct};
 use crate::viewer::ViewerId;
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// The way to type, for one viewer. Useless once its seat is dropped.
 #[derive(Debug, Clone)]
@@ -99,4 +100,17 @@ impl Driver {
 /// What a message counts for the room; one that is larger takes all of it.
 fn share(bytes: &Bytes) -> u32 {
     bytes.len().min(INPUT_BYTES) as u32
+}
+
+/// The bridge is over; nothing more is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session is no longer watched; connect again")]
+pub struct Closed;
+
+/// How much of what drivers want may wait.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    /// In bytes.
+    pub(super) input: Arc<Semaphore>,
+    pub(super) acts: Arc<Semaphore>,
 }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::bridge::handle::{Label, State};
 use crate::tmux::SessionId;
+use crate::viewer::{Label, State};
 
 /// Remembers what it was offered.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl Seen {
 
 struct Bridge {
     states: watch::Sender<Arc<State>>,
-    fanout: Arc<Fanout>,
+    broadcast: Arc<Broadcast>,
     viewers: Vec<Arc<Seen>>,
 }
 
@@ -38,7 +38,7 @@ impl Bridge {
         let (states, state) = watch::channel(Arc::new(State::new(label)));
         let mut bridge = Self {
             states,
-            fanout: Arc::new(Fanout::new(state)),
+            broadcast: Arc::new(Broadcast::new(state)),
             viewers: Vec::new(),
         };
         (0..viewers).for_each(|_| bridge.comes());
@@ -47,7 +47,7 @@ impl Bridge {
 
     fn comes(&mut self) {
         let seen = Arc::new(Seen::default());
-        self.fanout
+        self.broadcast
             .stand(ViewerId(self.viewers.len() as u64), Arc::clone(&seen) as _);
         self.viewers.push(seen);
     }
@@ -59,7 +59,7 @@ impl Bridge {
         };
         let state = Arc::new(state);
         self.states.send_replace(Arc::clone(&state));
-        self.fanout.publish(&state, typist, Instant::now());
+        self.broadcast.publish(&state, typist, Instant::now());
     }
 
     fn at(&self, serial: u64) -> usize {
@@ -122,7 +122,7 @@ async fn who_comes_while_carriers_begin_and_who_leaves_in_a_pass_hold_nobody_up(
     bridge.publish(2, None);
     yield_now().await;
     for id in 0..4 {
-        bridge.fanout.leave(ViewerId(id));
+        bridge.broadcast.leave(ViewerId(id));
     }
     bridge.publish(3, None);
     bridge.viewers.drain(..4);
@@ -134,10 +134,10 @@ async fn carriers_bring_the_last_word_and_end() {
     let bridge = Bridge::new(INLINE_VIEWERS + 1);
     bridge.publish(1, None);
     bridge.publish(2, None);
-    bridge.fanout.end();
+    bridge.broadcast.end();
     bridge.all_at(2).await;
-    let Bridge { fanout, .. } = bridge;
-    while Arc::strong_count(&fanout) > 1 {
+    let Bridge { broadcast, .. } = bridge;
+    while Arc::strong_count(&broadcast) > 1 {
         yield_now().await;
     }
 }

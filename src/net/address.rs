@@ -1,6 +1,8 @@
 //! [`Address`]: where a running muxview is reached from this machine, as it writes it into its state
 //! directory. Pure.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// One of its listeners.
-    pub listen: Socket,
+    pub listen: Endpoint,
     /// What its paths begin with; empty or `/PREFIX`.
     #[serde(default)]
     pub base_path: String,
@@ -19,7 +21,7 @@ pub struct Address {
 /// A listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Socket {
+pub enum Endpoint {
     /// An address of this machine.
     Tcp(SocketAddr),
     /// A path.
@@ -30,23 +32,23 @@ impl Address {
     /// The best of these listeners for a client on this machine: a loopback address, else a path, else
     /// any other address. Those that accept on every address accept on loopback.
     #[must_use]
-    pub fn best(listeners: impl IntoIterator<Item = Socket>, base_path: &str) -> Option<Self> {
+    pub fn best(listeners: impl IntoIterator<Item = Endpoint>, base_path: &str) -> Option<Self> {
         let listeners = listeners.into_iter().map(|listen| match listen {
-            Socket::Tcp(mut address) if address.ip().is_unspecified() => {
+            Endpoint::Tcp(mut address) if address.ip().is_unspecified() => {
                 let loopback: std::net::IpAddr = if address.is_ipv4() {
                     std::net::Ipv4Addr::LOCALHOST.into()
                 } else {
                     std::net::Ipv6Addr::LOCALHOST.into()
                 };
                 address.set_ip(loopback);
-                Socket::Tcp(address)
+                Endpoint::Tcp(address)
             }
             listen => listen,
         });
         let listen = listeners.min_by_key(|listen| match listen {
-            Socket::Tcp(address) if address.ip().is_loopback() => 0,
-            Socket::Unix(_) => 1,
-            Socket::Tcp(_) => 2,
+            Endpoint::Tcp(address) if address.ip().is_loopback() => 0,
+            Endpoint::Unix(_) => 1,
+            Endpoint::Tcp(_) => 2,
         })?;
         let base_path = base_path.to_owned();
         Some(Self { listen, base_path })
@@ -56,8 +58,8 @@ impl Address {
     #[must_use]
     pub fn is_local(&self) -> bool {
         match &self.listen {
-            Socket::Tcp(address) => address.ip().is_loopback(),
-            Socket::Unix(_) => true,
+            Endpoint::Tcp(address) => address.ip().is_loopback(),
+            Endpoint::Unix(_) => true,
         }
     }
 
@@ -65,8 +67,8 @@ impl Address {
     #[must_use]
     pub fn host(&self) -> String {
         match &self.listen {
-            Socket::Tcp(address) => address.to_string(),
-            Socket::Unix(_) => "localhost".to_owned(),
+            Endpoint::Tcp(address) => address.to_string(),
+            Endpoint::Unix(_) => "localhost".to_owned(),
         }
     }
 }
@@ -74,8 +76,8 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.listen {
-            Socket::Tcp(address) => write!(f, "http://{address}{}/", self.base_path),
-            Socket::Unix(path) => write!(f, "unix:{}", path.display()),
+            Endpoint::Tcp(address) => write!(f, "http://{address}{}/", self.base_path),
+            Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -84,14 +86,14 @@ impl fmt::Display for Address {
 mod tests {
     use super::*;
 
-    fn tcp(text: &str) -> Socket {
-        Socket::Tcp(text.parse().expect("an address"))
+    fn tcp(text: &str) -> Endpoint {
+        Endpoint::Tcp(text.parse().expect("an address"))
     }
 
     #[test]
     fn the_listener_nearest_to_a_client_here_is_taken() {
-        let unix = Socket::Unix("/run/m.sock".into());
-        let best = |listeners: &[Socket]| {
+        let unix = Endpoint::Unix("/run/m.sock".into());
+        let best = |listeners: &[Endpoint]| {
             let best = Address::best(listeners.iter().cloned(), "/mux");
             best.map(|address| (address.to_string(), address.is_local()))
         };
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn it_is_read_as_it_was_written() {
-        for listen in [tcp("[::1]:7681"), Socket::Unix("/a b".into())] {
+        for listen in [tcp("[::1]:7681"), Endpoint::Unix("/a b".into())] {
             let address = Address {
                 listen,
                 base_path: "/x".to_owned(),

@@ -7,10 +7,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::{Error, Listener, Named};
+use super::error::Error;
+use super::inherited_fds::{self, InheritedFd};
+use super::listener::{Listener, Named};
 use crate::config::Listen;
 use crate::config::limits::BACKLOG;
-use crate::service::passed::{self, Passed};
 
 /// The address that must be ours as well, if there is one.
 pub(super) fn of(address: SocketAddr) -> Option<SocketAddr> {
@@ -65,13 +66,13 @@ fn absent<T>(bound: io::Result<T>) -> io::Result<Option<T>> {
 
 /// What the listener beside this address is called.
 pub(super) fn called(address: SocketAddr) -> String {
-    format!("{}{address},beside", passed::OURS)
+    format!("{}{address},beside", inherited_fds::OURS)
 }
 
 /// Adds what is missing beside these; first of what the image before this one had open there. That one
 /// may have been a build that listened on one address only: then it is too late to refuse.
-pub(super) fn complete(listeners: &mut Vec<Named>, left: Vec<Passed>) -> Result<(), Error> {
-    let (mut left, goes_on) = (left, passed::is_successor());
+pub(super) fn complete(listeners: &mut Vec<Named>, left: Vec<InheritedFd>) -> Result<(), Error> {
+    let (mut left, goes_on) = (left, inherited_fds::is_successor());
     let open: Vec<SocketAddr> = listeners
         .iter()
         .filter_map(|named| named.listener.address())

@@ -1,4 +1,4 @@
-//! [`Fanout`]: a published state on its way to every viewer of a bridge.
+//! [`Broadcast`]: a published state on its way to every viewer of a bridge.
 //!
 //! Owns who stands where. In: [`Outlet`]s, and a word that there is a new state. Out: offers of it,
 //! each viewer's in the order of the states. It must not know what an outlet does with a state.
@@ -9,9 +9,9 @@
 //! begin a pass with the newest. So under load states are left out, none is late, and all viewers
 //! stand at the same screen and share its frames.
 
-use super::handle::{State, ViewerId};
+use super::clock;
 use crate::config::limits::{CARRIER_VIEWERS, CARRY_STEP, INLINE_VIEWERS};
-use crate::viewer::Frame;
+use crate::viewer::{Frame, State, ViewerId};
 use metrics::Counter;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,7 +70,7 @@ impl Drop for Tally {
 }
 
 /// Viewers, and how far the pass under way has come.
-pub(super) struct Fanout {
+pub(super) struct Broadcast {
     states: watch::Receiver<Arc<State>>,
     /// A std mutex: held to take the next few, never while they are offered anything.
     pass: Mutex<Pass>,
@@ -87,7 +87,7 @@ struct Pass {
     over: bool,
 }
 
-impl Fanout {
+impl Broadcast {
     pub(super) fn new(states: watch::Receiver<Arc<State>>) -> Self {
         let state = Arc::clone(&states.borrow());
         Self {
@@ -168,7 +168,7 @@ impl Fanout {
         let mut some = Vec::with_capacity(CARRY_STEP);
         loop {
             while let Some(state) = self.next(&mut some) {
-                let (now, mut tally) = (super::now(), Tally::default());
+                let (now, mut tally) = (clock::now(), Tally::default());
                 for outlet in some.drain(..) {
                     outlet.offer(&state, now, &mut tally);
                 }
@@ -204,10 +204,10 @@ impl Fanout {
     }
 }
 
-impl fmt::Debug for Fanout {
+impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let viewers = self.pass().outlets.len();
-        f.debug_struct("Fanout")
+        f.debug_struct("Broadcast")
             .field("viewers", &viewers)
             .finish_non_exhaustive()
     }
