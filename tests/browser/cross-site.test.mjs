@@ -140,9 +140,12 @@ for (const [what, page] of [
     const tab = await context.newPage();
     let forms = 3 * targets.length;
     const sent = new Promise((resolve) => {
-      tab.on('response', (answer) => {
-        if (answer.request().isNavigationRequest() && answer.request().method() === 'POST' && --forms === 0) resolve();
-      });
+      // muxview ends the oldest of many connections that show no sign-in, also while a form is sent on one.
+      const ended = (request) => {
+        if (request.isNavigationRequest() && request.method() === 'POST' && --forms === 0) resolve();
+      };
+      tab.on('response', (answer) => { ended(answer.request()); });
+      tab.on('requestfailed', ended);
     });
     await tab.goto(url);
     for (const target of targets) {
