@@ -77,45 +77,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Files that still use one another in a circle. This list only ever gets shorter.
-const CIRCLE: &[&str] = &[
-    "web",
-    "web::access",
-    "web::answer",
-    "web::assets",
-    "web::bells",
-    "web::budget",
-    "web::connection",
-    "web::connections",
-    "web::effects",
-    "web::events",
-    "web::gallery",
-    "web::halves",
-    "web::handshake",
-    "web::health",
-    "web::outlet",
-    "web::page",
-    "web::permit",
-    "web::proxy",
-    "web::refusals",
-    "web::rounds",
-    "web::routes",
-    "web::rules",
-    "web::seating",
-    "web::sessions",
-    "web::shares",
-    "web::sign_in",
-    "web::socket",
-    "web::stopping",
-    "web::stream",
-    "web::tap",
-    "web::teller",
-    "web::viewer_permit",
-    "web::viewing",
-    "web::visit",
-    "web::wire",
-];
-
 /// No IO, no clock, no randomness and no runtime of their own, their children included. clippy checks the
 /// calls (clippy.toml), this test the imports.
 const PURE: &[&str] = &[
@@ -225,20 +186,8 @@ fn the_table_goes_from_the_bottom_to_the_top() {
 
 #[test]
 fn no_files_use_one_another_in_a_circle() {
-    let mut cycles = graph().cycles();
-    let known = cycles
-        .iter()
-        .position(|files| files.iter().all(|file| CIRCLE.contains(&file.as_str())));
-    let known = known.map(|at| cycles.remove(at)).unwrap_or_default();
+    let cycles = graph().cycles();
     assert!(cycles.is_empty(), "{cycles:#?}");
-    let freed: Vec<_> = CIRCLE
-        .iter()
-        .filter(|file| !known.iter().any(|known| known == *file))
-        .collect();
-    assert!(
-        freed.is_empty(),
-        "no longer in the circle: take {freed:?} off the list"
-    );
 }
 
 #[test]

@@ -28,8 +28,8 @@ use crate::web::access::Access;
 use crate::web::budget::Budgets;
 use crate::web::connections::Connections;
 use crate::web::effects::Effects;
+use crate::web::handover::Frozen;
 use crate::web::presence::Presence;
-use crate::web::socket::Frozen;
 use crate::web::stopping::{self, Stop};
 use crate::web::{App, Parts, Refusals, Rounds, Throttle};
 

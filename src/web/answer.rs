@@ -122,3 +122,20 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
     }
     response
 }
+
+/// The answer to who may not.
+pub(super) fn not_allowed() -> Response {
+    error(StatusCode::FORBIDDEN, "you may not do this here")
+}
+
+/// The answer to who has not signed in.
+pub(super) fn sign_in() -> Response {
+    let sentence = "sign in first: open the link that muxview printed when it started, or that \
+                    `muxview url` prints when given the same options";
+    let mut response = error(StatusCode::UNAUTHORIZED, sentence);
+    let bearer = HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, bearer);
+    response
+}

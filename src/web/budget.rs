@@ -93,7 +93,7 @@ impl Budgets {
             return Arc::clone(account);
         }
         if accounts.len() >= PRINCIPALS {
-            let now = super::now();
+            let now = super::clock::now();
             accounts
                 .retain(|_, account| Arc::strong_count(account) > 1 || account.is_counting(now));
         }
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn every_limit_holds_for_every_principal_and_for_it_alone() {
-        let now = super::super::now();
+        let now = super::super::clock::now();
         for limit in Limit::ALL {
             for principal in principals() {
                 let budgets = Budgets::new(usize::MAX);

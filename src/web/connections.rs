@@ -122,7 +122,7 @@ impl Connections {
     pub async fn room(&self) -> Option<OwnedSemaphorePermit> {
         loop {
             let until = self.queues().crowded_until();
-            match until.filter(|until| *until > super::now()) {
+            match until.filter(|until| *until > super::clock::now()) {
                 Some(until) => sleep_until(until.into()).await,
                 None => break,
             }
@@ -182,7 +182,7 @@ impl Queues {
     }
 
     fn enter(&mut self, doing: Doing, end: &Arc<End>) -> u64 {
-        let (place, now) = (self.next, super::now());
+        let (place, now) = (self.next, super::clock::now());
         self.next += 1;
         self.queue(doing).insert(place, (now, Arc::clone(end)));
         if let Some(oldest) = self.superfluous() {

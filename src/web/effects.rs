@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::timeout;
 
-use super::access::Caller;
-use super::sessions;
+use super::access::{self, Caller};
 use crate::config::limits::TMUX_TIMEOUT;
 use crate::interleave;
 
@@ -27,7 +26,7 @@ impl Effects {
         interleave::at("effect").await;
         let guard = Arc::clone(&self.0).read_owned().await;
         // Whoever revokes it from now on waits for this one.
-        sessions::granted(caller)?;
+        access::granted(caller)?;
         Ok(Effect { _guard: guard })
     }
 

@@ -15,15 +15,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::access::{self, Caller};
+use super::answer;
+use super::answer::sign_in;
 use super::bells::Marks;
 use super::budget::Held;
 use super::gallery::{Gallery, Latest, Showing};
+use super::parts::Shared;
 use super::permit::Watch;
 use super::presence::Presence;
 use super::refusals::Turned;
-use super::sessions::{Tmux, rows, sign_in};
+use super::sessions::{Tmux, rows};
 use super::stopping::Stopping;
-use super::{Shared, answer};
 use crate::access::budget::Limit;
 use crate::access::{Grant, Principal};
 use crate::bridge::Lease as _;
@@ -83,7 +85,7 @@ impl Wanted {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Wish {
+pub(super) struct JoinRequest {
     miniatures: Option<String>,
 }
 
@@ -94,7 +96,7 @@ pub(super) async fn stream(
     Extension(caller): Extension<Caller>,
     Extension(gallery): Extension<Gallery>,
     Extension(door): Extension<Arc<Peer>>,
-    Query(wish): Query<Wish>,
+    Query(wish): Query<JoinRequest>,
 ) -> Result<Response, Response> {
     let pass = caller.pass.ok_or_else(sign_in)?;
     let account = parts

@@ -6,9 +6,9 @@ use tokio::time::{sleep, timeout};
 
 use super::carried::Carried;
 use super::connection::{Gone, Turn};
-use super::handshake::Speech;
-use super::socket::{Frozen, count_close};
-use super::stopping::Handover;
+use super::handover::{Frozen, Handover};
+use super::socket::count_close;
+use super::subprotocol::Subprotocol;
 use super::viewing::{Exit, Viewing};
 use super::wire::Close;
 use crate::config::limits::{FAREWELL, QUIET, SEAT_BYTES};
@@ -92,7 +92,7 @@ impl Viewing {
             peer: self.visit.peer().to_owned(),
             proof: self.permit.permit().proof(),
             drive: self.driver.is_some(),
-            ours: self.speech == Speech::Ours,
+            ours: self.speech == Subprotocol::Ours,
             deflate: teller.viewer.inflates(),
             visible: teller.viewer.is_visible(),
             size: standing.size.map(|size| (size.cols, size.rows)),
@@ -132,7 +132,7 @@ impl Viewing {
                 input.push(bytes);
             }
             Turn::Text(text)
-                if typing && driver.is_some() && speech == Speech::Raw && input.has_room() =>
+                if typing && driver.is_some() && speech == Subprotocol::Raw && input.has_room() =>
             {
                 visit.typed(text.len());
                 input.push(text.into());

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::Parts;
 use super::bells::Bells;
+use super::parts::Parts;
 use super::presence::Presence;
 use crate::bridge::Glance;
 use crate::config::limits::{MINIATURE_INTERVAL, MINIATURE_RETRY, MINIATURES_ALL};

@@ -9,7 +9,7 @@ use axum::http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use hyper_util::rt::TokioIo;
@@ -17,41 +17,20 @@ use std::sync::Arc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::access::{Caller, protocols};
+use super::answer;
 use super::connections::Connected;
-use super::socket::{self, Wish};
+use super::join_request::JoinRequest;
+use super::parts::Shared;
+use super::socket;
 use super::stream::Stream;
+use super::subprotocol::Subprotocol;
 use super::tap::Tap;
-use super::wire::{self, DEFLATE, PROTOCOL, PROTOCOL_FAMILY};
-use super::{Shared, answer};
+use super::wire::{self, DEFLATE, PROTOCOL};
 use crate::bridge::Join;
 use crate::interleave;
 use crate::net::Peer;
 use crate::terminal::Size;
 use crate::tmux::Theme;
-
-/// What a client offered to speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speech {
-    /// `muxview.v1`.
-    Ours,
-    /// Nothing of ours: terminal bytes and nothing else.
-    Raw,
-    /// Only versions of ours we do not know.
-    TooNew,
-}
-
-impl Speech {
-    fn offered(headers: &HeaderMap) -> Self {
-        let version = |protocol: &&str| protocol.starts_with(PROTOCOL_FAMILY);
-        if protocols(headers).any(|protocol| protocol == PROTOCOL) {
-            Self::Ours
-        } else if protocols(headers).any(|protocol| version(&protocol)) {
-            Self::TooNew
-        } else {
-            Self::Raw
-        }
-    }
-}
 
 /// `GET /s/{name}/ws`
 pub(super) async fn open(
@@ -71,15 +50,15 @@ pub(super) async fn open(
         return answer::error(StatusCode::FORBIDDEN, sentence);
     }
     let accept = derive_accept_key(key.as_bytes());
-    let speech = Speech::offered(request.headers());
+    let speech = Subprotocol::offered(request.headers());
     let door = request.extensions().get::<Arc<Peer>>().cloned();
-    let wish = Wish {
+    let wish = JoinRequest {
         // What is no text is no session's name.
         name: path.map(|Path(name)| name).unwrap_or_default(),
         join: join(&query),
         theme: theme(&query),
         speech,
-        deflate: speech == Speech::Ours
+        deflate: speech == Subprotocol::Ours
             && protocols(request.headers()).any(|protocol| protocol == DEFLATE),
         door: door.unwrap_or_else(|| Arc::new(Peer::Unix { uid: None })),
     };
@@ -170,14 +149,14 @@ fn key(request: &Request) -> Result<String, Response> {
     }
 }
 
-fn switched(accept: &str, speech: Speech) -> Response {
+fn switched(accept: &str, speech: Subprotocol) -> Response {
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     let accept = HeaderValue::from_str(accept).expect("base64 is visible ASCII");
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    if speech == Speech::Ours {
+    if speech == Subprotocol::Ours {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
     }
     response

@@ -8,7 +8,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::access::Caller;
-use super::{Shared, answer, meters, sessions};
+use super::parts::Shared;
+use super::{answer, meters, sessions};
 use crate::audit;
 use crate::tmux::Status;
 
@@ -51,8 +52,8 @@ pub(super) async fn ready(State(parts): Shared) -> Response {
 /// `GET /metrics`
 pub(super) async fn metrics(Extension(caller): Extension<Caller>) -> Response {
     match caller.grant() {
-        None => return sessions::sign_in(),
-        Some(grant) if !grant.is_whole() => return sessions::not_allowed(),
+        None => return answer::sign_in(),
+        Some(grant) if !grant.is_whole() => return answer::not_allowed(),
         Some(_) => {}
     }
     match meters::render() {

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
-use super::access::Refusal;
+use super::refusal::Refusal;
 use crate::access::{Grant, Rule};
 use crate::config::limits::USER_BYTES;
 use crate::net::Peer;

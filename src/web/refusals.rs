@@ -46,7 +46,7 @@ impl Refusals {
     ) {
         self.tidy();
         let mut flood = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
-        if !flood.tells((source.into(), why), why, super::now()) {
+        if !flood.tells((source.into(), why), why, super::clock::now()) {
             return;
         }
         drop(flood);
@@ -68,7 +68,7 @@ impl Refusals {
     /// Tells how many were left out, once the time is over in which they were.
     pub(super) fn tidy(&self) {
         let mut flood = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = flood.over(super::now());
+        let over = flood.over(super::clock::now());
         drop(flood);
         self.sum_up(over);
     }

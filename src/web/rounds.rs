@@ -30,7 +30,7 @@ struct Coming {
 impl Rounds {
     /// From now on this viewer is asked, as long as there is one. Needs a tokio runtime.
     pub(super) fn enter(&self, outlet: &Arc<Outlet>) {
-        let at = next(super::now());
+        let at = next(super::clock::now());
         let mut coming = self.coming();
         coming.join(at, [Arc::downgrade(outlet)]);
         if !std::mem::replace(&mut coming.walking, true) {
@@ -53,7 +53,7 @@ impl Rounds {
             // What would make one fail is no reason to ask nobody any more.
             let _ = careful(ask(&mut outlets)).await;
             if !outlets.is_empty() {
-                self.coming().join(next(super::now()), outlets);
+                self.coming().join(next(super::clock::now()), outlets);
             }
         }
     }
@@ -98,7 +98,7 @@ async fn ask(outlets: &mut Vec<Weak<Outlet>>) {
 
 /// When to ask again: not later than told, and together with others.
 fn next(now: Instant) -> Instant {
-    static FIRST: LazyLock<Instant> = LazyLock::new(super::now);
+    static FIRST: LazyLock<Instant> = LazyLock::new(super::clock::now);
     let due = now + PING_INTERVAL;
     let since = due.saturating_duration_since(*FIRST).as_nanos();
     let early = since % PING_TOGETHER.as_nanos();
@@ -110,9 +110,9 @@ mod tests {
     use super::*;
     use crate::access::Identity;
     use crate::viewer::{Label, State, Viewer, ViewerId};
-    use crate::web::handshake::Speech;
     use crate::web::permit::Permit;
     use crate::web::rules::SignIn;
+    use crate::web::subprotocol::Subprotocol;
     use crate::web::tap::{Tap, tests::narrow};
     use crate::web::teller::Teller;
     use crate::web::wire::Role;
@@ -135,10 +135,10 @@ mod tests {
         let tap = Tap::carried(ours, Bytes::new(), Bytes::copy_from_slice(unsent));
         let viewer = Viewer::new(ViewerId(1), true);
         tap.outlet().open(
-            Teller::new(viewer, Speech::Ours, Role::View),
+            Teller::new(viewer, Subprotocol::Ours, Role::View),
             &Permit::judge(&SignIn::None, 0, Identity::Anyone).expect("everybody may"),
         );
-        let told = tap.outlet().tell(&state(), super::super::now());
+        let told = tap.outlet().tell(&state(), super::super::clock::now());
         told.expect("a greeting");
         (tap, theirs)
     }
@@ -185,7 +185,7 @@ mod tests {
         let drained = || std::future::poll_fn(|cx| tap.outlet().poll_drain(cx));
         let writing = async {
             drained().await.expect("taken");
-            let told = tap.outlet().tell(&state(), super::super::now());
+            let told = tap.outlet().tell(&state(), super::super::clock::now());
             told.expect("asked");
             drained().await.expect("taken");
         };
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rounds_are_in_time_and_together() {
-        let now = super::super::now();
+        let now = super::super::clock::now();
         let begun = next(now);
         for late in (0..3000).step_by(7).map(Duration::from_millis) {
             let round = next(now + late);

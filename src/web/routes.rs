@@ -8,7 +8,8 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use std::sync::Arc;
 
-use super::{Parts, assets, events, handshake, health, page, sessions, shares, sign_in};
+use super::parts::Parts;
+use super::{assets, events, handshake, health, page, sessions, shares, sign_in};
 
 /// Whom a route answers, of those who pass the Host and Origin checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

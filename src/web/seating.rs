@@ -9,14 +9,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Parts;
 use super::access::{Caller, Pass, who};
 use super::budget::{Account, Held, Over};
 use super::carried::{Carried, Stay};
-use super::handshake::Speech;
+use super::join_request::JoinRequest;
+use super::parts::Parts;
 use super::permit::Permit;
 use super::presence::Joined;
-use super::socket::Wish;
+use super::subprotocol::Subprotocol;
 use super::viewer_permit::ViewerPermit;
 use super::visit::Visit;
 use super::wire::{Close, Role};
@@ -60,7 +60,7 @@ impl Room {
     /// For one who comes.
     fn new(parts: &Parts, pass: &Pass) -> Result<Self, Over> {
         let account = account(parts, pass);
-        account.count(Limit::Visits, super::now())?;
+        account.count(Limit::Visits, super::clock::now())?;
         Ok(Self {
             _socket: account.hold(Limit::Sockets, 1)?,
             _connection: None,
@@ -176,9 +176,9 @@ fn seated(
 pub(super) async fn first(
     parts: &Arc<Parts>,
     caller: &Caller,
-    wish: &Wish,
+    wish: &JoinRequest,
 ) -> Result<Seated, Close> {
-    if wish.speech == Speech::TooNew {
+    if wish.speech == Subprotocol::TooNew {
         return Err(Close::TOO_OLD);
     }
     let unknown = || match (caller.rejected, &caller.time) {
@@ -222,7 +222,7 @@ pub(super) async fn first(
             name: address,
             wish: wish.join,
             from: Arc::clone(&caller.from),
-            until: super::now() + RESEAT,
+            until: super::clock::now() + RESEAT,
         });
     }
     Ok(seated)
@@ -231,7 +231,7 @@ pub(super) async fn first(
 impl ByName {
     /// Whether a session that ends now may have been taken for another one.
     pub(super) fn is_fresh(&self) -> bool {
-        super::now() < self.until
+        super::clock::now() < self.until
     }
 
     /// A seat at the session that has the name now that the one it was taken for has ended.

@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,13 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::access::Caller;
+use super::access::granted;
+use super::answer;
+use super::answer::not_allowed;
 use super::bells::Bells;
 use super::gallery::Gallery;
+use super::parts::{Parts, Shared};
 use super::presence::{Presence, Viewers};
-use super::{Parts, Shared, answer};
 use crate::access::Grant;
 use crate::audit::{self, Event, Text};
 use crate::config::limits::{BODY_BYTES, HEAD_TIMEOUT};
@@ -114,29 +117,6 @@ pub(super) fn sentence(status: &Status) -> String {
         Status::NoServer => "no tmux server is running yet; the first session starts it".to_owned(),
         Status::Failed(error) => error.to_string(),
     }
-}
-
-/// The answer to who may not.
-pub(super) fn not_allowed() -> Response {
-    answer::error(StatusCode::FORBIDDEN, "you may not do this here")
-}
-
-/// The answer to who has not signed in.
-pub(super) fn sign_in() -> Response {
-    let sentence = "sign in first: open the link that muxview printed when it started, or that \
-                    `muxview url` prints when given the same options";
-    let mut response = answer::error(StatusCode::UNAUTHORIZED, sentence);
-    let bearer = HeaderValue::from_static("Bearer");
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, bearer);
-    response
-}
-
-/// What the caller may do now. To be asked again after each wait, right before what it is asked for.
-pub(super) fn granted(caller: &Caller) -> Result<Grant, Response> {
-    let pass = caller.pass.as_ref().ok_or_else(sign_in)?;
-    pass.permit.grant().map_err(|_| sign_in())
 }
 
 /// `GET /api/sessions`

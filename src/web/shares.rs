@@ -10,10 +10,11 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
+use super::parts::{Parts, Shared};
 use super::permit::Permit;
 use super::refusals::Turned;
 use super::sign_in::{change, confirmed};
-use super::{Parts, Shared, answer, sessions};
+use super::{access, answer, sessions};
 use crate::access::Id;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Grant, Share};
@@ -52,9 +53,9 @@ impl<'a> From<&'a Share> for Row<'a> {
 
 /// Where shares are kept, for those who may.
 fn shares<'a>(parts: &'a Parts, caller: &Caller) -> Result<(&'a Vault, Grant), Response> {
-    let grant = sessions::granted(caller)?;
+    let grant = access::granted(caller)?;
     if !grant.is_whole() {
-        return Err(sessions::not_allowed());
+        return Err(answer::not_allowed());
     }
     let vault = parts.access.vault().ok_or_else(|| {
         let sentence = "links are for --auth token: here people sign in elsewhere or not at all";
@@ -65,7 +66,7 @@ fn shares<'a>(parts: &'a Parts, caller: &Caller) -> Result<(&'a Vault, Grant), R
 
 /// What the caller is let in by.
 fn permit(caller: &Caller) -> Result<Permit, Response> {
-    let pass = caller.pass.as_ref().ok_or_else(sessions::sign_in)?;
+    let pass = caller.pass.as_ref().ok_or_else(answer::sign_in)?;
     Ok(pass.permit.clone())
 }
 
@@ -130,7 +131,7 @@ pub(super) async fn add(
         })?;
         Ok(kept.map(|kept| kept.map(|()| (share, secret))))
     });
-    let made = made.await?.ok_or_else(sessions::sign_in)?;
+    let made = made.await?.ok_or_else(answer::sign_in)?;
     let (share, secret) = made.map_err(|full| {
         let (refusals, who) = (&parts.refusals, caller.who());
         refusals.tell(None, Turned::Full, "shares", who, None);
@@ -167,7 +168,7 @@ pub(super) async fn remove(
     let removed = change(vault, move |vault| {
         vault.change(|ledger| permit.is_in(ledger).then(|| ledger.remove(&id)))
     });
-    if removed.await?.ok_or_else(sessions::sign_in)? {
+    if removed.await?.ok_or_else(answer::sign_in)? {
         tracing::info!(id = ended.as_str(), "ended a share");
         let (who, id) = (caller.who(), ended.as_str());
         parts.audit.tell(&Event::ShareEnd { who, id });

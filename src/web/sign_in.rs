@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::access::Caller;
+use super::parts::{Parts, Shared};
 use super::refusals::Turned;
-use super::{Parts, Shared, answer, sessions};
+use super::{access, answer, sessions};
 use crate::access::Id;
 use crate::access::credential::Rejected;
 use crate::access::page_key::Offer;
@@ -121,7 +122,7 @@ pub(super) async fn sign_in(
     };
     let Link { t, key } = sessions::read_at_most(body, SIGN_IN_BYTES).await?;
     // One who guesses is not worth a look at the disk; a right link is known without.
-    if parts.throttle.waits(&door, super::now()).is_some() && !may_be_good(vault, &t) {
+    if parts.throttle.waits(&door, super::clock::now()).is_some() && !may_be_good(vault, &t) {
         return Err(refused(&parts, &door, caller.who(), Rejected::Forged));
     }
     let key = key.map(|key| offer(&key)).transpose()?;
@@ -157,7 +158,10 @@ fn may_be_good(vault: &Vault, secret: &str) -> bool {
 }
 
 fn refused(parts: &Parts, door: &Peer, who: Who<'_>, why: Rejected) -> Response {
-    let (refusals, wait) = (&parts.refusals, parts.throttle.failed(door, super::now()));
+    let (refusals, wait) = (
+        &parts.refusals,
+        parts.throttle.failed(door, super::clock::now()),
+    );
     let (turned, limit) = match wait {
         Some(_) => (Turned::Full, "sign-ins"),
         None => (Turned::Refused, "sign-in"),
@@ -237,7 +241,7 @@ pub(super) async fn bind(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Response> {
-    sessions::granted(&caller)?;
+    access::granted(&caller)?;
     let Key { key } = sessions::read(body).await?;
     let (vault, credential) = signed(&parts, &caller)?;
     let key = PageKey::new(&offer(&key)?, &vault.state().keys);
@@ -265,8 +269,8 @@ pub(super) async fn sign_out(
     signed(&parts, &caller)?;
     let Out { everywhere } = sessions::read(body).await?;
     let (vault, credential) = signed(&parts, &caller)?;
-    if everywhere && sessions::granted(&caller)? != Grant::Owner {
-        return Err(sessions::not_allowed());
+    if everywhere && access::granted(&caller)? != Grant::Owner {
+        return Err(answer::not_allowed());
     }
     let end = move |ledger: &mut Ledger| {
         // As it is on disk now: whoever was signed out by then signs nobody out.
@@ -279,7 +283,7 @@ pub(super) async fn sign_out(
         Ok(())
     };
     let ended: Result<(), Rejected> = change(vault, move |vault| vault.change(end)).await?;
-    ended.map_err(|_| sessions::sign_in())?;
+    ended.map_err(|_| answer::sign_in())?;
     parts.effects.settle().await;
     tracing::info!(peer = %caller.from, everywhere, "signed out");
     let who = caller.who();
@@ -304,7 +308,7 @@ fn signed<'a>(parts: &'a Parts, caller: &Caller) -> Result<(&'a Vault, Credentia
     let held = caller.pass.as_ref().filter(|pass| pass.permit.holds());
     match (parts.access.vault(), held.map(|pass| &pass.identity)) {
         (Some(vault), Some(Identity::Signed(credential))) => Ok((vault, credential.clone())),
-        (Some(_), _) => Err(sessions::sign_in()),
+        (Some(_), _) => Err(answer::sign_in()),
         (None, _) => {
             let sentence = "nobody signs in to this muxview itself";
             Err(answer::error(StatusCode::NOT_FOUND, sentence))

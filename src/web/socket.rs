@@ -8,52 +8,24 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::Parts;
 use super::access::Caller;
 use super::carried::Carried;
 use super::connection::Connection;
-use super::handshake::Speech;
+use super::join_request::JoinRequest;
+use super::parts::Parts;
 use super::seating::{self, Seated};
 use super::stream::Stream;
+use super::subprotocol::Subprotocol;
 use super::tap::Tap;
 use super::viewing::Viewing;
 use super::visit;
 use super::wire::Close;
-use crate::bridge::{Join, Seat};
 use crate::config::limits::{MESSAGE_BYTES, SPECTATOR_MESSAGE_BYTES};
 use crate::interleave;
-use crate::net::Peer;
-use crate::tmux::Theme;
 use crate::viewer::{Viewer, Window};
 
-/// What a socket's URL and headers wished.
-#[derive(Debug)]
-pub(super) struct Wish {
-    /// The session, by name or id.
-    pub(super) name: String,
-    pub(super) join: Join,
-    /// The colours of its page.
-    pub(super) theme: Option<Theme>,
-    pub(super) speech: Speech,
-    /// It takes chunks.
-    pub(super) deflate: bool,
-    /// For counting who is turned away.
-    pub(super) door: Arc<Peer>,
-}
-
-/// A viewer between two processes: nobody reads or writes its socket.
-#[derive(Debug)]
-pub struct Frozen {
-    /// Its socket.
-    pub stream: Stream,
-    /// All else.
-    pub carried: Carried,
-    /// Kept until nobody sizes windows any more: whoever leaves gives up its size.
-    pub(super) _seat: Seat,
-}
-
 /// Serves one viewer from its first byte to its last.
-pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: Wish, tap: Tap) {
+pub(super) async fn run(parts: Arc<Parts>, caller: Caller, wish: JoinRequest, tap: Tap) {
     let stopping = parts.stopping.clone();
     // Boxed, like all that is over soon or comes at the end: the task keeps room for what is not.
     let seated = match Box::pin(seating::first(&parts, &caller, &wish)).await {
@@ -118,9 +90,9 @@ pub(super) async fn resume(
     let viewer = Viewer::carried(seated.seat.viewer(), carried.visible, window);
     let viewer = viewer.inflating(carried.deflate);
     let speech = if carried.ours {
-        Speech::Ours
+        Subprotocol::Ours
     } else {
-        Speech::Raw
+        Subprotocol::Raw
     };
     let stopping = parts.stopping.clone();
     let mut viewing = Viewing::new(connection, seated, viewer, speech, stopping);

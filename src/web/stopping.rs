@@ -1,13 +1,11 @@
 //! [`Stopping`]: how tasks learn that the service ends, and how. In: the steps of the end. Out: a
 //! wake-up. It must not know who waits.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-use super::socket::Frozen;
-use crate::config::limits::{HANDOFF_BYTES, SPREAD};
+use super::handover::{Frozen, Handover};
+use crate::config::limits::SPREAD;
 
 /// The end, as those see it who must finish; cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,35 +34,6 @@ pub enum Ending {
     Handoff(Handover),
 }
 
-/// Where frozen viewers are collected.
-#[derive(Debug, Clone)]
-pub struct Handover {
-    seats: mpsc::UnboundedSender<Frozen>,
-    /// Bytes that may still be carried.
-    room: Arc<AtomicUsize>,
-    spread: Duration,
-}
-
-impl Handover {
-    /// Makes room for so many bytes, if there is any.
-    pub(super) fn reserve(&self, bytes: usize) -> bool {
-        let take = |room: usize| room.checked_sub(bytes);
-        let (set, get) = (Ordering::AcqRel, Ordering::Acquire);
-        self.room.fetch_update(set, get, take).is_ok()
-    }
-
-    /// Hands over a viewer.
-    pub(super) fn give(&self, frozen: Frozen) {
-        // If nobody collects any more, the process ends this moment.
-        let _ = self.seats.send(frozen);
-    }
-
-    /// For those who cannot be handed over.
-    pub(super) fn spread(&self) -> Duration {
-        self.spread
-    }
-}
-
 /// A service that runs on.
 #[must_use]
 pub fn channel() -> (Stop, Stopping) {
@@ -88,11 +57,7 @@ impl Stop {
     /// so many come, and none once all are closed.
     pub fn freeze(&self, viewers: usize) -> mpsc::UnboundedReceiver<Frozen> {
         let (seats, frozen) = mpsc::unbounded_channel();
-        let handover = Handover {
-            seats,
-            room: Arc::new(AtomicUsize::new(HANDOFF_BYTES)),
-            spread: spread(viewers),
-        };
+        let handover = Handover::new(seats, spread(viewers));
         self.0.send_replace(Step::Over(Ending::Handoff(handover)));
         frozen
     }
@@ -126,7 +91,7 @@ impl Stopping {
     pub fn spread(&self) -> Duration {
         match &*self.0.borrow() {
             Step::Over(Ending::Restart(spread)) => *spread,
-            Step::Over(Ending::Handoff(handover)) => handover.spread,
+            Step::Over(Ending::Handoff(handover)) => handover.spread(),
             Step::Serving | Step::Closing => SPREAD.1,
         }
     }
@@ -135,6 +100,7 @@ impl Stopping {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::limits::HANDOFF_BYTES;
 
     #[test]
     fn the_spread_grows_with_the_viewers_within_bounds() {

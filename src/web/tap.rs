@@ -70,7 +70,7 @@ impl Tap {
             incoming,
             outlet: Arc::new(Outlet::new(outgoing, unsent)),
             early: unread,
-            heard: super::now(),
+            heard: super::clock::now(),
             tape: Tape::default(),
             oversize: None,
             buffer: None,
@@ -108,7 +108,7 @@ impl Tap {
                 let len = self.early.len().min(raw.remaining());
                 raw.put_slice(&self.early.split_to(len));
             }
-            self.heard = super::now();
+            self.heard = super::clock::now();
             sieve.oversize.feed(raw.filled(), &mut sieve.passed);
         }
         let len = sieve.passed.len().min(buf.remaining());
@@ -207,7 +207,7 @@ impl AsyncRead for Tap {
             buf.put_slice(&self.early.split_to(len));
         }
         if buf.filled().len() > before {
-            self.heard = super::now();
+            self.heard = super::clock::now();
             self.tape.feed(&buf.filled()[before..]);
             self.counted()?;
         }

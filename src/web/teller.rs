@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use super::handshake::Speech;
 use super::queue::Queue;
+use super::subprotocol::Subprotocol;
 use super::wire::{self, Role, Say};
 use crate::bridge::broadcast::Tally;
 use crate::config::limits::PONGS;
@@ -33,7 +33,7 @@ static ASKING: LazyLock<Bytes> = LazyLock::new(|| {
 #[derive(Debug)]
 pub(super) struct Teller {
     pub(super) viewer: Viewer,
-    pub(super) speech: Speech,
+    pub(super) speech: Subprotocol,
     role: Role,
     /// It has been greeted.
     greeted: bool,
@@ -43,7 +43,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) const fn new(viewer: Viewer, speech: Speech, role: Role) -> Self {
+    pub(super) const fn new(viewer: Viewer, speech: Subprotocol, role: Role) -> Self {
         Self {
             viewer,
             speech,
@@ -129,7 +129,7 @@ impl Teller {
     /// Asks the viewer whether it is there.
     pub(super) fn ask(&self, queue: &mut Queue) {
         queue.push(match self.speech {
-            Speech::Ours => ASKING.clone(),
+            Subprotocol::Ours => ASKING.clone(),
             _ => message(Kind::Ping, &[]).0,
         });
     }
@@ -149,7 +149,7 @@ impl Teller {
 
     /// Says something to those who understand it.
     fn say(&self, say: &Say, queue: &mut Queue) {
-        if self.speech == Speech::Ours {
+        if self.speech == Subprotocol::Ours {
             queue.push(message(Kind::Text, &[say.to_json().as_bytes()]).0);
         }
     }

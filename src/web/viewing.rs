@@ -13,12 +13,13 @@ use tokio::time::sleep_until;
 
 use super::chatter::Chatter;
 use super::connection::{Connection, Gone, Turn};
-use super::handshake::Speech;
+use super::handover::Handover;
 use super::input::{Input, Message};
 use super::outlet::{Outlet, Over};
 use super::presence::Joined;
 use super::seating::{ByName, Room, Seated};
-use super::stopping::{Ending, Handover, Stopping};
+use super::stopping::{Ending, Stopping};
+use super::subprotocol::Subprotocol;
 use super::teller::Teller;
 use super::viewer_permit::ViewerPermit;
 use super::visit::Visit;
@@ -36,7 +37,7 @@ static INPUT_BYTES: LazyLock<Counter> =
 pub(super) struct Viewing {
     pub(super) connection: Connection,
     pub(super) outlet: Arc<Outlet>,
-    pub(super) speech: Speech,
+    pub(super) speech: Subprotocol,
     pub(super) seat: Seat,
     /// Counted with the others until this is dropped.
     _joined: Joined,
@@ -64,7 +65,7 @@ impl Viewing {
         connection: Connection,
         seated: Seated,
         viewer: Viewer,
-        speech: Speech,
+        speech: Subprotocol,
         stopping: Stopping,
     ) -> Self {
         let Seated {
@@ -94,7 +95,7 @@ impl Viewing {
             by_name,
             stopping,
             input: Input::default(),
-            chatter: Chatter::new(super::now()),
+            chatter: Chatter::new(super::clock::now()),
             visit,
         }
     }
@@ -171,10 +172,10 @@ impl Viewing {
     async fn watch(&mut self) -> Exit {
         let mut judged = self.seat.newest().session.clone();
         self.seat.stand(Arc::clone(&self.outlet) as _);
-        let mut resumed = super::now();
+        let mut resumed = super::clock::now();
         let mut alarm = pin!(sleep_until((resumed + SILENCE).into()));
         loop {
-            let now = super::now();
+            let now = super::clock::now();
             if let Err(close) = self.look(&judged) {
                 return self.revoked(close);
             }
@@ -216,13 +217,13 @@ impl Viewing {
                 () = self.outlet.attention() => {}
                 () = self.input.fed(self.driver.as_ref()) => {
                     if !reading {
-                        resumed = super::now();
+                        resumed = super::clock::now();
                     }
                 }
                 () = &mut alarm => {
                     // A long message may have been arriving all the while.
                     let silent_at = self.connection.heard().max(resumed) + SILENCE;
-                    if reading && super::now() >= silent_at {
+                    if reading && super::clock::now() >= silent_at {
                         return Exit::Close(Close::SILENT);
                     }
                 }
@@ -283,7 +284,7 @@ impl Viewing {
     pub(super) fn hear(&mut self, turn: Turn) {
         match turn {
             Turn::Binary(bytes) => self.type_in(bytes),
-            Turn::Text(text) if self.speech == Speech::Ours => match wire::hear(&text) {
+            Turn::Text(text) if self.speech == Subprotocol::Ours => match wire::hear(&text) {
                 Some(Heard::Resize(size)) => {
                     if let Some(driver) = &self.driver {
                         driver.resize(size);
@@ -296,7 +297,7 @@ impl Viewing {
                 }
                 Some(Heard::Ack(total)) => {
                     self.outlet
-                        .with(|teller| teller.viewer.acked(total, super::now()));
+                        .with(|teller| teller.viewer.acked(total, super::clock::now()));
                 }
                 Some(Heard::Visible(visible)) => {
                     self.outlet
@@ -305,7 +306,7 @@ impl Viewing {
                 }
                 Some(Heard::Repaint) => {
                     self.outlet
-                        .with(|teller| teller.viewer.resync(super::now()));
+                        .with(|teller| teller.viewer.resync(super::clock::now()));
                 }
                 Some(Heard::Ping(id)) => {
                     self.outlet.with(|teller| teller.pinged(id));
@@ -323,7 +324,7 @@ impl Viewing {
     fn is_input(&self, turn: &Turn) -> bool {
         let bytes = match turn {
             Turn::Binary(bytes) => !bytes.is_empty(),
-            Turn::Text(text) => self.speech == Speech::Raw && !text.is_empty(),
+            Turn::Text(text) => self.speech == Subprotocol::Raw && !text.is_empty(),
             Turn::Alive | Turn::Drained | Turn::Gone(_) => false,
         };
         bytes && self.driver.is_some()

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::access::Caller;
 use super::carried::{Carried, Stay};
+use super::join_request::JoinRequest;
 use super::refusals::{Refusals, Turned};
-use super::socket::Wish;
 use super::wire::{Close, Role};
 use crate::access::Grant;
 use crate::access::budget::Limit;
@@ -230,7 +230,7 @@ pub(super) fn lose(audit: &Audit, viewer: &Carried, code: u16) {
 }
 
 /// Tells that somebody was not let in. Who may see everything only named no session there is.
-pub(super) fn refuse(refusals: &Refusals, caller: &Caller, wish: &Wish, close: &Close) {
+pub(super) fn refuse(refusals: &Refusals, caller: &Caller, wish: &JoinRequest, close: &Close) {
     let whole = caller.grant().is_some_and(Grant::is_whole);
     let (turned, why) = match close.code {
         // Told already, with what was wrong with it.

@@ -25,8 +25,8 @@ use crate::terminal::Size;
 use crate::tmux::{Creation, Holder, Transfer};
 use crate::web::App;
 use crate::web::carried::Carried;
+use crate::web::handover::Frozen;
 use crate::web::signatures::Left;
-use crate::web::socket::Frozen;
 use crate::web::stream::Stream;
 use state::{Client, Held, Seat, State};
 

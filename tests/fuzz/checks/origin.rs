@@ -14,8 +14,9 @@ use muxview::config::Origin;
 use muxview::config::limits::BODY_BYTES;
 use muxview::net::Peer;
 use muxview::vault::{self, Vault};
-use muxview::web::access::{Access, Caller, Refusal, SignIn};
+use muxview::web::access::{Access, Caller, SignIn};
 use muxview::web::proxy::{Proxy, USER_HEADER};
+use muxview::web::refusal::Refusal;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
