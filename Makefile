@@ -36,6 +36,7 @@ test-matrix: test-tools assets tests/node_modules/.stamp ## What depends on tmux
 check: check-tools assets ## Formatting and lints, as strict as CI
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) metadata --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
 
 .PHONY: audit
 audit: tools static/node_modules/.stamp ## Licences, sources and known vulnerabilities of what is linked in; asks the network

@@ -1,4 +1,4 @@
-// Messages in the order they came, chunks inflated: what `muxview.deflate` of src/web/wire.rs means to
+// Messages in the order they came, chunks inflated: what `muxview.deflate` of src/web/socket/protocol.rs means to
 // a page. In: messages. Out: the same, but terminal bytes for every chunk. It must not know what else
 // they mean. No DOM.
 

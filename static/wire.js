@@ -1,5 +1,5 @@
 // The messages and close codes of `muxview.v1`, as the page sees them: the mirror of
-// src/web/wire.rs, and the only file that must change with it. No DOM.
+// src/web/socket/protocol.rs, and the only file that must change with it. No DOM.
 
 /** The subprotocol this page speaks. */
 export const PROTOCOL = 'muxview.v1';

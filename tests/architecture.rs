@@ -114,12 +114,12 @@ const PURE: &[&str] = &[
     "tmux::version",
     "tmux::width_options",
     "viewer",
-    "web::carried",
-    "web::chatter",
-    "web::frame_header",
-    "web::oversize",
-    "web::queue",
-    "web::tape",
+    "web::socket::carried",
+    "web::socket::message_rate",
+    "web::socket::frame_header",
+    "web::socket::oversize",
+    "web::socket::write_queue",
+    "web::socket::tape",
 ];
 
 /// What a pure module imports nothing of.

@@ -143,7 +143,7 @@ async fn no_route_is_beside_the_table() {
         }
     }
     // What the router is made of.
-    let source = include_str!("../src/web/mod.rs");
+    let source = include_str!("../src/web/app.rs");
     assert_eq!(source.matches("route(").count(), 1);
     for other in ["route_service(", ".nest(", ".merge(", ".fallback_service("] {
         assert!(!source.contains(other), "{other}");

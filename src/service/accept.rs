@@ -20,9 +20,11 @@ use crate::net::Listener;
 use crate::net::Peer;
 use crate::pulse::{Beat, Pulse, careful};
 use crate::web::App;
-use crate::web::connections::{Connected, Connections};
-use crate::web::stopping::Stopping;
-use crate::web::stream::{self, Stream};
+use crate::web::connection::limit::Connected;
+use crate::web::connection::limit::Connections;
+use crate::web::connection::stream;
+use crate::web::connection::stream::Stream;
+use crate::web::shutdown::Stopping;
 
 /// What connections share.
 #[derive(Debug, Clone)]

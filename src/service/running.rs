@@ -24,13 +24,14 @@ use crate::net::{self, Listener, Named, Sorted};
 use crate::pulse::Pulse;
 use crate::tmux::{self, Holder, NewSession, Status};
 use crate::vault::Vault;
-use crate::web::access::Access;
-use crate::web::budget::Budgets;
-use crate::web::connections::Connections;
-use crate::web::effects::Effects;
-use crate::web::handover::Frozen;
-use crate::web::presence::Presence;
-use crate::web::stopping::{self, Stop};
+use crate::web::api::effects::Effects;
+use crate::web::auth::budget::Budgets;
+use crate::web::auth::caller::Access;
+use crate::web::connection::limit::Connections;
+use crate::web::shutdown;
+use crate::web::shutdown::Stop;
+use crate::web::socket::handover::Frozen;
+use crate::web::viewer_counts::Presence;
 use crate::web::{App, Parts, Refusals, Rounds, Throttle};
 
 /// A running service.
@@ -139,7 +140,7 @@ impl Service {
         tokio::spawn(async move { measuring.widths().await });
         let hub = Hub::new(server.clone(), &config, pulse.clone());
 
-        let (stop, stopping) = stopping::channel();
+        let (stop, stopping) = shutdown::channel();
         let presence = Presence::default();
         let places = Places::new();
         let budgets = Budgets::new(places.all());

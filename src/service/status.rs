@@ -9,7 +9,7 @@ use super::notify::Notify;
 use crate::config::limits::STATUS_INTERVAL;
 use crate::directory::Listing;
 use crate::tmux::Status;
-use crate::web::presence::Presence;
+use crate::web::viewer_counts::Presence;
 
 /// Keeps the line current until nobody can change it any more.
 pub(super) async fn keep_current(

@@ -13,32 +13,33 @@ use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::access::{self, Caller};
-use super::answer;
-use super::budget::Over;
-use super::carried::Carried;
 use super::clock;
-use super::connections::Connected;
-use super::gallery::Gallery;
-use super::health;
 use super::parts::{Parts, Shared};
-use super::permit::Permit;
-use super::presence::Open;
-use super::refusals::Turned;
 use super::routes;
-use super::signatures;
-use super::socket;
-use super::stopping;
-use super::stream::Stream;
-use super::visit;
-use super::wire::Close;
-use super::write_gate;
 use crate::access::budget::Limit;
 use crate::audit::{self, Who};
 use crate::bridge::Lease as _;
 use crate::config::BasePath;
 use crate::interleave;
 use crate::net::Peer;
+use crate::web::api::health;
+use crate::web::api::thumbnails::Gallery;
+use crate::web::auth::budget::Over;
+use crate::web::auth::caller;
+use crate::web::auth::caller::Caller;
+use crate::web::auth::permit::Permit;
+use crate::web::auth::refusal_log::Turned;
+use crate::web::auth::signatures;
+use crate::web::connection::limit::Connected;
+use crate::web::connection::stream::Stream;
+use crate::web::connection::write_gate;
+use crate::web::responses;
+use crate::web::shutdown;
+use crate::web::socket::audit_record;
+use crate::web::socket::carried::Carried;
+use crate::web::socket::protocol::Close;
+use crate::web::socket::run;
+use crate::web::viewer_counts::Open;
 
 /// The whole site.
 #[derive(Debug, Clone)]
@@ -59,12 +60,12 @@ impl App {
             .fold(Router::new(), |router, route| {
                 router.route(route.path, route.to)
             })
-            .fallback(answer::not_found)
-            .method_not_allowed_fallback(answer::method_not_allowed)
+            .fallback(responses::not_found)
+            .method_not_allowed_fallback(responses::method_not_allowed)
             .layer(Extension(gallery))
             .layer(middleware::from_fn_with_state(Arc::clone(&parts), admit))
-            .layer(CatchPanicLayer::custom(answer::panicked))
-            .layer(middleware::from_fn(answer::headers))
+            .layer(CatchPanicLayer::custom(responses::panicked))
+            .layer(middleware::from_fn(responses::headers))
             .with_state(Arc::clone(&parts));
         Self {
             router,
@@ -88,7 +89,7 @@ impl App {
             let parts = Arc::clone(&self.parts);
             seating.spawn(async move {
                 for (stream, viewer, present) in viewers {
-                    let seated = socket::resume(&parts, stream, viewer).await;
+                    let seated = run::resume(&parts, stream, viewer).await;
                     tokio::spawn(async move {
                         seated.await;
                         drop(present);
@@ -101,15 +102,15 @@ impl App {
 
     /// Tells viewers nobody can go on with to come again. With what is known of each.
     pub async fn dismiss(&self, viewers: Vec<(Stream, Option<Carried>)>) {
-        let close = Close::restart(stopping::spread(viewers.len()));
+        let close = Close::restart(shutdown::spread(viewers.len()));
         let mut goodbyes = tokio::task::JoinSet::new();
         for (stream, viewer) in viewers {
             let close = close.clone();
             if let Some(viewer) = &viewer {
-                visit::lose(&self.parts.audit, viewer, close.code);
+                audit_record::lose(&self.parts.audit, viewer, close.code);
             }
             let unsent = viewer.map_or_else(Bytes::new, |viewer| viewer.unsent);
-            goodbyes.spawn(async move { socket::dismiss(stream, unsent, &close).await });
+            goodbyes.spawn(async move { run::dismiss(stream, unsent, &close).await });
         }
         goodbyes.join_all().await;
     }
@@ -121,7 +122,7 @@ impl App {
 
     /// Tells that a viewer which another process left has no socket any more.
     pub fn lost(&self, viewer: &Carried) {
-        visit::lose(&self.parts.audit, viewer, 1006);
+        audit_record::lose(&self.parts.audit, viewer, 1006);
     }
 
     /// Tells that there is no more room for connections.
@@ -192,18 +193,18 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
                 let refusals = &parts.refusals;
                 refusals.tell(&*door, Turned::Full, limit, caller.who(), None);
                 refused("budget");
-                return answer::over(over);
+                return responses::over(over);
             }
             let watched = health::PATHS.contains(&head.uri.path());
             if head.extensions.get::<Full>().is_some() && !watched {
                 refused("full");
-                return answer::full();
+                return responses::full();
             }
             if let Some(Bare(to)) = head.extensions.get() {
                 return moved(to);
             }
             if parts.audit.is_closed() && changes(&head) {
-                return answer::error(StatusCode::SERVICE_UNAVAILABLE, audit::CLOSED);
+                return responses::error(StatusCode::SERVICE_UNAVAILABLE, audit::CLOSED);
             }
             let signs_out = head.uri.path() == "/api/sign-out";
             let (method, uri, who) = (head.method.clone(), head.uri.clone(), caller.clone());
@@ -213,7 +214,7 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             let ended = who.pass.as_ref().is_some_and(|pass| !pass.permit.holds());
             // Nothing is told by what has ended meanwhile, unless it was this very request that ended it.
             if ended && !signs_out && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                answer = answer::sign_in();
+                answer = responses::sign_in();
             }
             // An upgraded connection has a gate of its own: its outlet.
             let free = ended || signs_out || answer.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -228,12 +229,12 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
             }
             if let Some(time) = who.time.as_deref().map(HeaderValue::from_str) {
                 let time = time.unwrap_or(HeaderValue::from_static(""));
-                answer.headers_mut().insert(access::TIME, time);
+                answer.headers_mut().insert(caller::TIME, time);
             }
             answer
         }
         Err(refusal) => {
-            let (from, about) = (access::from(&door, &head.headers), refusal.to_string());
+            let (from, about) = (caller::from(&door, &head.headers), refusal.to_string());
             let (why, who) = (refusal.reason(), Who::at(&from));
             let refusals = &parts.refusals;
             refusals.tell(&*door, Turned::Refused, why, who, Some(&about));

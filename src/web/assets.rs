@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::answer::error;
+use crate::web::responses::error;
 
 /// One embedded file.
 struct File {

@@ -3,18 +3,18 @@
 use axum::extract::State;
 use std::sync::Arc;
 
-use super::access::Access;
-use super::budget::Budgets;
-use super::effects::Effects;
-use super::presence::Presence;
-use super::refusals::Refusals;
-use super::rounds::Rounds;
-use super::stopping::Stopping;
-use super::throttle::Throttle;
 use crate::audit::Audit;
 use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::tmux;
+use crate::web::api::effects::Effects;
+use crate::web::auth::budget::Budgets;
+use crate::web::auth::caller::Access;
+use crate::web::auth::rate_limit::Throttle;
+use crate::web::auth::refusal_log::Refusals;
+use crate::web::shutdown::Stopping;
+use crate::web::socket::keepalive::Rounds;
+use crate::web::viewer_counts::Presence;
 
 /// What requests are answered with.
 #[derive(Debug)]

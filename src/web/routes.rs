@@ -8,8 +8,15 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use std::sync::Arc;
 
+use super::assets;
+use super::page;
 use super::parts::Parts;
-use super::{assets, events, handshake, health, page, sessions, shares, sign_in};
+use crate::web::api::events;
+use crate::web::api::health;
+use crate::web::api::sessions;
+use crate::web::api::shares;
+use crate::web::auth::sign_in;
+use crate::web::socket::upgrade;
 
 /// Whom a route answers, of those who pass the Host and Origin checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +54,7 @@ pub fn all() -> Vec<Route> {
     let table = [
         (&read, "/", Everyone, get(page::list)),
         (&read, "/s/{name}", Everyone, get(page::session)),
-        (&read, "/s/{name}/ws", Viewer, get(handshake::open)),
+        (&read, "/s/{name}/ws", Viewer, get(upgrade::open)),
         (&read, "/api/sessions", SignedIn, get(sessions::list)),
         (&make, "/api/sessions", Manager, post(sessions::create)),
         (&change, ONE, Manager, patch(sessions::rename)),

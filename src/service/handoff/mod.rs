@@ -24,10 +24,10 @@ use crate::net::inherited_fds::{InheritedFd, STATE, VIEWER};
 use crate::terminal::Size;
 use crate::tmux::{Creation, Holder, Transfer};
 use crate::web::App;
-use crate::web::carried::Carried;
-use crate::web::handover::Frozen;
-use crate::web::signatures::Left;
-use crate::web::stream::Stream;
+use crate::web::auth::signatures::Left;
+use crate::web::connection::stream::Stream;
+use crate::web::socket::carried::Carried;
+use crate::web::socket::handover::Frozen;
 use state::{Client, Held, Seat, State};
 
 /// A viewer that waits for somebody to go on with it.

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::tmux::ServerId;
-use crate::web::carried::{Carried, in_base64};
-use crate::web::signatures::Left;
+use crate::web::auth::signatures::Left;
+use crate::web::socket::carried::Carried;
+use crate::web::socket::carried::in_base64;
 
 const MAGIC: &[u8; 16] = b"muxview handoff\n";
 /// Of the state this build writes, and the only one it reads.
@@ -126,8 +127,8 @@ impl State {
 mod tests {
     use super::*;
     use crate::access::Proof;
-    use crate::web::carried::Stay;
-    use crate::web::input::Message;
+    use crate::web::socket::carried::Stay;
+    use crate::web::socket::input_queue::Message;
     use proptest::prelude::*;
 
     fn bytes() -> impl Strategy<Value = Bytes> {

@@ -3,7 +3,8 @@
 
 use muxview::config::limits::{CELLS, COLS, CONTROL_BYTES, ROWS};
 use muxview::tmux::{Rgb, WindowAct};
-use muxview::web::wire::{Heard, hear};
+use muxview::web::socket::protocol::Heard;
+use muxview::web::socket::protocol::hear;
 use serde_json::{Value, json};
 
 pub(crate) fn check(data: &[u8]) {

@@ -14,9 +14,12 @@ use muxview::config::Origin;
 use muxview::config::limits::BODY_BYTES;
 use muxview::net::Peer;
 use muxview::vault::{self, Vault};
-use muxview::web::access::{Access, Caller, SignIn};
-use muxview::web::proxy::{Proxy, USER_HEADER};
-use muxview::web::refusal::Refusal;
+use muxview::web::auth::caller::Access;
+use muxview::web::auth::caller::Caller;
+use muxview::web::auth::caller::SignIn;
+use muxview::web::auth::refusal::Refusal;
+use muxview::web::auth::trusted_proxy::Proxy;
+use muxview::web::auth::trusted_proxy::USER_HEADER;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
