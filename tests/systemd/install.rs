@@ -20,7 +20,7 @@ fn installed_used_through_nginx_upgraded_and_uninstalled() {
     machine.sh(&install);
     assert_eq!(machine.sh(FILES), files, "twice is as good as once");
 
-    // As the README and deploy/nginx/sub-path.conf say.
+    // As docs/operations.md and deploy/nginx/sub-path.conf say.
     machine.sh("systemctl enable --now muxview");
     machine.sh(
         r#"sed -i 's|^#public-origin.*|public-origin = ["https://example.org"]|; s|^#base-path|base-path|' /etc/muxview/muxview.toml

@@ -1,4 +1,4 @@
-//! How fast muxview is: every row of the README's table, through the real binary over real sockets,
+//! How fast muxview is: every row of the table in docs/speed.md, through the real binary over real sockets,
 //! and beside it the floor, a bare `tmux attach`, in the same run.
 //!
 //! `make bench` measures all of it, `make bench ROWS="echo full"` some rows, `RUNS=3` three times. The

@@ -1,4 +1,4 @@
-//! The picture of the README: what a frame costs each viewer, and how old it is when it comes, against
+//! The picture in docs/speed.md: what a frame costs each viewer, and how old it is when it comes, against
 //! the number of viewers. Both axes are logarithmic. Written by hand: two charts of two lines need no library.
 
 use crate::figure::{Figure, Goal};
