@@ -33,7 +33,8 @@ test-matrix: test-tools assets tests/node_modules/.stamp ## What depends on tmux
 	@.ci/test-matrix $(FILTER)
 
 .PHONY: check
-check: check-tools assets ## Formatting and lints, as strict as CI
+check: check-tools assets ## Formatting, lints and the documentation's links, as strict as CI
+	node .ci/links
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) metadata --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
