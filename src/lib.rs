@@ -9,7 +9,7 @@
 //! input     browser ─▶ web ─▶ bridge ─▶ tmux::attach
 //! ```
 //!
-//! Each module uses only those above it in this table (`tests/architecture.rs` checks it):
+//! Each module uses only those above it in this table (`tests/architecture/main.rs` checks it):
 //!
 //! | module | what it does |
 //! |---|---|

@@ -50,14 +50,13 @@ mod windows;
 
 #[path = "../support/mod.rs"]
 mod support;
-#[path = "../tmux/mod.rs"]
+#[path = "../support/tmux_server.rs"]
 mod tmux;
 #[path = "../support/watcher.rs"]
 mod watcher;
 
 use harness::Scenario;
 use std::process::ExitCode;
-use support::Tmux; // `watcher` takes it from its parent
 
 fn all() -> Vec<Scenario> {
     [

@@ -4,7 +4,7 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part of this
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
-use super::Tmux;
+use crate::support::Tmux;
 use bytes::Bytes;
 use muxview::bridge::Manner;
 use muxview::bridge::{Driver, Join, Seat};
