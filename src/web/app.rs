@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -33,13 +33,12 @@ use crate::web::auth::signatures;
 use crate::web::connection::limit::Connected;
 use crate::web::connection::stream::Stream;
 use crate::web::connection::write_gate;
-use crate::web::responses;
-use crate::web::shutdown;
 use crate::web::socket::audit_record;
 use crate::web::socket::carried::Carried;
 use crate::web::socket::protocol::Close;
 use crate::web::socket::run;
 use crate::web::viewer_counts::Open;
+use crate::web::{responses, shutdown};
 
 /// The whole site.
 #[derive(Debug, Clone)]
@@ -161,7 +160,7 @@ impl App {
             Below::Bare => {
                 request
                     .extensions_mut()
-                    .insert(Bare(format!("{}/", self.base_path.as_str())));
+                    .insert(Bare(format!("{}/", last_segment(self.base_path.as_str()))));
             }
         }
         request.extensions_mut().insert(door);
@@ -201,7 +200,7 @@ async fn admit(State(parts): Shared, request: Request, next: Next) -> Response {
                 return responses::full();
             }
             if let Some(Bare(to)) = head.extensions.get() {
-                return moved(to);
+                return responses::moved(to);
             }
             if parts.audit.is_closed() && changes(&head) {
                 return responses::error(StatusCode::SERVICE_UNAVAILABLE, audit::CLOSED);
@@ -332,11 +331,9 @@ fn below(base: &str, uri: &Uri) -> Below {
     Uri::from_parts(parts).map_or(Below::Same, Below::Uri)
 }
 
-fn moved(to: &str) -> Response {
-    match HeaderValue::from_str(to) {
-        Ok(to) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to)]).into_response(),
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
-    }
+/// What stands behind the last slash.
+fn last_segment(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, last)| last)
 }
 
 #[cfg(test)]

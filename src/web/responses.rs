@@ -4,9 +4,9 @@
 use axum::Json;
 use axum::extract::Request;
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use std::any::Any;
 
 use crate::access::budget::Limit;
@@ -46,14 +46,50 @@ pub(super) fn error_in(status: StatusCode, field: &str, sentence: &str) -> Respo
     (status, Json(body)).into_response()
 }
 
-/// No such URL.
-pub(super) async fn not_found(uri: Uri) -> Response {
-    let kind = if uri.path().starts_with("/api/") {
-        "interface"
+/// No such URL: a page for browsers, which links to the list; JSON for programs.
+pub(super) async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    if !accepts_html(&headers) {
+        let kind = if uri.path().starts_with("/api/") {
+            "interface"
+        } else {
+            "page"
+        };
+        return error(StatusCode::NOT_FOUND, &format!("there is no such {kind}"));
+    }
+    // Relative, as a proxy may have taken a prefix away.
+    let above = uri.path().matches('/').count().saturating_sub(1);
+    let list = if above == 0 {
+        "./".to_owned()
     } else {
-        "page"
+        "../".repeat(above)
     };
-    error(StatusCode::NOT_FOUND, &format!("there is no such {kind}"))
+    (
+        StatusCode::NOT_FOUND,
+        Html(NOT_FOUND.replace("LIST", &list)),
+    )
+        .into_response()
+}
+
+const NOT_FOUND: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+    <meta name=\"viewport\" content=\"width=device-width\">\n\
+    <meta name=\"color-scheme\" content=\"light dark\">\n\
+    <title>Not found · muxview</title>\n\
+    <h1>Not found</h1>\n\
+    <p>There is no such page. <a href=\"LIST\">All sessions</a></p>\n";
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    accepted
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.to_ascii_lowercase().contains("text/html"))
+}
+
+/// The same at another address, which is relative: a proxy may have taken a prefix away.
+pub(super) fn moved(to: &str) -> Response {
+    match HeaderValue::from_str(to) {
+        Ok(to) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to)]).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// The URL is right and the method is not; `Allow` is set by the router.

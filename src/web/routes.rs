@@ -8,13 +8,9 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use std::sync::Arc;
 
-use super::assets;
-use super::page;
 use super::parts::Parts;
-use crate::web::api::events;
-use crate::web::api::health;
-use crate::web::api::sessions;
-use crate::web::api::shares;
+use super::{assets, page};
+use crate::web::api::{events, health, sessions, shares};
 use crate::web::auth::sign_in;
 use crate::web::socket::upgrade;
 
@@ -54,6 +50,7 @@ pub fn all() -> Vec<Route> {
     let table = [
         (&read, "/", Everyone, get(page::list)),
         (&read, "/s/{name}", Everyone, get(page::session)),
+        (&read, "/s/{name}/", Everyone, get(page::session_with_slash)),
         (&read, "/s/{name}/ws", Viewer, get(upgrade::open)),
         (&read, "/api/sessions", SignedIn, get(sessions::list)),
         (&make, "/api/sessions", Manager, post(sessions::create)),

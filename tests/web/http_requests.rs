@@ -141,7 +141,7 @@ async fn a_base_path_is_answered_with_and_without() {
     let moved = site.ask("GET /mux", &[], "").await;
     assert_eq!(
         (moved.status, moved.header("location").as_deref()),
-        (308, Some("/mux/"))
+        (308, Some("mux/"))
     );
     assert_eq!(
         site.ask("GET /mux", &["Host: evil.example"], "")
@@ -149,6 +149,57 @@ async fn a_base_path_is_answered_with_and_without() {
             .status,
         421
     );
+    site.service.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_a_page_for_browsers_and_json_for_programs() {
+    let site = Site::open_with(Auth::None, |config| {
+        config.base_path = "/mux".parse().unwrap();
+    })
+    .await;
+    for (path, list) in [
+        ("/nothing", "./"),
+        ("/nothing/", "../"),
+        ("/mux/a/b%20c/d", "../../"),
+        ("/s/a/b", "../../"),
+    ] {
+        let page = site
+            .ask(&format!("GET {path}"), &["Accept: text/html,*/*;q=0.8"], "")
+            .await;
+        assert_eq!(page.status, 404, "{path}");
+        assert_eq!(
+            page.header("content-type").as_deref(),
+            Some("text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(page.body.contains(&format!("href=\"{list}\"")), "{page:?}");
+        let json = site.ask(&format!("GET {path}"), &[], "").await;
+        assert_eq!(json.status, 404, "{path}");
+        assert!(json.json()["error"].is_string(), "{json:?}");
+    }
+    site.service.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_with_a_slash_leads_to_its_page() {
+    let site = Site::open_with(Auth::None, |config| {
+        config.base_path = "/mux".parse().unwrap();
+    })
+    .await;
+    for (path, to) in [
+        ("/s/main/", "../main"),
+        ("/mux/s/main/", "../main"),
+        ("/s/a%2Fb%20c/?role=view", "../a%2Fb%20c?role=view"),
+        ("/s/%2F%2Fevil.example/", "../%2F%2Fevil.example"),
+    ] {
+        let moved = site.ask(&format!("GET {path}"), &[], "").await;
+        assert_eq!(
+            (moved.status, moved.header("location").as_deref()),
+            (308, Some(to)),
+            "{path}"
+        );
+    }
     site.service.stop().await;
 }
 
