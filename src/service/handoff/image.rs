@@ -5,12 +5,11 @@ use clap::Parser as _;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::{fmt, io};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 

@@ -17,8 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::tmux::ServerId;
 use crate::web::auth::signatures::Left;
-use crate::web::socket::carried::Carried;
-use crate::web::socket::carried::in_base64;
+use crate::web::socket::carried::{Carried, in_base64};
 
 const MAGIC: &[u8; 16] = b"muxview handoff\n";
 /// Of the state this build writes, and the only one it reads.
@@ -255,5 +254,19 @@ mod tests {
         let state = read(json("")).expect("readable");
         assert_eq!(state.clients, [], "a build before them");
         assert_eq!(read("{}".to_owned()), Err(Refused::Damaged));
+    }
+
+    /// As a build of 2026-12-01 wrote it, with every field set. An upgrade must read it, and a way back
+    /// must be able to read what is written today.
+    #[test]
+    fn the_recorded_state_is_read_and_written_the_same() {
+        let recorded = include_str!("recorded_state.json");
+        let sum = Sha256::digest(recorded);
+        let head = [&MAGIC[..], &VERSION.to_be_bytes(), &sum].concat();
+        let state = State::decode(&[&head, recorded.as_bytes()].concat()).expect("readable");
+        assert_eq!((state.seats.len(), state.clients.len()), (2, 1));
+        assert!(state.signatures.is_some() && state.widths.is_some());
+        let value = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(value(&state.encode()[HEAD..]), value(recorded.as_bytes()));
     }
 }
