@@ -9,6 +9,8 @@ mod credential;
 mod notification_parser;
 #[path = "../fuzz/checks/origin.rs"]
 mod origin;
+#[path = "../fuzz/checks/signed_request.rs"]
+mod signed_request;
 #[path = "../fuzz/checks/terminal.rs"]
 mod terminal;
 
@@ -45,6 +47,11 @@ fn credentials() {
 #[test]
 fn hosts_and_origins() {
     replay("origin", origin::check);
+}
+
+#[test]
+fn signed_requests() {
+    replay("signed_request", signed_request::check);
 }
 
 #[test]
