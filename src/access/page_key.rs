@@ -10,8 +10,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::Id;
-use super::Keys;
+use super::{Id, Keys};
 
 /// What a page signs with.
 #[derive(Debug, Clone, PartialEq, Eq)]

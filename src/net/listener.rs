@@ -1,10 +1,9 @@
 //! [`Listener`]: a socket that accepts connections, TCP or unix.
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::{fmt, io};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::address::Endpoint;

@@ -16,12 +16,10 @@ use crate::config::limits::{
     ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, FIRST_REQUEST,
     HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
 };
-use crate::net::Listener;
-use crate::net::Peer;
+use crate::net::{Listener, Peer};
 use crate::pulse::{Beat, Pulse, careful};
 use crate::web::App;
-use crate::web::connection::limit::Connected;
-use crate::web::connection::limit::Connections;
+use crate::web::connection::limit::{Connected, Connections};
 use crate::web::connection::stream;
 use crate::web::connection::stream::Stream;
 use crate::web::shutdown::Stopping;

@@ -17,8 +17,7 @@ use crate::config::limits::{
 use crate::config::{Auditing, Auth, Config};
 use crate::vault::{self, Vault};
 use crate::web::auth::caller::SignIn;
-use crate::web::auth::trusted_proxy::Proxy;
-use crate::web::auth::trusted_proxy::USER_HEADER;
+use crate::web::auth::trusted_proxy::{Proxy, USER_HEADER};
 
 /// Why nobody can be let in.
 #[derive(Debug, thiserror::Error)]

@@ -38,7 +38,7 @@ pub enum Error {
         /// Where it is written.
         place: Place,
         /// What is wrong with it.
-        cause: tmux::name::BadName,
+        cause: tmux::ids::BadName,
     },
     /// systemd's socket is open to others and `--auth none` is not for them; a usage error.
     #[error(

@@ -10,8 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::os;
-use crate::tmux;
+use crate::{os, tmux};
 
 /// Who sent the last SIGHUPs, by process id; a place is taken anew after as many more.
 static SENDERS: [AtomicI32; 16] = [const { AtomicI32::new(0) }; 16];

@@ -1,9 +1,9 @@
 //! [`Program`]: the tmux program and the socket it is told to use. Builds command lines with
 //! `tmux_interface`, runs them with a time-out, and holds the one lock every spawn takes.
 
-use super::error::Error;
-use super::version::Version;
 use crate::config::limits::{TMUX_SPAWNS, TMUX_TIMEOUT};
+use crate::tmux::error::Error;
+use crate::tmux::version::Version;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,8 +1,8 @@
 //! [`Error`]: what can go wrong with tmux, each as a sentence with its cause and the next step, and
 //! the reading of tmux's own words. Pure.
 
-use super::name::BadName;
 use crate::config::limits::TMUX_OLDEST;
+use crate::tmux::ids::BadName;
 use std::io;
 use std::path::{Path, PathBuf};
 

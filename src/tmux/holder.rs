@@ -9,9 +9,9 @@
 //! reports, and some versions of tmux answer questions about colours with its own. So it is used only
 //! where the session would end, and is ended as soon as it is not needed.
 
-use super::client::Ours;
 use super::{Error, Server, SessionId};
 use crate::config::limits::{HOLD_AGAIN, HOLD_TIME};
+use crate::tmux::attach::process::Ours;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tmux_interface::{DetachClient, ListClients, RunShell, TmuxCommand};

@@ -5,9 +5,9 @@
 //! yet is created, in this order: in the server's own unit, if one for our socket is installed; in a
 //! scope of its own, if we run in a unit; else directly, as from a shell.
 
-use super::error::Error;
-use super::program::{Program, Socket, client_environment, output};
 use crate::config::limits::{RETRY, TMUX_TIMEOUT};
+use crate::tmux::command::{Program, Socket, client_environment, output};
+use crate::tmux::error::Error;
 use rustix::process::{Resource, getrlimit};
 use std::ffi::OsString;
 use std::path::Path;
@@ -204,13 +204,13 @@ async fn in_scope(program: &Program, direct: &Command, cwd: &Path) -> Result<Str
                 error => Err(error),
             }
         }
-        Err(super::program::Failure::Timeout) => Err(Error::Timeout),
-        Err(super::program::Failure::Spawn(error) | super::program::Failure::Io(error)) => {
-            Err(Error::CannotStart {
-                reason: format!("systemd-run: {error}"),
-                command: by_hand(),
-            })
-        }
+        Err(crate::tmux::command::Failure::Timeout) => Err(Error::Timeout),
+        Err(
+            crate::tmux::command::Failure::Spawn(error) | crate::tmux::command::Failure::Io(error),
+        ) => Err(Error::CannotStart {
+            reason: format!("systemd-run: {error}"),
+            command: by_hand(),
+        }),
     }
 }
 

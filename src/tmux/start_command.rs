@@ -88,9 +88,9 @@ fn escape(escape: &[u8]) -> (u8, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::printed;
-    use super::super::printed::tests::{printed_by_3_4, substituted};
     use super::*;
+    use crate::tmux::query::printed;
+    use crate::tmux::query::printed::tests::{printed_by_3_4, substituted};
     use proptest::prelude::*;
 
     /// tmux's `args_escape`, the same from 3.2 to 3.8.

@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::limits::SPREAD;
-use crate::web::socket::handover::Frozen;
-use crate::web::socket::handover::Handover;
+use crate::web::socket::handover::{Frozen, Handover};
 
 /// The end, as those see it who must finish; cheap to clone.
 #[derive(Debug, Clone)]

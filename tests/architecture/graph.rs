@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 
-/// Where a module or an item is: `["tmux", "name", "SessionName"]` for `crate::tmux::name::SessionName`.
+/// Where a module or an item is: `["tmux", "name", "SessionName"]` for `muxview::tmux::ids::SessionName`.
 pub(crate) type Place = Vec<String>;
 
 /// How many re-exports may lead from a name to its definition.

@@ -5,15 +5,13 @@
 use crate::http::{Answer, Outcome, Site, Upgrade};
 use axum::http::Request;
 use axum::response::IntoResponse as _;
-use muxview::access::Share;
-use muxview::access::Target;
 use muxview::access::share::Terms;
+use muxview::access::{Share, Target};
 use muxview::config::{Auth, Config, Listen, UnixListen};
 use muxview::net::Peer;
 use muxview::tmux::{Creation, SessionId};
 use muxview::vault::{self, Vault};
-use muxview::web::auth::caller::Access;
-use muxview::web::auth::caller::SignIn;
+use muxview::web::auth::caller::{Access, SignIn};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncWrite};

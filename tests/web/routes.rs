@@ -3,9 +3,8 @@
 
 use crate::http::{Answer, Outcome, Site};
 use axum::http::Method;
-use muxview::access::Share;
-use muxview::access::Target;
 use muxview::access::share::Terms;
+use muxview::access::{Share, Target};
 use muxview::config::Auth;
 use muxview::tmux::{Creation, SessionId};
 use muxview::vault::{self, Vault};

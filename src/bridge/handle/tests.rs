@@ -1,8 +1,7 @@
 use super::super::clock;
 use super::super::driver::Closed;
 use super::*;
-use crate::tmux::SessionId;
-use crate::tmux::WindowAct;
+use crate::tmux::{SessionId, WindowAct};
 use bytes::Bytes;
 use std::pin::Pin;
 

@@ -5,28 +5,28 @@
 //! its parent, which is us, and its default action ends the process. It must be a handler; an ignored
 //! signal would be inherited by every child (facts §7).
 
-use super::client::{Client, Doing, End};
-use super::client_output::ClientOutput;
-use super::ended::Ended;
-use super::error::Error;
-use super::master::Master;
-use super::name::SessionId;
-use super::program::{Program, client_environment};
-use super::pty::{self, Line, failed};
-use super::queries::Queries;
-use super::replies::Replies;
-use super::terminfo;
-use super::theme::Theme;
 use crate::config::limits::{FOCUS_SETTLE, LEAVE_WAIT, REAP_WAIT, START_WAIT, SUSPEND_WAIT};
 use crate::terminal::Size;
+use crate::tmux::attach::exit_status::Ended;
+use crate::tmux::attach::master::Master;
+use crate::tmux::attach::output::ClientOutput;
+use crate::tmux::attach::process::{Client, Doing, End};
+use crate::tmux::attach::pty;
+use crate::tmux::attach::pty::{Line, failed};
+use crate::tmux::attach::terminal_queries::Queries;
+use crate::tmux::attach::terminal_replies::Replies;
+use crate::tmux::command::{Program, client_environment};
+use crate::tmux::error::Error;
+use crate::tmux::ids::SessionId;
+use crate::tmux::terminfo;
+use crate::tmux::theme::Theme;
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal};
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -153,7 +153,7 @@ impl fmt::Debug for Attach {
 impl Attach {
     /// Opens a pty of this size and attaches to the session in it. With `claim` the client counts for
     /// the window's size, else it has `ignore-size`.
-    pub(super) async fn open(
+    pub(in crate::tmux) async fn open(
         program: &Program,
         id: SessionId,
         size: Size,

@@ -1,7 +1,7 @@
 //! [`Ended`]: how an attached client ended, read from what it said and returned. Pure.
 
-use super::client::End;
-use super::error::Error;
+use crate::tmux::attach::process::End;
+use crate::tmux::error::Error;
 use std::fmt;
 
 /// How an attached client ended.
@@ -45,7 +45,7 @@ impl fmt::Display for Ended {
 impl Ended {
     /// Reads it from how the process ended, whether it ever was attached, and its last words, in
     /// front of which there may be text that a program drew.
-    pub(super) fn read(end: End, attached: bool, words: &str) -> Self {
+    pub(in crate::tmux) fn read(end: End, attached: bool, words: &str) -> Self {
         if let End::Signal(signal) = end {
             return Self::Killed(signal);
         }

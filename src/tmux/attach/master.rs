@@ -12,26 +12,26 @@ use tokio::io::unix::AsyncFd;
 /// It is watched for what can be read only. That it takes bytes again is told with every key tmux
 /// reads, to a thread that has nothing to do with it; so that is waited for only when it is full.
 #[derive(Debug)]
-pub(super) struct Master(AsyncFd<OwnedFd>);
+pub(in crate::tmux) struct Master(AsyncFd<OwnedFd>);
 
 impl Master {
     /// Takes over the descriptor, which must not block. Needs a tokio runtime.
-    pub(super) fn new(owned: OwnedFd) -> io::Result<Self> {
+    pub(in crate::tmux) fn new(owned: OwnedFd) -> io::Result<Self> {
         os::watched(owned, Interest::READABLE).map(Self)
     }
 
     /// The descriptor.
-    pub(super) fn fd(&self) -> &OwnedFd {
+    pub(in crate::tmux) fn fd(&self) -> &OwnedFd {
         self.0.get_ref()
     }
 
     /// Takes it out of the reactor.
-    pub(super) fn into_fd(self) -> OwnedFd {
+    pub(in crate::tmux) fn into_fd(self) -> OwnedFd {
         self.0.into_inner()
     }
 
     /// Waits until `read` has something to read. Cancel-safe.
-    pub(super) async fn read<T>(
+    pub(in crate::tmux) async fn read<T>(
         &self,
         read: impl FnMut(&OwnedFd) -> io::Result<T>,
     ) -> io::Result<T> {
@@ -39,7 +39,7 @@ impl Master {
     }
 
     /// Reads what is there; `WouldBlock` when there is nothing.
-    pub(super) fn try_read<T>(
+    pub(in crate::tmux) fn try_read<T>(
         &self,
         mut read: impl FnMut(&OwnedFd) -> io::Result<T>,
     ) -> io::Result<T> {
@@ -52,7 +52,7 @@ impl Master {
     }
 
     /// Waits until it takes bytes, as it did not just now. Cancel-safe.
-    pub(super) async fn writable(&self) -> io::Result<()> {
+    pub(in crate::tmux) async fn writable(&self) -> io::Result<()> {
         let copy = rustix::io::fcntl_dupfd_cloexec(self.fd(), 3)?;
         os::watched(copy, Interest::WRITABLE)?
             .writable()

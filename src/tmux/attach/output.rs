@@ -36,7 +36,7 @@ enum State {
 
 /// The filter and its memory.
 #[derive(Debug, Default)]
-pub(super) struct ClientOutput {
+pub(in crate::tmux) struct ClientOutput {
     state: State,
     /// Bytes held back since the client left, or was started.
     held: Vec<u8>,
@@ -45,7 +45,7 @@ pub(super) struct ClientOutput {
 
 impl ClientOutput {
     /// That of a client which was attached before.
-    pub(super) fn resumed() -> Self {
+    pub(in crate::tmux) fn resumed() -> Self {
         Self {
             state: State::Drawing,
             ..Self::default()
@@ -53,13 +53,13 @@ impl ClientOutput {
     }
 
     /// What is held back.
-    pub(super) fn held(&self) -> &[u8] {
+    pub(in crate::tmux) fn held(&self) -> &[u8] {
         &self.held
     }
 
     /// Takes in the bytes of one read and whether the terminal was raw after it. Appends those that
     /// draw to `out`.
-    pub(super) fn feed(&mut self, bytes: &[u8], raw: bool, out: &mut Vec<u8>) {
+    pub(in crate::tmux) fn feed(&mut self, bytes: &[u8], raw: bool, out: &mut Vec<u8>) {
         self.turned(raw);
         remember(&mut self.recent, bytes);
         match self.state {
@@ -91,7 +91,7 @@ impl ClientOutput {
     }
 
     /// The terminal is raw, or is not.
-    pub(super) fn turned(&mut self, raw: bool) {
+    pub(in crate::tmux) fn turned(&mut self, raw: bool) {
         self.state = match (self.state, raw) {
             (State::Starting | State::Away | State::Shown, true) => State::Drawing,
             (State::Drawing, false) => State::Away,
@@ -104,33 +104,33 @@ impl ClientOutput {
     }
 
     /// Whether the client ever was attached.
-    pub(super) fn attached(&self) -> bool {
+    pub(in crate::tmux) fn attached(&self) -> bool {
         self.state != State::Starting
     }
 
     /// Whether nobody is shown what the client's terminal shows: it has left its screen, or is not
     /// known to be attached yet.
-    pub(super) fn hidden(&self) -> bool {
+    pub(in crate::tmux) fn hidden(&self) -> bool {
         matches!(self.state, State::Starting | State::Away)
     }
 
     /// Whether the client has left its screen.
-    pub(super) fn left(&self) -> bool {
+    pub(in crate::tmux) fn left(&self) -> bool {
         matches!(self.state, State::Away | State::Shown)
     }
 
     /// Whether keys reach tmux, or the program that runs in its place.
-    pub(super) fn takes_input(&self) -> bool {
+    pub(in crate::tmux) fn takes_input(&self) -> bool {
         matches!(self.state, State::Drawing | State::Shown)
     }
 
     /// Whether it has left without a word so far: it ends, or is suspended.
-    pub(super) fn silent(&self) -> bool {
+    pub(in crate::tmux) fn silent(&self) -> bool {
         self.hidden() && text_after_sequences(&self.held).is_empty()
     }
 
     /// It is away for longer: shows what its terminal shows.
-    pub(super) fn show(&mut self, out: &mut Vec<u8>) {
+    pub(in crate::tmux) fn show(&mut self, out: &mut Vec<u8>) {
         if self.hidden() {
             self.state = State::Shown;
             out.append(&mut self.held);
@@ -138,7 +138,7 @@ impl ClientOutput {
     }
 
     /// The plain text at the end: why it left, or why it never came.
-    pub(super) fn words(&self) -> String {
+    pub(in crate::tmux) fn words(&self) -> String {
         text_after_sequences(&self.recent)
     }
 }

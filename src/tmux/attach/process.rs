@@ -14,17 +14,17 @@ static OURS: Mutex<BTreeMap<u32, Signal>> = Mutex::new(BTreeMap::new());
 
 /// Marks a process as a tmux client of ours while it lives.
 #[derive(Debug)]
-pub(super) struct Ours(u32);
+pub(in crate::tmux) struct Ours(u32);
 
 impl Ours {
-    pub(super) fn new(pid: u32, ended_by: Signal) -> Self {
+    pub(in crate::tmux) fn new(pid: u32, ended_by: Signal) -> Self {
         OURS.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(pid, ended_by);
         Self(pid)
     }
 
-    pub(super) fn contains(pid: u32) -> bool {
+    pub(in crate::tmux) fn contains(pid: u32) -> bool {
         OURS.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .contains_key(&pid)
@@ -73,7 +73,7 @@ impl Drop for Ours {
 /// A child process that is reaped by us alone, so its pid is its own for as long as this lives.
 /// Dropping it ends it and reaps it in the background.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(in crate::tmux) struct Client {
     pid: Pid,
     ended_by: Signal,
     reaped: bool,
@@ -85,7 +85,7 @@ pub(super) struct Client {
 impl Client {
     /// Takes over the child with this pid. Dropping sends it `ended_by`, and what nothing survives if
     /// it is still there after [`REAP_WAIT`].
-    pub(super) fn new(pid: i32, ended_by: Signal) -> Option<Self> {
+    pub(in crate::tmux) fn new(pid: i32, ended_by: Signal) -> Option<Self> {
         Some(Self {
             pid: Pid::from_raw(pid)?,
             ended_by,
@@ -97,7 +97,7 @@ impl Client {
 
     /// Takes over a client that runs already: our child if an earlier image in this process started
     /// it, else one whose end only the kernel's handle on it tells.
-    pub(super) fn adopt(pid: Pid, ended_by: Signal) -> Option<Self> {
+    pub(in crate::tmux) fn adopt(pid: Pid, ended_by: Signal) -> Option<Self> {
         let mut client = Self::new(pid.as_raw_nonzero().get(), ended_by)?;
         match waitpid(Some(pid), WaitOptions::NOHANG) {
             Err(rustix::io::Errno::CHILD) => client.handle = Some(handle(pid)?),
@@ -108,12 +108,12 @@ impl Client {
     }
 
     /// Gives it up without ending it: another image of the program adopts it.
-    pub(super) fn release(mut self) {
+    pub(in crate::tmux) fn release(mut self) {
         self.reaped = true;
     }
 
     /// Its end, once it has come. Does not block.
-    pub(super) fn end(&mut self) -> Option<End> {
+    pub(in crate::tmux) fn end(&mut self) -> Option<End> {
         if self.reaped {
             return Some(End::Unknown);
         }
@@ -136,7 +136,7 @@ impl Client {
     }
 
     /// What it does instead of showing its session. Only Linux tells.
-    pub(super) fn doing(&self) -> Option<Doing> {
+    pub(in crate::tmux) fn doing(&self) -> Option<Doing> {
         let pid = self.pid.as_raw_nonzero();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
         if !children.trim().is_empty() {
@@ -157,7 +157,7 @@ impl Client {
     }
 
     /// Sends it a signal, if it has not been reaped.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(in crate::tmux) fn signal(&self, signal: Signal) {
         if !self.reaped {
             // It fails only for a process that is gone, which is what the caller wants to know of
             // from `end`.
@@ -227,7 +227,7 @@ pub fn reap(pid: Pid) {
 
 /// What a client does that has left its screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(in crate::tmux) enum Doing {
     /// It has stopped itself, as far as it can, and waits for SIGCONT.
     Suspended,
     /// It waits for a program of its own: the lock program of `lock-session`.
@@ -238,7 +238,7 @@ pub(super) enum Doing {
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::tmux) enum End {
     Code(i32),
     Signal(i32),
     Unknown,

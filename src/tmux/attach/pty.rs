@@ -4,11 +4,11 @@
 //! The client is started by `posix_spawn`: a fork copies the tables of all our memory, in which every
 //! viewer has a part, and costs as much as all of what tmux does until its first picture.
 
-use super::client::Client;
-use super::error::Error;
-use super::program::{Program, exclusively};
 use crate::os;
 use crate::terminal::Size;
+use crate::tmux::attach::process::Client;
+use crate::tmux::command::{Program, exclusively};
+use crate::tmux::error::Error;
 use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
 use nix::sys::signal::{SigSet, Signal};
@@ -22,10 +22,9 @@ use rustix::termios::{
     LocalModes, OptionalActions, Winsize, tcgetattr, tcgetsid, tcsetattr, tcsetwinsize,
 };
 use std::ffi::{CStr, CString, OsString};
-use std::fmt;
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::{fmt, io};
 
 /// Width and height of a cell, which tmux works out from the pty's size in pixels. Where a terminal
 /// gives none it takes these itself, after asking, and from 3.6 on it delays a lone Escape until that
@@ -37,7 +36,7 @@ const HELD_BYTES: usize = 128 * 1024;
 
 /// What its terminal does with bytes until the client sets it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(in crate::tmux) enum Mode {
     /// Edits and echoes lines, as a lock program expects it.
     Cooked,
     /// Passes them as they are.
@@ -46,11 +45,11 @@ pub(super) enum Mode {
 
 /// What the client is started with: its arguments and all of its environment.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub(super) arguments: Vec<OsString>,
-    pub(super) environment: Vec<(OsString, OsString)>,
+pub(in crate::tmux) struct Line {
+    pub(in crate::tmux) arguments: Vec<OsString>,
+    pub(in crate::tmux) environment: Vec<(OsString, OsString)>,
     /// How the client is ended when nobody wants it any more.
-    pub(super) ended_by: rustix::process::Signal,
+    pub(in crate::tmux) ended_by: rustix::process::Signal,
 }
 
 /// Has the new process lead a session of its own; nix does not name it yet.
@@ -63,7 +62,7 @@ const SETSID: PosixSpawnFlags =
 
 /// Opens a pty and starts the program in it: the pty's master, not blocking, the path of its other
 /// end, the client. Takes a millisecond.
-pub(super) fn spawn(
+pub(in crate::tmux) fn spawn(
     program: &Program,
     line: Line,
     size: Size,
@@ -102,13 +101,13 @@ fn open(size: Size, mode: Mode) -> io::Result<(OwnedFd, CString)> {
 }
 
 /// The path of the other end of the pty whose master this is; none if it is not one.
-pub(super) fn path(master: impl AsFd) -> Option<String> {
+pub(in crate::tmux) fn path(master: impl AsFd) -> Option<String> {
     let path = rustix::pty::ptsname(master, Vec::new()).ok()?;
     path.into_string().ok()
 }
 
 /// The client in the pty whose master this is: it leads the session that the terminal controls.
-pub(super) fn leader(master: impl AsFd) -> Option<Pid> {
+pub(in crate::tmux) fn leader(master: impl AsFd) -> Option<Pid> {
     tcgetsid(master).ok()
 }
 
@@ -158,26 +157,26 @@ fn make_raw(master: &OwnedFd) -> rustix::io::Result<()> {
 
 /// Whether what is written to this pty is given on as it is, and not line by line. Not where it
 /// cannot be told: a pty whose other end is closed.
-pub(super) fn is_raw(master: &OwnedFd) -> bool {
+pub(in crate::tmux) fn is_raw(master: &OwnedFd) -> bool {
     tcgetattr(master).is_ok_and(|settings| !settings.local_modes.contains(LocalModes::ICANON))
 }
 
 /// Opens the end that a client has, to look at it.
-pub(super) fn other_end(tty: &str) -> rustix::io::Result<OwnedFd> {
+pub(in crate::tmux) fn other_end(tty: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open(tty, flags, rustix::fs::Mode::empty())
 }
 
 /// Whether something waits there. Looking also has the kernel bring along what is still on its way
 /// through the pty.
-pub(super) fn is_readable(other_end: &OwnedFd) -> bool {
+pub(in crate::tmux) fn is_readable(other_end: &OwnedFd) -> bool {
     let mut readable = [PollFd::new(other_end, PollFlags::IN)];
     let looked = poll(&mut readable, Some(&Timespec::default()));
     looked.is_ok() && readable[0].revents().contains(PollFlags::IN)
 }
 
 /// Takes what nobody has read of what was written to this pty. Nobody may have its other end open.
-pub(super) fn unread(master: &OwnedFd, tty: &str) -> io::Result<Vec<u8>> {
+pub(in crate::tmux) fn unread(master: &OwnedFd, tty: &str) -> io::Result<Vec<u8>> {
     // tmux leaves a terminal that keeps a line until it ends.
     make_raw(master)?;
     let other_end = other_end(tty)?;
@@ -192,7 +191,7 @@ pub(super) fn unread(master: &OwnedFd, tty: &str) -> io::Result<Vec<u8>> {
 }
 
 /// Sets the size of a pty.
-pub(super) fn resize(master: &OwnedFd, size: Size) -> rustix::io::Result<()> {
+pub(in crate::tmux) fn resize(master: &OwnedFd, size: Size) -> rustix::io::Result<()> {
     let size = Winsize {
         ws_col: size.cols,
         ws_row: size.rows,
@@ -206,7 +205,7 @@ pub(super) fn resize(master: &OwnedFd, size: Size) -> rustix::io::Result<()> {
 ///
 /// # Errors
 /// `WouldBlock`, and those of the pty.
-pub(super) fn read(master: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {
+pub(in crate::tmux) fn read(master: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {
     loop {
         match rustix::io::read(master, &mut *buf) {
             Err(Errno::INTR) => {}
@@ -221,7 +220,7 @@ pub(super) fn read(master: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {
 ///
 /// # Errors
 /// `WouldBlock`, and those of the pty.
-pub(super) fn write(master: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
+pub(in crate::tmux) fn write(master: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match rustix::io::write(master, bytes) {
             Err(Errno::INTR) => {}
@@ -230,7 +229,7 @@ pub(super) fn write(master: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-pub(super) fn failed(error: &dyn fmt::Display) -> Error {
+pub(in crate::tmux) fn failed(error: &dyn fmt::Display) -> Error {
     Error::Failed {
         what: "be attached",
         message: error.to_string(),

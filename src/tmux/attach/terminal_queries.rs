@@ -10,7 +10,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use super::theme::{Rgb, Theme};
+use crate::tmux::theme::{Rgb, Theme};
 
 /// DA1: a VT100 with the advanced video option.
 const PRIMARY: &[u8] = b"\x1b[?1;2c";
@@ -19,7 +19,7 @@ const SECONDARY: &[u8] = b"\x1b[>0;0;0c";
 /// XTVERSION. tmux shows it as `client_termtype` and knows no terminal of this name.
 const NAME: &str = concat!("\x1bP>|muxview ", env!("CARGO_PKG_VERSION"), "\x1b\\");
 /// How the name of every muxview's terminal begins, as tmux shows it.
-pub(super) const TERMINAL_NAME: &str = "muxview ";
+pub(in crate::tmux) const TERMINAL_NAME: &str = "muxview ";
 /// DECRPM for mode 2026: known, and reset.
 const SYNCHRONISED: &[u8] = b"\x1b[?2026;2$y";
 /// Longer sequences are no questions.
@@ -27,7 +27,7 @@ const LONGEST: usize = 24;
 
 /// What was asked so far.
 #[derive(Debug, Default)]
-pub(super) struct Queries {
+pub(in crate::tmux) struct Queries {
     state: State,
     /// Parameters of the sequence being read.
     sequence: Vec<u8>,
@@ -63,7 +63,7 @@ enum Once {
 
 impl Queries {
     /// Reads what tmux wrote to the terminal, cut anywhere, and appends answers.
-    pub(super) fn feed(&mut self, bytes: &[u8], theme: &Theme, answers: &mut Vec<u8>) {
+    pub(in crate::tmux) fn feed(&mut self, bytes: &[u8], theme: &Theme, answers: &mut Vec<u8>) {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if self.state == State::Ground {
@@ -146,7 +146,7 @@ impl Queries {
     }
 
     /// What tmux has asked and set, as it would write it: read again, it gives the same state.
-    pub(super) fn seen(&self) -> Vec<u8> {
+    pub(in crate::tmux) fn seen(&self) -> Vec<u8> {
         let once = self.answered.iter().map(|once| match once {
             Once::Primary => &b"\x1b[c"[..],
             Once::Secondary => b"\x1b[>c",
@@ -163,7 +163,7 @@ impl Queries {
     }
 
     /// What to tell tmux of a changed theme without being asked: nothing, unless it takes that.
-    pub(super) fn changed(&self, theme: &Theme) -> Vec<u8> {
+    pub(in crate::tmux) fn changed(&self, theme: &Theme) -> Vec<u8> {
         if self.subscribed {
             // It asks for the colours then. Telling them as well would be told programs twice.
             return scheme(theme).to_vec();
@@ -176,13 +176,13 @@ impl Queries {
     }
 
     /// Whether tmux tells programs the colours of its clients' terminals.
-    pub(super) const fn colours(&self) -> bool {
+    pub(in crate::tmux) const fn colours(&self) -> bool {
         self.colours
     }
 
     /// Whether tmux takes `ESC O [` for the Escape key, as it does not have to wait then for what
     /// may follow a lone ESC.
-    pub(super) const fn application_escape(&self) -> bool {
+    pub(in crate::tmux) const fn application_escape(&self) -> bool {
         self.application_escape
     }
 }

@@ -13,7 +13,7 @@ const REMEMBERED: usize = 32;
 
 /// Own writes that wait, and the last that were made.
 #[derive(Debug, Default)]
-pub(super) struct Replies {
+pub(in crate::tmux) struct Replies {
     /// Whole sequences.
     waiting: VecDeque<Vec<u8>>,
     /// Bytes written of the first one.
@@ -27,21 +27,21 @@ pub(super) struct Replies {
 
 impl Replies {
     /// Has this written as soon as it may be.
-    pub(super) fn push(&mut self, reply: Vec<u8>) {
+    pub(in crate::tmux) fn push(&mut self, reply: Vec<u8>) {
         if !reply.is_empty() {
             self.waiting.push_back(reply);
         }
     }
 
     /// What to write now.
-    pub(super) fn due(&self, now: Instant) -> Option<&[u8]> {
+    pub(in crate::tmux) fn due(&self, now: Instant) -> Option<&[u8]> {
         let first = self.waiting.front()?;
         let free = !self.mid_message && self.mid_key.is_none_or(|until| until <= now);
         (self.begun > 0 || free).then(|| &first[self.begun..])
     }
 
     /// So many bytes of that were written.
-    pub(super) fn wrote(&mut self, bytes: usize) {
+    pub(in crate::tmux) fn wrote(&mut self, bytes: usize) {
         self.begun += bytes;
         if self
             .waiting
@@ -57,23 +57,23 @@ impl Replies {
     }
 
     /// Whether typed bytes have to wait: one of ours is written in part.
-    pub(super) const fn under_way(&self) -> bool {
+    pub(in crate::tmux) const fn under_way(&self) -> bool {
         self.begun > 0
     }
 
     /// When [`Replies::due`] is worth another look though nothing happened.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    pub(in crate::tmux) fn wake_at(&self) -> Option<Instant> {
         self.mid_key.filter(|_| !self.waiting.is_empty())
     }
 
     /// The first bytes of what somebody typed were written; `whole`: it was all of the message.
-    pub(super) fn typed(&mut self, bytes: &[u8], whole: bool, now: Instant) {
+    pub(in crate::tmux) fn typed(&mut self, bytes: &[u8], whole: bool, now: Instant) {
         self.mid_message = !whole;
         self.mid_key = is_begun_key(bytes).then(|| now + ESCAPE_TIME);
     }
 
     /// The same bytes without those that we wrote ourselves.
-    pub(super) fn without_own(&self, mut unread: Vec<u8>) -> Vec<u8> {
+    pub(in crate::tmux) fn without_own(&self, mut unread: Vec<u8>) -> Vec<u8> {
         for own in self.written.iter().rev() {
             let found = unread.windows(own.len()).rposition(|some| some == own);
             if let Some(at) = found {

@@ -1,7 +1,7 @@
 //! [`ControlConnection`]: a control client of the tmux server (`tmux -C`) without a process: one command,
 //! and the lines of control mode from then on.
 
-use super::protocol::{Decoder, Encoder, Framing, Message, Role};
+use crate::tmux::control::protocol::{Decoder, Encoder, Framing, Message, Role};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 
 /// A control client. It ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct ControlConnection {
+pub(in crate::tmux) struct ControlConnection {
     /// Messages of the client protocol: of interest is only its end.
     socket: UnixStream,
     decoder: Decoder,
@@ -25,7 +25,11 @@ impl ControlConnection {
     ///
     /// # Errors
     /// Those of the sockets.
-    pub(super) async fn open(path: &Path, framing: Framing, command: &[&str]) -> io::Result<Self> {
+    pub(in crate::tmux) async fn open(
+        path: &Path,
+        framing: Framing,
+        command: &[&str],
+    ) -> io::Result<Self> {
         let mut socket = UnixStream::connect(path).await?;
         let (lines, theirs) = UnixStream::pair()?;
         let mut encoder = Encoder::new(framing, std::process::id());
@@ -46,7 +50,7 @@ impl ControlConnection {
     ///
     /// # Errors
     /// When the connection is over.
-    pub(super) async fn next(&mut self, sink: impl FnOnce(&[u8])) -> io::Result<()> {
+    pub(in crate::tmux) async fn next(&mut self, sink: impl FnOnce(&[u8])) -> io::Result<()> {
         let mut bytes = [0; 16 * 1024];
         tokio::select! {
             biased;

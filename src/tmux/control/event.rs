@@ -5,8 +5,8 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use super::name::{SessionId, WindowId};
-use super::session_state::SessionState;
+use crate::tmux::ids::{SessionId, WindowId};
+use crate::tmux::query::session_state::SessionState;
 use std::sync::Arc;
 
 /// Something changed in tmux.
@@ -45,7 +45,7 @@ pub enum Event {
 }
 
 /// Reads one notification; `None` for those that say nothing to us.
-pub(super) fn read(line: &str) -> Option<Event> {
+pub(in crate::tmux) fn read(line: &str) -> Option<Event> {
     let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
     let mut words = rest.split(' ');
     Some(match kind {

@@ -4,17 +4,17 @@
 //! It waits for a channel that nobody signals (`wait-for`): a client whose command has not ended
 //! stays, and a control client that stays is sent notifications. `list-clients` does not show it.
 
-use super::control_connection::ControlConnection;
-use super::event::Event;
-use super::notification_parser::Parser;
-use super::protocol::Framing;
+use crate::tmux::control::connection::ControlConnection;
+use crate::tmux::control::event::Event;
+use crate::tmux::control::parser::Parser;
+use crate::tmux::control::protocol::Framing;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Notifications from one tmux server.
 #[derive(Debug)]
-pub(super) struct NotificationConnection {
+pub(in crate::tmux) struct NotificationConnection {
     connection: ControlConnection,
     parser: Parser,
     channel: String,
@@ -25,7 +25,7 @@ impl NotificationConnection {
     ///
     /// # Errors
     /// Those of the sockets.
-    pub(super) async fn open(path: &Path, framing: Framing) -> io::Result<Self> {
+    pub(in crate::tmux) async fn open(path: &Path, framing: Framing) -> io::Result<Self> {
         let channel = channel();
         let command = ["wait-for", &channel];
         let connection = ControlConnection::open(path, framing, &command).await?;
@@ -38,7 +38,7 @@ impl NotificationConnection {
 
     /// The command line that ends this client from another connection. A client that is merely gone
     /// leaves a few KB behind in the server until its channel is signalled.
-    pub(super) fn release(&self) -> String {
+    pub(in crate::tmux) fn release(&self) -> String {
         format!("wait-for -S {}", self.channel)
     }
 
@@ -46,7 +46,7 @@ impl NotificationConnection {
     ///
     /// # Errors
     /// When the connection is over.
-    pub(super) async fn next(&mut self, sink: impl FnMut(Event)) -> io::Result<()> {
+    pub(in crate::tmux) async fn next(&mut self, sink: impl FnMut(Event)) -> io::Result<()> {
         let parser = &mut self.parser;
         let received = |bytes: &[u8]| parser.feed(bytes, sink);
         self.connection.next(received).await

@@ -3,8 +3,9 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use super::event::{self, Event};
 use crate::config::limits::NOTIFICATION_BYTES;
+use crate::tmux::control::event;
+use crate::tmux::control::event::Event;
 
 /// The parser and what it has not made an event of yet.
 #[derive(Debug, Default)]

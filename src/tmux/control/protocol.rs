@@ -6,7 +6,7 @@
 //! length word marks a message that carries a descriptor ([`Framing`]). A malformed identify message
 //! is fatal to the server, so the encoders here are the only place that makes them.
 
-use super::version::Version;
+use crate::tmux::version::Version;
 
 /// The protocol version every tmux 3.x expects in each header.
 const PROTOCOL_VERSION: u32 = 8;
@@ -16,33 +16,33 @@ const HEADER: usize = 16;
 const LONGEST: usize = 16_384;
 /// `MSG_IDENTIFY_…`, `MSG_COMMAND` and so on (`tmux-protocol.h`).
 mod kind {
-    pub(super) const VERSION: u32 = 12;
-    pub(super) const IDENTIFY_TERM: u32 = 101;
-    pub(super) const IDENTIFY_TTYNAME: u32 = 102;
-    pub(super) const IDENTIFY_STDIN: u32 = 104;
-    pub(super) const IDENTIFY_DONE: u32 = 106;
-    pub(super) const IDENTIFY_CLIENTPID: u32 = 107;
-    pub(super) const IDENTIFY_CWD: u32 = 108;
-    pub(super) const IDENTIFY_STDOUT: u32 = 110;
-    pub(super) const IDENTIFY_LONGFLAGS: u32 = 111;
-    pub(super) const COMMAND: u32 = 200;
-    pub(super) const EXIT: u32 = 203;
-    pub(super) const EXITED: u32 = 204;
-    pub(super) const SHUTDOWN: u32 = 210;
-    pub(super) const READ_OPEN: u32 = 300;
-    pub(super) const READ: u32 = 301;
-    pub(super) const READ_DONE: u32 = 302;
-    pub(super) const WRITE_OPEN: u32 = 303;
-    pub(super) const WRITE: u32 = 304;
-    pub(super) const WRITE_READY: u32 = 305;
+    pub(in crate::tmux) const VERSION: u32 = 12;
+    pub(in crate::tmux) const IDENTIFY_TERM: u32 = 101;
+    pub(in crate::tmux) const IDENTIFY_TTYNAME: u32 = 102;
+    pub(in crate::tmux) const IDENTIFY_STDIN: u32 = 104;
+    pub(in crate::tmux) const IDENTIFY_DONE: u32 = 106;
+    pub(in crate::tmux) const IDENTIFY_CLIENTPID: u32 = 107;
+    pub(in crate::tmux) const IDENTIFY_CWD: u32 = 108;
+    pub(in crate::tmux) const IDENTIFY_STDOUT: u32 = 110;
+    pub(in crate::tmux) const IDENTIFY_LONGFLAGS: u32 = 111;
+    pub(in crate::tmux) const COMMAND: u32 = 200;
+    pub(in crate::tmux) const EXIT: u32 = 203;
+    pub(in crate::tmux) const EXITED: u32 = 204;
+    pub(in crate::tmux) const SHUTDOWN: u32 = 210;
+    pub(in crate::tmux) const READ_OPEN: u32 = 300;
+    pub(in crate::tmux) const READ: u32 = 301;
+    pub(in crate::tmux) const READ_DONE: u32 = 302;
+    pub(in crate::tmux) const WRITE_OPEN: u32 = 303;
+    pub(in crate::tmux) const WRITE: u32 = 304;
+    pub(in crate::tmux) const WRITE_READY: u32 = 305;
 }
 
 /// The stream a command's output is written to.
-pub(super) const STDOUT: i32 = 1;
+pub(in crate::tmux) const STDOUT: i32 = 1;
 
 /// How a header marks a message that carries a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::tmux) enum Framing {
     /// Up to tmux 3.5a: 16 bits of length, then 16 bits of flags.
     Flags,
     /// From tmux 3.6: 32 bits of length, the highest of which is the mark.
@@ -52,7 +52,7 @@ pub(super) enum Framing {
 impl Framing {
     /// The framing of this tmux. A client and a server of different framings cannot attach: the
     /// server never sees the client's terminal.
-    pub(super) fn of(version: &Version) -> Self {
+    pub(in crate::tmux) fn of(version: &Version) -> Self {
         match version.number {
             Some(number) if number < (3, 6) => Self::Flags,
             // A build without a number is a recent one.
@@ -63,7 +63,7 @@ impl Framing {
 
 /// What kind of client introduces itself (`CLIENT_UTF8`, `CLIENT_CONTROL` in tmux's `tmux.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::tmux) enum Role {
     /// One that runs a command and reads its output.
     Command,
     /// One that also receives control mode's notifications.
@@ -83,7 +83,7 @@ impl Role {
 
 /// Messages to the server, encoded one after the other.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(in crate::tmux) struct Encoder {
     framing: Framing,
     pid: u32,
     bytes: Vec<u8>,
@@ -91,7 +91,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// `pid` is that of this process.
-    pub(super) const fn new(framing: Framing, pid: u32) -> Self {
+    pub(in crate::tmux) const fn new(framing: Framing, pid: u32) -> Self {
         Self {
             framing,
             pid,
@@ -100,13 +100,13 @@ impl Encoder {
     }
 
     /// What was encoded since the last call.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(in crate::tmux) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
     /// Two messages, each to be sent in a write of its own together with the descriptor it is about:
     /// the one a control client is read from, and the one it is written to.
-    pub(super) fn descriptors(&mut self) -> [Vec<u8>; 2] {
+    pub(in crate::tmux) fn descriptors(&mut self) -> [Vec<u8>; 2] {
         [kind::IDENTIFY_STDIN, kind::IDENTIFY_STDOUT].map(|kind| {
             self.header(kind, 0, true);
             self.take()
@@ -115,7 +115,7 @@ impl Encoder {
 
     /// Introduces the client and has it run one command line. To be sent in one write: tmux up to
     /// 3.6 crashes when something happens while a control client is half introduced.
-    pub(super) fn start(&mut self, role: Role, command: &[&str]) {
+    pub(in crate::tmux) fn start(&mut self, role: Role, command: &[&str]) {
         let pid = self.pid;
         self.message(kind::IDENTIFY_LONGFLAGS, &[&role.flags().to_ne_bytes()]);
         self.message(kind::IDENTIFY_TERM, &[b"dumb\0"]);
@@ -133,7 +133,7 @@ impl Encoder {
     }
 
     /// The whole content of a stream the server wants to read.
-    pub(super) fn content(&mut self, stream: i32, content: &[u8]) {
+    pub(in crate::tmux) fn content(&mut self, stream: i32, content: &[u8]) {
         let stream = stream.to_ne_bytes();
         for part in content.chunks(LONGEST - HEADER - stream.len()) {
             self.message(kind::READ, &[&stream, part]);
@@ -142,7 +142,7 @@ impl Encoder {
     }
 
     /// That a stream the server wants to write to is open.
-    pub(super) fn writable(&mut self, stream: i32) {
+    pub(in crate::tmux) fn writable(&mut self, stream: i32) {
         let stream = stream.to_ne_bytes();
         self.message(kind::WRITE_READY, &[&stream, &0_u32.to_ne_bytes()]);
     }
@@ -183,7 +183,7 @@ impl Encoder {
 
 /// A message from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Message {
+pub(in crate::tmux) enum Message {
     /// It wants to read this stream: the content of what was asked for with `-`.
     ReadOpen(i32),
     /// It wants to write to this stream.
@@ -200,29 +200,29 @@ pub(super) enum Message {
 
 /// The server sent something that is not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(in crate::tmux) struct Malformed;
 
 /// Messages from the server, from bytes cut anywhere.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(in crate::tmux) struct Decoder {
     framing: Framing,
     bytes: Vec<u8>,
 }
 
 impl Decoder {
-    pub(super) const fn new(framing: Framing) -> Self {
+    pub(in crate::tmux) const fn new(framing: Framing) -> Self {
         Self {
             framing,
             bytes: vec![],
         }
     }
 
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub(in crate::tmux) fn feed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The next whole message.
-    pub(super) fn next(&mut self) -> Result<Option<Message>, Malformed> {
+    pub(in crate::tmux) fn next(&mut self) -> Result<Option<Message>, Malformed> {
         let Some(header) = self.bytes.first_chunk::<HEADER>() else {
             return Ok(None);
         };

@@ -7,9 +7,9 @@
 //! asks it for one file after the other, and each file it sends is one question. That tmux asks for
 //! the next file says that the last question is answered.
 
-use super::error::Error;
-use super::protocol::{Decoder, Encoder, Framing, Message, Role, STDOUT};
 use crate::config::limits::{TMUX_QUESTIONS, TMUX_REPLY_BYTES};
+use crate::tmux::control::protocol::{Decoder, Encoder, Framing, Message, Role, STDOUT};
+use crate::tmux::error::Error;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -17,18 +17,18 @@ use tokio::net::UnixStream;
 
 /// What a command line printed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(in crate::tmux) struct Reply {
     /// Standard output; at most [`TMUX_REPLY_BYTES`].
-    pub(super) output: Vec<u8>,
+    pub(in crate::tmux) output: Vec<u8>,
     /// Standard error; not empty when a command failed.
-    pub(super) errors: Vec<u8>,
+    pub(in crate::tmux) errors: Vec<u8>,
     /// The output was longer.
-    pub(super) cut: bool,
+    pub(in crate::tmux) cut: bool,
 }
 
 impl Reply {
     /// The output and what standard error says, if the output is whole.
-    pub(super) fn into_parts(self, what: &'static str) -> Result<(String, String), Error> {
+    pub(in crate::tmux) fn into_parts(self, what: &'static str) -> Result<(String, String), Error> {
         if self.cut {
             return Err(Error::Failed {
                 what,
@@ -40,7 +40,7 @@ impl Reply {
     }
 
     /// The output, or the error that standard error tells of.
-    pub(super) fn into_result(self, what: &'static str) -> Result<String, Error> {
+    pub(in crate::tmux) fn into_result(self, what: &'static str) -> Result<String, Error> {
         if self.cut {
             return Err(Error::Failed {
                 what,
@@ -74,7 +74,7 @@ impl Reply {
 
 /// A connection that answers one question at a time.
 #[derive(Debug)]
-pub(super) struct QueryConnection {
+pub(in crate::tmux) struct QueryConnection {
     socket: UnixStream,
     encoder: Encoder,
     decoder: Decoder,
@@ -92,7 +92,7 @@ pub(super) struct QueryConnection {
 impl QueryConnection {
     /// Connects and introduces itself. To be awaited with [`QueryConnection::ready`] before the first
     /// question.
-    pub(super) async fn open(path: &Path, framing: Framing) -> io::Result<Self> {
+    pub(in crate::tmux) async fn open(path: &Path, framing: Framing) -> io::Result<Self> {
         let socket = UnixStream::connect(path).await?;
         let mut encoder = Encoder::new(framing, std::process::id());
         // One more than there are questions: that it is asked for is the last answer's end.
@@ -115,13 +115,13 @@ impl QueryConnection {
     }
 
     /// Whether another question can be asked; if not, a new connection is needed.
-    pub(super) const fn is_spent(&self) -> bool {
+    pub(in crate::tmux) const fn is_spent(&self) -> bool {
         self.left == 0
     }
 
     /// Asks with one command line. The answer comes from [`QueryConnection::ready`]; nothing may be
     /// asked before it has come.
-    pub(super) fn ask(&mut self, line: &str) {
+    pub(in crate::tmux) fn ask(&mut self, line: &str) {
         let Some(stream) = self.wanted.take() else {
             debug_assert!(false, "a question is under way");
             return;
@@ -133,7 +133,7 @@ impl QueryConnection {
 
     /// Has tmux end the client, which waits for a last file: one that is merely gone leaves that behind
     /// in the server.
-    pub(super) fn finish(mut self) {
+    pub(in crate::tmux) fn finish(mut self) {
         if let Some(stream) = self.wanted.take() {
             self.encoder.content(stream, b"");
             // A server that does not take it at once is about to end.
@@ -145,7 +145,7 @@ impl QueryConnection {
     ///
     /// # Errors
     /// When the connection is over, or the server speaks something else.
-    pub(super) async fn ready(&mut self) -> io::Result<Reply> {
+    pub(in crate::tmux) async fn ready(&mut self) -> io::Result<Reply> {
         loop {
             self.flush().await?;
             while let Some(message) = self.decoder.next().map_err(|_| foreign())? {

@@ -8,17 +8,18 @@
 //! Where the server does not speak the protocol we know, each question costs a process, and changes
 //! are noticed within [`SERVER_POLL`].
 
-use super::error::Error;
-use super::event::Event;
-use super::notification_connection::NotificationConnection;
-use super::program::{Identity, Program, quoted};
-use super::protocol::Framing;
-use super::query_connection::{QueryConnection, Reply};
-use super::session_state;
-use super::size_guard::{self, Followers, FollowersSeen, SizeGuard};
-use super::version::Version;
 use crate::config::limits::{RETRY, SERVER_POLL, TMUX_POLL, TMUX_QUERIES, TMUX_SLOW, TMUX_TIMEOUT};
 use crate::pulse::careful;
+use crate::tmux::command::{Identity, Program, quoted};
+use crate::tmux::control::event::Event;
+use crate::tmux::control::notifications::NotificationConnection;
+use crate::tmux::control::protocol::Framing;
+use crate::tmux::control::queries::{QueryConnection, Reply};
+use crate::tmux::control::size_guard;
+use crate::tmux::control::size_guard::{Followers, FollowersSeen, SizeGuard};
+use crate::tmux::error::Error;
+use crate::tmux::query::session_state;
+use crate::tmux::version::Version;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ impl Asked {
 
 /// The connection to one tmux server. Its task ends with this.
 #[derive(Debug)]
-pub(super) struct ServerConnection {
+pub(in crate::tmux) struct ServerConnection {
     queries: mpsc::Sender<Query>,
     status: watch::Receiver<Status>,
     events: broadcast::Sender<Event>,
@@ -93,7 +94,11 @@ pub(super) struct ServerConnection {
 
 impl ServerConnection {
     /// Starts the task.
-    pub(super) fn start(program: Program, followers: &Followers, events_held: usize) -> Self {
+    pub(in crate::tmux) fn start(
+        program: Program,
+        followers: &Followers,
+        events_held: usize,
+    ) -> Self {
         let (queries, inbox) = mpsc::channel(TMUX_QUERIES);
         let (status_in, status) = watch::channel(Status::Starting);
         let (connected_in, connected) = watch::channel(false);
@@ -125,22 +130,25 @@ impl ServerConnection {
         }
     }
 
-    pub(super) fn status(&self) -> watch::Receiver<Status> {
+    pub(in crate::tmux) fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
 
-    pub(super) fn events(&self) -> broadcast::Receiver<Event> {
+    pub(in crate::tmux) fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
 
     /// Looks for the server now: it was just started.
-    pub(super) fn hurry(&self) {
+    pub(in crate::tmux) fn hurry(&self) {
         self.hurry.notify_one();
     }
 
     /// Asks with commands, each of which is run whether or not the one before it failed. `None`: there is
     /// no connection (any more), ask another way.
-    pub(super) async fn ask(&self, commands: &[TmuxCommand<'_>]) -> Option<Result<Reply, Error>> {
+    pub(in crate::tmux) async fn ask(
+        &self,
+        commands: &[TmuxCommand<'_>],
+    ) -> Option<Result<Reply, Error>> {
         if !*self.connected.borrow() {
             return None;
         }

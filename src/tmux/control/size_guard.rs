@@ -8,10 +8,10 @@
 //! it leaves when somebody attaches a terminal, and with `focus-events` it is never in a session whose
 //! drivers look elsewhere.
 
-use super::control_connection::ControlConnection;
-use super::name::SessionId;
-use super::protocol::Framing;
 use crate::config::limits::{RETRY, SHORT_LIVES_RETRY};
+use crate::tmux::control::connection::ControlConnection;
+use crate::tmux::control::protocol::Framing;
+use crate::tmux::ids::SessionId;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -34,11 +34,11 @@ struct Following {
 
 /// The clients of ours that only follow a size.
 #[derive(Debug, Clone)]
-pub(super) struct Followers(Arc<watch::Sender<All>>);
+pub(in crate::tmux) struct Followers(Arc<watch::Sender<All>>);
 
 /// What the server connection knows of them.
 #[derive(Debug, Clone)]
-pub(super) struct FollowersSeen(watch::Receiver<All>);
+pub(in crate::tmux) struct FollowersSeen(watch::Receiver<All>);
 
 /// One client that only follows, until this is dropped.
 #[derive(Debug)]
@@ -57,13 +57,13 @@ impl Follower {
 }
 
 impl Followers {
-    pub(super) fn new() -> Self {
+    pub(in crate::tmux) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(BTreeMap::new())))
     }
 
     /// Adds a client that shows this session. It is to be attached already: programs are told the
     /// colours of the client that came first, and those of a control client are black.
-    pub(super) fn add(&self, session: SessionId, driven: bool) -> Follower {
+    pub(in crate::tmux) fn add(&self, session: SessionId, driven: bool) -> Follower {
         let mut number = 0;
         self.0.send_modify(|all| {
             number = all.last_key_value().map_or(0, |(last, _)| last + 1);
@@ -77,7 +77,7 @@ impl Followers {
         }
     }
 
-    pub(super) fn subscribe(&self) -> FollowersSeen {
+    pub(in crate::tmux) fn subscribe(&self) -> FollowersSeen {
         FollowersSeen(self.0.subscribe())
     }
 }
@@ -91,12 +91,12 @@ impl Drop for Follower {
 }
 
 /// The name tmux gives a client of this process that has no terminal (`server_client_dispatch_identify`).
-pub(super) fn name() -> String {
+pub(in crate::tmux) fn name() -> String {
     format!("client-{}", std::process::id())
 }
 
 /// What [`SizeGuard::listed`] reads.
-pub(super) fn question() -> TmuxCommand<'static> {
+pub(in crate::tmux) fn question() -> TmuxCommand<'static> {
     let mut command: TmuxCommand<'static> = ListClients::new().build();
     command.push_option(
         "-F",
@@ -139,7 +139,7 @@ fn read(answer: &str) -> Counting {
 
 /// The control client, while it is needed.
 #[derive(Debug)]
-pub(super) struct SizeGuard {
+pub(in crate::tmux) struct SizeGuard {
     followers: watch::Receiver<All>,
     attached: Option<Attached>,
     /// Something changed: the clients are to be asked for.
@@ -156,7 +156,7 @@ struct Attached {
 }
 
 impl SizeGuard {
-    pub(super) fn new(FollowersSeen(mut followers): FollowersSeen) -> Self {
+    pub(in crate::tmux) fn new(FollowersSeen(mut followers): FollowersSeen) -> Self {
         followers.mark_changed();
         Self {
             followers,
@@ -168,17 +168,17 @@ impl SizeGuard {
     }
 
     /// Whether the clients are to be asked for, with [`question`].
-    pub(super) fn is_due(&self) -> bool {
+    pub(in crate::tmux) fn is_due(&self) -> bool {
         self.due
     }
 
     /// Clients may have come or gone.
-    pub(super) fn look(&mut self) {
+    pub(in crate::tmux) fn look(&mut self) {
         self.due = self.attached.is_some() || !self.followers.borrow().is_empty();
     }
 
     /// Waits for a reason to ask for the clients. Cancel-safe.
-    pub(super) async fn changed(&mut self) {
+    pub(in crate::tmux) async fn changed(&mut self) {
         let Some(attached) = &mut self.attached else {
             // The sender lives as long as the server it belongs to, which owns this.
             if self.followers.changed().await.is_err() {
@@ -204,7 +204,7 @@ impl SizeGuard {
     ///
     /// # Errors
     /// When the server cannot be connected to.
-    pub(super) async fn listed(
+    pub(in crate::tmux) async fn listed(
         &mut self,
         answer: &str,
         path: &Path,

@@ -1,12 +1,14 @@
 //! Where a client is, and what would come of its leaving: what a bridge must know of its own client
 //! before it shows a picture or goes.
 
-use super::creation::{self, Creation};
-use super::fields::with_status;
-use super::queries::TERMINAL_NAME;
-use super::session_state::count_clients;
-use super::{Error, Server, SessionId, size_guard};
 use crate::terminal::Size;
+use crate::tmux::attach::terminal_queries::TERMINAL_NAME;
+use crate::tmux::control::size_guard;
+use crate::tmux::query::fields::with_status;
+use crate::tmux::query::session_state::count_clients;
+use crate::tmux::server_id;
+use crate::tmux::server_id::Creation;
+use crate::tmux::{Error, Server, SessionId};
 use tmux_interface::{DisplayMessage, ListClients, TmuxCommand};
 
 /// Which session a client shows.
@@ -84,7 +86,7 @@ impl<'a> Listed<'a> {
 
 /// What [`Listed::read`] reads. Only the last field can contain a tab.
 fn format() -> String {
-    let created = creation::FORMAT;
+    let created = server_id::FORMAT;
     format!(
         "#{{session_id}}\t#{{client_name}}\t#{{window_width}}\t#{{window_height}}\t#{{status}}\t#{{client_discarded}}\t{created}\t#{{session_last_attached}}\t#{{next_session_id}}\t#{{server_sessions}}\t#{{client_control_mode}}\t#{{client_termtype}}\t#{{client_last_session}}"
     )

@@ -4,9 +4,9 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use super::program::Binary;
-use super::width_options::WidthOptions;
 use crate::terminal::{Joins, Widths};
+use crate::tmux::command::Binary;
+use crate::tmux::query::width_options::WidthOptions;
 use serde::{Deserialize, Serialize};
 
 /// Of what is probed and how it is read: to be raised when either changes.
@@ -14,7 +14,7 @@ const REVISION: u32 = 1;
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Found {
+pub(in crate::tmux) struct Found {
     /// First and last code point, and their columns; in order, and each in one only.
     runs: Vec<(char, char, u8)>,
     /// What a skin tone joins.
@@ -24,7 +24,7 @@ pub(super) struct Found {
 
 /// What a probe found of which tmux.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Measured {
+pub(in crate::tmux) struct Measured {
     revision: u32,
     options: WidthOptions,
     binary: Option<Binary>,
@@ -33,7 +33,7 @@ pub(super) struct Measured {
 
 impl Found {
     /// From runs in any order, which may overlap where they agree.
-    pub(super) fn new(
+    pub(in crate::tmux) fn new(
         mut runs: Vec<(char, char, u8)>,
         tone_bases: Vec<char>,
         joins: Joins,
@@ -54,13 +54,17 @@ impl Found {
         }
     }
 
-    pub(super) fn widths(&self) -> Widths {
+    pub(in crate::tmux) fn widths(&self) -> Widths {
         Widths::probed(&self.runs, &self.tone_bases, self.joins)
     }
 }
 
 impl Measured {
-    pub(super) fn new(options: WidthOptions, binary: Option<Binary>, found: Found) -> Self {
+    pub(in crate::tmux) fn new(
+        options: WidthOptions,
+        binary: Option<Binary>,
+        found: Found,
+    ) -> Self {
         Self {
             revision: REVISION,
             options,
@@ -70,21 +74,21 @@ impl Measured {
     }
 
     /// Whether it is of this tmux with these options.
-    pub(super) fn is_of(&self, options: &WidthOptions, binary: Option<&Binary>) -> bool {
+    pub(in crate::tmux) fn is_of(&self, options: &WidthOptions, binary: Option<&Binary>) -> bool {
         self.options == *options && self.binary.as_ref() == binary
     }
 
-    pub(super) fn widths(&self) -> Widths {
+    pub(in crate::tmux) fn widths(&self) -> Widths {
         self.found.widths()
     }
 
     /// As it is left to the next image; none if it cannot be written.
-    pub(super) fn leave(&self) -> Option<serde_json::Value> {
+    pub(in crate::tmux) fn leave(&self) -> Option<serde_json::Value> {
         serde_json::to_value(self).ok()
     }
 
     /// Reads what [`Measured::leave`] gave; none if another build means something else by it.
-    pub(super) fn read(left: serde_json::Value) -> Option<Self> {
+    pub(in crate::tmux) fn read(left: serde_json::Value) -> Option<Self> {
         let read: Self = serde_json::from_value(left).ok()?;
         let in_order = read.found.runs.iter().all(|(first, last, _)| first <= last);
         (read.revision == REVISION && in_order).then_some(read)

@@ -5,7 +5,7 @@
 //! another one do nothing while one is open, and fail otherwise if their arguments are wrong: so whether
 //! they fail is the answer, and they have no effect in either case.
 
-use super::{Error, Server, SessionId};
+use crate::tmux::{Error, Server, SessionId};
 use tmux_interface::{ListPanes, TmuxCommand};
 
 /// Something of tmux's own that covers what a session shows.

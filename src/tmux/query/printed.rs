@@ -14,12 +14,12 @@ const MARK_ITSELF: char = '0';
 const DOLLAR: char = '1';
 
 /// The format of the text that tmux knows as `name`.
-pub(super) fn field(name: &str) -> String {
+pub(in crate::tmux) fn field(name: &str) -> String {
     format!("#{{{}:{name}}}", substitutions())
 }
 
 /// The same, not wider than about `columns`.
-pub(super) fn field_within(name: &str, columns: usize) -> String {
+pub(in crate::tmux) fn field_within(name: &str, columns: usize) -> String {
     format!("#{{={columns};{}:{name}}}", substitutions())
 }
 
@@ -28,7 +28,7 @@ fn substitutions() -> String {
 }
 
 /// The text, from what tmux printed for its [`field`].
-pub(super) fn read(printed: &str) -> String {
+pub(in crate::tmux) fn read(printed: &str) -> String {
     let mut text = String::with_capacity(printed.len());
     let mut characters = printed.chars();
     while let Some(character) = characters.next() {
@@ -48,7 +48,7 @@ pub(super) fn read(printed: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::tmux) mod tests {
     use super::*;
     use proptest::prelude::*;
 

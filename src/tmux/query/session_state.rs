@@ -3,11 +3,11 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use super::fields::{FIELD, with_status};
-use super::name::{SessionId, WindowId};
-use super::printed;
 use crate::config::limits::WINDOW_NAME_CHARS;
 use crate::terminal::Size;
+use crate::tmux::ids::{SessionId, WindowId};
+use crate::tmux::query::fields::{FIELD, with_status};
+use crate::tmux::query::printed;
 use tmux_interface::{ListSessions, TmuxCommand};
 
 /// One session as it is now.
@@ -35,7 +35,7 @@ pub struct SessionState {
 const ACTIVITY: &str = "#{=9:window_activity}";
 
 /// The question: one line for each session.
-pub(super) fn question() -> TmuxCommand<'static> {
+pub(in crate::tmux) fn question() -> TmuxCommand<'static> {
     let known = [
         "session_id",
         "window_id",
@@ -64,13 +64,13 @@ fn names_without_status() -> String {
 }
 
 /// Reads the answer. The client called `guard` is not counted: it comes and goes as it is needed.
-pub(super) fn read(answer: &str, guard: &str) -> Vec<SessionState> {
+pub(in crate::tmux) fn read(answer: &str, guard: &str) -> Vec<SessionState> {
     let lines = answer.lines();
     lines.filter_map(|line| read_line(line, guard)).collect()
 }
 
 /// The clients in a list of names (`session_attached_list`), without this one.
-pub(super) fn count_clients(list: &str, without: &str) -> usize {
+pub(in crate::tmux) fn count_clients(list: &str, without: &str) -> usize {
     let names = list.split(',').filter(|name| !name.is_empty());
     names.filter(|name| *name != without).count()
 }

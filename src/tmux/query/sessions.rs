@@ -4,14 +4,16 @@
 //! command): names match [`SessionName`], a directory is the working directory of the tmux client
 //! and no argument at all, and a command is one argument that only the shell reads.
 
-use super::client::Ours;
-use super::creation::{self, Creation};
-use super::error::Error;
-use super::fields::{FIELD, with_status};
-use super::name::{SessionId, SessionName};
-use super::program::Program;
-use super::{printed, start, start_command};
 use crate::terminal::Size;
+use crate::tmux::attach::process::Ours;
+use crate::tmux::command::Program;
+use crate::tmux::error::Error;
+use crate::tmux::ids::{SessionId, SessionName};
+use crate::tmux::query::fields::{FIELD, with_status};
+use crate::tmux::query::printed;
+use crate::tmux::server_id;
+use crate::tmux::server_id::Creation;
+use crate::tmux::{server_start, start_command};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tmux_interface::{
@@ -78,26 +80,26 @@ fn format() -> String {
         "session_name",
     ]
     .map(printed::field);
-    let (tab, created) = (FIELD, creation::FORMAT);
+    let (tab, created) = (FIELD, server_id::FORMAT);
     format!(
         "#{{session_id}}{tab}#{{session_windows}}{tab}{created}{tab}#{{W:#{{window_activity}} }}{tab}#{{session_alerts}}{tab}#{{destroy-unattached}}{tab}#{{session_attached}}{tab}#{{window_width}}{tab}#{{window_height}}{tab}#{{status}}{tab}{command}{tab}{start}{tab}{cwd}{tab}{title}{tab}{name}"
     )
 }
 
 /// The command that lists all sessions.
-pub(super) fn list() -> TmuxCommand<'static> {
+pub(in crate::tmux) fn list() -> TmuxCommand<'static> {
     ListSessions::new().format(format()).build()
 }
 
 /// The command that lists all clients, one `pid session` a line.
-pub(super) fn list_clients() -> TmuxCommand<'static> {
+pub(in crate::tmux) fn list_clients() -> TmuxCommand<'static> {
     let mut command: TmuxCommand<'static> = ListClients::new().build();
     command.push_option("-F", "#{client_pid} #{session_id}");
     command
 }
 
 /// Reads the answers to [`list`] and [`list_clients`].
-pub(super) fn read_list(sessions: &str, clients: &str) -> Vec<Session> {
+pub(in crate::tmux) fn read_list(sessions: &str, clients: &str) -> Vec<Session> {
     let mut sessions: Vec<Session> = sessions.lines().filter_map(read).collect();
     for line in clients.lines() {
         let Some((pid, id)) = line.split_once(' ') else {
@@ -165,7 +167,7 @@ fn latest(times: &str) -> u64 {
 }
 
 /// Creates a session, and a server outside our own service if there is none.
-pub(super) async fn create(program: &Program, new: &NewSession) -> Result<Session, Error> {
+pub(in crate::tmux) async fn create(program: &Program, new: &NewSession) -> Result<Session, Error> {
     let cwd = directory(new.cwd.as_deref())?;
     let mut command = NewSessionCommand::new()
         .detached()
@@ -183,7 +185,7 @@ pub(super) async fn create(program: &Program, new: &NewSession) -> Result<Sessio
         command.push_param("--");
         command.push_param(shell_command(shell)?);
     }
-    let said = start::run(program, command, &cwd).await?;
+    let said = server_start::run(program, command, &cwd).await?;
     said.lines().next().and_then(read).ok_or(Error::Failed {
         what: "create the session",
         message: format!("it answered {said:?}"),
@@ -244,7 +246,7 @@ fn directory(asked: Option<&Path>) -> Result<PathBuf, Error> {
 }
 
 /// Gives a session another name.
-pub(super) async fn rename(
+pub(in crate::tmux) async fn rename(
     program: &Program,
     id: SessionId,
     name: &SessionName,
@@ -258,7 +260,7 @@ pub(super) async fn rename(
 }
 
 /// Ends a session and everything in it.
-pub(super) async fn kill(program: &Program, id: SessionId) -> Result<(), Error> {
+pub(in crate::tmux) async fn kill(program: &Program, id: SessionId) -> Result<(), Error> {
     let command = KillSession::new().target_session(id.to_string()).build();
     program.run("end the session", command).await?;
     Ok(())

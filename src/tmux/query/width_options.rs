@@ -12,7 +12,7 @@ const MOST: usize = 0x1_0000;
 
 /// The values as tmux tells them; empty where it has no such option.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct WidthOptions {
+pub(in crate::tmux) struct WidthOptions {
     /// Entries of `codepoint-widths`, like `U+2630=2`.
     code_points: Vec<String>,
     /// `variation-selector-always-wide`.
@@ -21,7 +21,7 @@ pub(super) struct WidthOptions {
 
 impl WidthOptions {
     /// Reads the two options' values.
-    pub(super) fn read(code_points: &str, always_wide: &str) -> Self {
+    pub(in crate::tmux) fn read(code_points: &str, always_wide: &str) -> Self {
         Self {
             code_points: code_points
                 .lines()
@@ -37,7 +37,7 @@ impl WidthOptions {
     }
 
     /// Arguments that set them on another server.
-    pub(super) fn commands(&self) -> Vec<OsString> {
+    pub(in crate::tmux) fn commands(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut set = |name: String, value: &str| {
             // At the end of an argument, tmux takes a semicolon for the end of the command.
@@ -60,7 +60,7 @@ impl WidthOptions {
 
     /// The code points whose widths they may change, as far as they can be read: `U+1F600=1`,
     /// `U+E000-U+F8FF=2` or `é=2`.
-    pub(super) fn code_points(&self) -> impl Iterator<Item = char> {
+    pub(in crate::tmux) fn code_points(&self) -> impl Iterator<Item = char> {
         self.code_points
             .iter()
             .filter_map(|entry| range(entry))

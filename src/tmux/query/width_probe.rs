@@ -15,12 +15,12 @@
 //! (The format `#{w:…}` would be simpler, but on tmux 3.3a a character it drops makes the server loop
 //! for ever.)
 
-use super::error::Error;
-use super::measured::Found;
-use super::program::{Program, Socket, client_environment, exclusively};
-use super::width_options::WidthOptions;
 use crate::config::limits::PROBE_TIMEOUT;
 use crate::terminal::{Flags, Joins, Tones};
+use crate::tmux::command::{Program, Socket, client_environment, exclusively};
+use crate::tmux::error::Error;
+use crate::tmux::query::measured_widths::Found;
+use crate::tmux::query::width_options::WidthOptions;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::process::Stdio;
@@ -106,7 +106,10 @@ impl Slot {
 }
 
 /// Measures with the user's options.
-pub(super) async fn widths(program: &Program, options: &WidthOptions) -> Result<Found, Error> {
+pub(in crate::tmux) async fn widths(
+    program: &Program,
+    options: &WidthOptions,
+) -> Result<Found, Error> {
     let began = tokio::time::Instant::now();
     let measured = tokio::time::timeout(PROBE_TIMEOUT, measure_all(program, options));
     let found = measured.await.map_err(|_| Error::Timeout)??;

@@ -1,10 +1,11 @@
 //! [`Windows`]: the windows of one session and where its status line is; and what may be done with
 //! them. Addressed by id only, and a name never goes to tmux: it would expand it.
 
-use super::fields::{FIELD, status_lines};
-use super::{Error, Server, SessionId, WindowId, printed};
 use crate::config::limits::{WINDOW_NAME_CHARS, WINDOWS};
 use crate::terminal::ExtendedKeys;
+use crate::tmux::query::fields::{FIELD, status_lines};
+use crate::tmux::query::printed;
+use crate::tmux::{Error, Server, SessionId, WindowId};
 use serde::{Deserialize, Serialize};
 use tmux_interface::{
     IfShell, KillWindow, ListWindows, NewWindow, ResizePane, SelectWindow, TmuxCommand,

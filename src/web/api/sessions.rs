@@ -20,14 +20,11 @@ use crate::interleave;
 use crate::tmux::{self, NewSession, SessionName, Status};
 use crate::web::api::bell_marks::Bells;
 use crate::web::api::thumbnails::Gallery;
-use crate::web::auth::caller::Caller;
-use crate::web::auth::caller::granted;
-use crate::web::parts::Parts;
-use crate::web::parts::Shared;
+use crate::web::auth::caller::{Caller, granted};
+use crate::web::parts::{Parts, Shared};
 use crate::web::responses;
 use crate::web::responses::not_allowed;
-use crate::web::viewer_counts::Presence;
-use crate::web::viewer_counts::Viewers;
+use crate::web::viewer_counts::{Presence, Viewers};
 
 /// One session in the list.
 #[derive(Debug, Serialize)]

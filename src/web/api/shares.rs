@@ -19,10 +19,8 @@ use crate::web::auth::caller;
 use crate::web::auth::caller::Caller;
 use crate::web::auth::permit::Permit;
 use crate::web::auth::refusal_log::Turned;
-use crate::web::auth::sign_in::change;
-use crate::web::auth::sign_in::confirmed;
-use crate::web::parts::Parts;
-use crate::web::parts::Shared;
+use crate::web::auth::sign_in::{change, confirmed};
+use crate::web::parts::{Parts, Shared};
 use crate::web::responses;
 
 /// A share, as far as it is told.

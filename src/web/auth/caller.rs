@@ -25,8 +25,7 @@ use crate::web::auth::permit::Permit;
 use crate::web::auth::refusal::Refusal;
 pub use crate::web::auth::rules::SignIn;
 use crate::web::auth::signatures;
-use crate::web::auth::signatures::Left;
-use crate::web::auth::signatures::Signatures;
+use crate::web::auth::signatures::{Left, Signatures};
 use crate::web::responses;
 use crate::web::socket::protocol::KEY_PREFIX;
 

@@ -27,8 +27,7 @@ use crate::web::api::sessions;
 use crate::web::auth::caller;
 use crate::web::auth::caller::Caller;
 use crate::web::auth::refusal_log::Turned;
-use crate::web::parts::Parts;
-use crate::web::parts::Shared;
+use crate::web::parts::{Parts, Shared};
 use crate::web::responses;
 
 /// What a page gets.

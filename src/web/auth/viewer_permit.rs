@@ -6,8 +6,7 @@ use crate::access::credential::Rejected;
 use crate::access::{Grant, Rights, Target};
 use crate::tmux::{self, Creation};
 use crate::viewer::Label;
-use crate::web::auth::permit::Permit;
-use crate::web::auth::permit::Watch;
+use crate::web::auth::permit::{Permit, Watch};
 use crate::web::socket::protocol::Close;
 
 /// What a viewer is here by.

@@ -16,10 +16,7 @@ use crate::config::limits::{
     BUDGET_CONNECTIONS, COMPLAINT_INTERVAL, ENDING_CONNECTIONS, PLACES_ANONYMOUS, PLACES_STRANGERS,
     STRANGER_GRACE, STRANGERS,
 };
-use crate::web::auth::budget::Account;
-use crate::web::auth::budget::Budgets;
-use crate::web::auth::budget::Held;
-use crate::web::auth::budget::Over;
+use crate::web::auth::budget::{Account, Budgets, Held, Over};
 use crate::web::connection::write_gate::WriteGate;
 
 /// All of them; cheap to clone.

@@ -9,8 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{tcp, unix};
 
 use crate::net::Socket;
-use crate::web::connection::stream::Place;
-use crate::web::connection::stream::Stream;
+use crate::web::connection::stream::{Place, Stream};
 
 /// The half that is read.
 #[derive(Debug)]

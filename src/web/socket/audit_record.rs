@@ -10,13 +10,10 @@ use crate::access::principal::Kind;
 use crate::audit::{Audit, Event, Session, Sum, Text, Who};
 use crate::viewer::Label;
 use crate::web::auth::caller::Caller;
-use crate::web::auth::refusal_log::Refusals;
-use crate::web::auth::refusal_log::Turned;
-use crate::web::socket::carried::Carried;
-use crate::web::socket::carried::Stay;
+use crate::web::auth::refusal_log::{Refusals, Turned};
+use crate::web::socket::carried::{Carried, Stay};
 use crate::web::socket::join_request::JoinRequest;
-use crate::web::socket::protocol::Close;
-use crate::web::socket::protocol::Role;
+use crate::web::socket::protocol::{Close, Role};
 
 /// A viewer's stay. One that is dropped has lost its connection.
 #[derive(Debug)]

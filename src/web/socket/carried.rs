@@ -95,11 +95,7 @@ pub struct Stay {
 
 /// Bytes in JSON.
 pub(crate) mod in_base64 {
-    use super::BASE64_STANDARD;
-    use super::Bytes;
-    use super::Deserialize;
-    use super::Deserializer;
-    use super::Serializer;
+    use super::{BASE64_STANDARD, Bytes, Deserialize, Deserializer, Serializer};
     use base64::Engine as _;
 
     pub(crate) fn serialize<S: Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {

@@ -6,15 +6,12 @@ use tokio::time::{sleep, timeout};
 
 use crate::config::limits::{FAREWELL, QUIET, SEAT_BYTES};
 use crate::web::socket::carried::Carried;
-use crate::web::socket::handover::Frozen;
-use crate::web::socket::handover::Handover;
-use crate::web::socket::messages::Gone;
-use crate::web::socket::messages::Turn;
+use crate::web::socket::handover::{Frozen, Handover};
+use crate::web::socket::messages::{Gone, Turn};
 use crate::web::socket::protocol::Close;
 use crate::web::socket::run::count_close;
 use crate::web::socket::subprotocol::Subprotocol;
-use crate::web::socket::task::Exit;
-use crate::web::socket::task::Viewing;
+use crate::web::socket::task::{Exit, Viewing};
 
 impl Viewing {
     /// Ends it.

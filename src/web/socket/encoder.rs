@@ -11,8 +11,7 @@ use crate::bridge::broadcast::Tally;
 use crate::config::limits::PONGS;
 use crate::viewer::{End, Kind, Label, Output, State, Viewer, message};
 use crate::web::socket::protocol;
-use crate::web::socket::protocol::Role;
-use crate::web::socket::protocol::Say;
+use crate::web::socket::protocol::{Role, Say};
 use crate::web::socket::subprotocol::Subprotocol;
 use crate::web::socket::write_queue::Queue;
 

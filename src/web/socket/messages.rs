@@ -19,8 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::config::limits::{ANSWER_BYTES, FAREWELL, READ_BUFFER_BYTES};
 use crate::web::socket::protocol::Close;
-use crate::web::socket::tap::Held;
-use crate::web::socket::tap::Tap;
+use crate::web::socket::tap::{Held, Tap};
 use crate::web::socket::writer::Outlet;
 
 /// A WebSocket.

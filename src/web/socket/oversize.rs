@@ -6,12 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use crate::config::limits::{MESSAGE_BYTES, SPECTATOR_MESSAGE_BYTES};
-use crate::web::socket::frame_header::CONTROL;
-use crate::web::socket::frame_header::FIN;
-use crate::web::socket::frame_header::MASKED;
-use crate::web::socket::frame_header::OPCODE;
-use crate::web::socket::frame_header::length;
-use crate::web::socket::frame_header::missing;
+use crate::web::socket::frame_header::{CONTROL, FIN, MASKED, OPCODE, length, missing};
 
 /// Bits that only an extension may set.
 const RESERVED: u8 = 0x70;

@@ -3,8 +3,7 @@
 use axum::http::HeaderMap;
 
 use crate::web::auth::caller::protocols;
-use crate::web::socket::protocol::PROTOCOL;
-use crate::web::socket::protocol::PROTOCOL_FAMILY;
+use crate::web::socket::protocol::{PROTOCOL, PROTOCOL_FAMILY};
 
 /// What a client offered to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

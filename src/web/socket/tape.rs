@@ -5,11 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use crate::config::limits::TAPE_BYTES;
-use crate::web::socket::frame_header::CONTROL;
-use crate::web::socket::frame_header::FIN;
-use crate::web::socket::frame_header::OPCODE;
-use crate::web::socket::frame_header::length;
-use crate::web::socket::frame_header::missing;
+use crate::web::socket::frame_header::{CONTROL, FIN, OPCODE, length, missing};
 
 /// The memory of an unfinished message.
 #[derive(Debug, Default)]

@@ -21,8 +21,7 @@ use crate::viewer::{End, State};
 use crate::web::auth::permit::Permit;
 use crate::web::connection::split::Outgoing;
 use crate::web::socket::encoder::Teller;
-use crate::web::socket::write_queue::Queue;
-use crate::web::socket::write_queue::SLICES;
+use crate::web::socket::write_queue::{Queue, SLICES};
 
 /// Shared by the viewer's task and those who carry states to it.
 #[derive(Debug)]

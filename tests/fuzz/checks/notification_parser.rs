@@ -2,7 +2,7 @@
 //! makes no difference. The first byte is where to cut.
 
 use muxview::tmux::Event;
-use muxview::tmux::notification_parser::Parser;
+use muxview::tmux::control::parser::Parser;
 
 pub(crate) fn check(data: &[u8]) {
     let [step, bytes @ ..] = data else { return };
