@@ -6,7 +6,7 @@ use super::handover::Kept;
 use super::order::{Lease, Order};
 use super::roster::{Roster, Shared};
 use super::seat::{Glance, Seat};
-use super::sizing::Sizing;
+use crate::bridge::policy::sizing::Sizing;
 use crate::config::SizePolicy;
 use crate::config::limits::{INPUT_BYTES, INPUT_QUEUE, VIEWERS_PER_SESSION, WINDOW_ACTS};
 use crate::terminal::Size;

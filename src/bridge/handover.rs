@@ -3,7 +3,7 @@
 //! A session with `destroy-unattached` ends with its last client, and tmux tells programs and hooks of
 //! every client that comes and goes. So a restart does not attach anew where it can be avoided.
 
-use super::sizing::Plan;
+use crate::bridge::policy::sizing::Plan;
 use crate::tmux::{Creation, SessionId, Transfer};
 
 /// An attached client and its session. Dropping this ends the client.

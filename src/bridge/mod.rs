@@ -1,42 +1,35 @@
 //! A bridge joins one session's attached tmux client to its viewers, in one task.
 //!
-//! The [`task`] owns the attached client and its terminal, and nobody else writes either. It publishes a
-//! [`State`](crate::viewer::State), which the [`broadcast`] carries to the viewers, so that a slow viewer
-//! costs the task nothing. What to do is decided in pure modules ([`publish`], [`guard`], [`reattach`],
-//! [`sizing`]); the task around one attach after the other, and `live` within one, carry it out.
+//! | module | what it does |
+//! |---|---|
+//! | `task` | attaches, stays until that is over, and attaches again |
+//! | `attached` | one attach: its input, windows and size |
+//! | `publisher`, `publish_state` | pictures of the terminal, and the [`State`](crate::viewer::State) that viewers see |
+//! | [`broadcast`] | carries the state to the viewers, so that a slow viewer costs the task nothing |
+//! | [`policy`] | decides what to do, when and how large; without IO |
+//! | `handle`, `seat`, `driver`, `roster`, `order` | how others reach a bridge, and who is there |
 
-mod activity;
+mod attached;
 pub mod broadcast;
-mod canvas;
 mod clock;
-mod confined;
 mod driver;
-pub mod guard;
 mod handle;
 mod handover;
-mod live;
-mod news;
 mod order;
-mod presence;
-pub mod publish;
-pub mod reattach;
-mod resize;
+mod pending_query;
+pub mod policy;
+mod publish_state;
+mod publisher;
 mod roster;
 mod seat;
-pub mod sizing;
-mod slot;
 mod task;
-mod typing;
-mod unfinished;
-mod windows;
-mod written;
 
 pub use driver::{Closed, Driver};
 pub use handle::Join;
 pub(crate) use handle::{Handle, Refused};
 pub use handover::Kept;
 pub use order::{Hold, Lease};
+pub use policy::sizing::Standing;
 pub use seat::{Glance, Seat};
-pub use sizing::Standing;
 pub use task::Manner;
 pub(crate) use task::open;

@@ -3,7 +3,7 @@
 
 use super::broadcast::Broadcast;
 use super::handover::Kept;
-use super::sizing::Sizing;
+use crate::bridge::policy::sizing::Sizing;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, mpsc};

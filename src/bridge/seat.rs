@@ -4,7 +4,7 @@ use super::broadcast::Outlet;
 use super::clock;
 use super::driver::Driver;
 use super::roster::Shared;
-use super::sizing::Standing;
+use crate::bridge::policy::sizing::Standing;
 use crate::viewer::{State, ViewerId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::accept::Places;
 use crate::bridge::Kept;
-use crate::bridge::sizing::Plan;
+use crate::bridge::policy::sizing::Plan;
 use crate::config::limits::STRANGER_WAIT;
 use crate::hub::{Hub, end_clients};
 use crate::net::Socket;

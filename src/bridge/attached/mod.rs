@@ -4,21 +4,30 @@
 //! tmux buffers without limit for a client that does not read.
 
 mod confine;
-mod fit;
-mod furniture;
-mod stay;
-mod wake;
 
-use super::canvas::{Canvas, Shot, Stray};
-use super::clock::now;
-use super::confined::Confined;
-use super::handover::Kept;
-use super::resize::Resize;
-use super::sizing::Plan;
-use super::slot::Slot;
-use super::task::{Bridge, Lost, event, status};
-use super::typing::Typing;
-use super::windows::Wonder;
+mod input;
+mod resize;
+mod wake;
+mod windows;
+
+use crate::bridge::attached::wake::Acted;
+use crate::bridge::attached::wake::Sized;
+use crate::bridge::attached::wake::Wake;
+use crate::bridge::clock::now;
+use crate::bridge::handover::Kept;
+use crate::bridge::pending_query::Slot;
+use crate::bridge::policy::confined::Confined;
+use crate::bridge::policy::input_pacing::Typing;
+use crate::bridge::policy::resize_steps::Resize;
+use crate::bridge::policy::sizing::Plan;
+use crate::bridge::policy::window_changes::Wonder;
+use crate::bridge::publisher::Canvas;
+use crate::bridge::publisher::Shot;
+use crate::bridge::publisher::Stray;
+use crate::bridge::task::Bridge;
+use crate::bridge::task::Lost;
+use crate::bridge::task::event;
+use crate::bridge::task::status;
 use crate::config::limits::{DELIVERY, FRAME_INTERVAL, RETRY, TURN_BYTES, UNREAD_TURNS};
 use crate::interleave;
 use crate::terminal::Widths;
@@ -30,7 +39,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, sleep_until, timeout};
-use wake::{Acted, Sized, Wake};
 
 /// Bytes of one read: tmux writes up to 4095 at a time, the kernel may join some.
 const READ_BYTES: usize = 16 * 1024;

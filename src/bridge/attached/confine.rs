@@ -1,6 +1,6 @@
 //! Viewers who may not see other sessions: their pictures, and what tmux is asked for them.
 
-use super::Live;
+use crate::bridge::attached::Live;
 use crate::bridge::task::Lost;
 use crate::tmux::{self, Overlay};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Who is here: input on its way in, and when to leave.
 
-use super::Live;
+use crate::bridge::attached::Live;
 use crate::bridge::order::{Input, Order};
+use crate::bridge::policy::input_pacing;
 use crate::bridge::task::Lost;
-use crate::bridge::typing;
 use crate::config::limits::DELIVERY;
 use std::io;
 use std::time::Instant;
@@ -102,7 +102,7 @@ impl Live<'_> {
 
     fn input(&mut self, input: Input, now: Instant) {
         let mut roster = self.bridge.ends.shared.roster();
-        if let Some(focused) = typing::focus_report(&input.bytes) {
+        if let Some(focused) = input_pacing::focus_report(&input.bytes) {
             roster.sizing.focus(input.from, focused);
             drop(roster);
             self.mirror_focus();

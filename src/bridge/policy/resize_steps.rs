@@ -6,14 +6,14 @@
 //! Claiming comes before the pty's size, so that the window goes from its size to the new one in one
 //! step; so does ceasing to claim, so that following it changes nothing for anybody.
 
-use super::sizing::Plan;
+use crate::bridge::policy::sizing::Plan;
 use crate::config::limits::{RESIZE_INTERVAL, RESIZE_TIMEOUT};
 use crate::terminal::Size;
 use std::time::Instant;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Do {
+pub(in crate::bridge) enum Do {
     /// Nothing.
     Nothing,
     /// Tell tmux whether our client counts, then say [`Resize::claimed`].
@@ -39,7 +39,7 @@ enum Phase {
 
 /// One attach's size changes.
 #[derive(Debug)]
-pub(super) struct Resize {
+pub(in crate::bridge) struct Resize {
     phase: Phase,
     applied: Plan,
     began: Option<Instant>,
@@ -52,7 +52,7 @@ pub(super) struct Resize {
 impl Resize {
     /// An attach opened as planned. To be stepped once it has a picture: before, tmux may not have
     /// taken its size into account.
-    pub(super) const fn new(applied: Plan) -> Self {
+    pub(in crate::bridge) const fn new(applied: Plan) -> Self {
         Self {
             phase: Phase::Rest,
             applied,
@@ -63,7 +63,7 @@ impl Resize {
     }
 
     /// The size and say our client has, or is being given.
-    pub(super) const fn applied(&self) -> Plan {
+    pub(in crate::bridge) const fn applied(&self) -> Plan {
         match self.phase {
             Phase::Rest | Phase::Claiming(_) => self.applied,
             Phase::Claimed(plan) => Plan {
@@ -76,23 +76,29 @@ impl Resize {
 
     /// Names the size our client has at rest; none while it changes. What tmux says of the window is
     /// worth something only if it was asked and answered under the same.
-    pub(super) fn rest(&self) -> Option<u64> {
+    pub(in crate::bridge) fn rest(&self) -> Option<u64> {
         (self.phase == Phase::Rest).then_some(self.changes)
     }
 
     /// Whether our client counts for the window's size, or is about to.
-    pub(super) fn claims(&self) -> bool {
+    pub(in crate::bridge) fn claims(&self) -> bool {
         self.applied.claim || self.phase != Phase::Rest
     }
 
     /// The window's size may have changed.
-    pub(super) const fn wonder(&mut self) {
+    pub(in crate::bridge) const fn wonder(&mut self) {
         self.curious = true;
     }
 
     /// What to do, given what is planned. `quiet`: all tmux wrote is here. `free`: a question can
     /// be asked.
-    pub(super) fn step(&mut self, plan: Option<Plan>, quiet: bool, free: bool, now: Instant) -> Do {
+    pub(in crate::bridge) fn step(
+        &mut self,
+        plan: Option<Plan>,
+        quiet: bool,
+        free: bool,
+        now: Instant,
+    ) -> Do {
         match self.phase {
             Phase::Rest => self.begin(plan, free, now),
             Phase::Claiming(_) => Do::Nothing,
@@ -142,14 +148,14 @@ impl Resize {
     }
 
     /// tmux took the claim, or the end of it (or failed to: the size is worth having all the same).
-    pub(super) const fn claimed(&mut self) {
+    pub(in crate::bridge) const fn claimed(&mut self) {
         if let Phase::Claiming(plan) = self.phase {
             self.phase = Phase::Claimed(plan);
         }
     }
 
     /// tmux says our client has this size. True if it has to be asked again.
-    pub(super) fn confirmed(&mut self, size: Option<Size>) -> bool {
+    pub(in crate::bridge) fn confirmed(&mut self, size: Option<Size>) -> bool {
         let Phase::Confirming(plan, until) = self.phase else {
             return false;
         };
@@ -162,7 +168,7 @@ impl Resize {
 
     /// When to [`Resize::step`] again though nothing happened (an answer that makes `free` true is
     /// something).
-    pub(super) fn wake_at(&self, plan: Option<Plan>, free: bool) -> Option<Instant> {
+    pub(in crate::bridge) fn wake_at(&self, plan: Option<Plan>, free: bool) -> Option<Instant> {
         match self.phase {
             Phase::Rest if free && plan.is_some_and(|plan| plan != self.applied) => {
                 self.began.map(|began| began + RESIZE_INTERVAL)

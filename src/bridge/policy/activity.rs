@@ -15,7 +15,7 @@ const ANSWER_BYTES: usize = 256;
 
 /// How far one driver's input has been read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Activity {
+pub(in crate::bridge) struct Activity {
     state: State,
 }
 
@@ -55,7 +55,7 @@ impl Parameters {
 
 impl Activity {
     /// Takes the next message in. Whether a person did something in it.
-    pub(super) fn is_in(&mut self, message: &[u8]) -> bool {
+    pub(in crate::bridge) fn is_in(&mut self, message: &[u8]) -> bool {
         // A terminal sends this for the Escape key; an escape that ends a longer message begins something.
         let mut active = message == [ESC];
         for (at, byte) in message.iter().enumerate() {

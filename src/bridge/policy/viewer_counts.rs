@@ -5,7 +5,7 @@ use std::time::Instant;
 
 /// What was told, and when.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
+pub(in crate::bridge) struct Presence {
     told: (u32, u32),
     last: Option<Instant>,
     wake: Option<Instant>,
@@ -13,7 +13,11 @@ pub(super) struct Presence {
 
 impl Presence {
     /// The counts, if they are to be told now.
-    pub(super) fn news(&mut self, counts: (u32, u32), now: Instant) -> Option<(u32, u32)> {
+    pub(in crate::bridge) fn news(
+        &mut self,
+        counts: (u32, u32),
+        now: Instant,
+    ) -> Option<(u32, u32)> {
         self.wake = None;
         if counts == self.told {
             return None;
@@ -30,7 +34,7 @@ impl Presence {
     }
 
     /// When to look again.
-    pub(super) const fn wake_at(&self) -> Option<Instant> {
+    pub(in crate::bridge) const fn wake_at(&self) -> Option<Instant> {
         self.wake
     }
 }

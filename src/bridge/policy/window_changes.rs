@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// Whether the windows may be others than those known.
 #[derive(Debug)]
-pub(super) struct Wonder {
+pub(in crate::bridge) struct Wonder {
     wondering: bool,
     /// Output hints at a change, which can wait longer.
     output: bool,
@@ -22,7 +22,7 @@ pub(super) struct Wonder {
 
 impl Wonder {
     /// Of an attach that knows nothing yet.
-    pub(super) const fn new() -> Self {
+    pub(in crate::bridge) const fn new() -> Self {
         Self {
             wondering: true,
             output: false,
@@ -33,22 +33,22 @@ impl Wonder {
 
     /// Something hints at a change. While a question is under way it may have been asked too early,
     /// so one more follows.
-    pub(super) const fn wonder(&mut self) {
+    pub(in crate::bridge) const fn wonder(&mut self) {
         self.wondering = true;
     }
 
     /// A program wrote more than an echo.
-    pub(super) const fn wrote(&mut self) {
+    pub(in crate::bridge) const fn wrote(&mut self) {
         self.output = true;
     }
 
     /// They are not as they were known.
-    pub(super) fn changed(&mut self, now: Instant) {
+    pub(in crate::bridge) fn changed(&mut self, now: Instant) {
         self.recheck = Some(now + WINDOWS_RECHECK);
     }
 
     /// Whether to ask now. If so, ask at once. `free`: no question is under way.
-    pub(super) fn ask(&mut self, free: bool, now: Instant) -> bool {
+    pub(in crate::bridge) fn ask(&mut self, free: bool, now: Instant) -> bool {
         let ask = free && self.due_at(now).is_some_and(|at| at <= now);
         if ask {
             self.wondering = false;
@@ -60,7 +60,7 @@ impl Wonder {
     }
 
     /// When to look again though nothing happened.
-    pub(super) fn wake_at(&self, free: bool) -> Option<Instant> {
+    pub(in crate::bridge) fn wake_at(&self, free: bool) -> Option<Instant> {
         // Never asked, it is looked at in the turn that found the hint.
         self.asked
             .and_then(|asked| self.due_at(asked))
@@ -79,7 +79,11 @@ impl Wonder {
 }
 
 /// Whether tmux's status line reads another way: a bell, another name, a zoom are seen there first.
-pub(super) fn reads_another_way(before: &Screen, after: &Screen, status: StatusLine) -> bool {
+pub(in crate::bridge) fn reads_another_way(
+    before: &Screen,
+    after: &Screen,
+    status: StatusLine,
+) -> bool {
     let (all, rows) = (after.rows.len(), usize::from(status.rows));
     let shown = match all.checked_sub(rows) {
         _ if before.size != after.size => return true,
@@ -92,7 +96,7 @@ pub(super) fn reads_another_way(before: &Screen, after: &Screen, status: StatusL
 }
 
 /// Whether more changed than a key that is echoed does.
-pub(super) fn is_output(before: &Screen, after: &Screen) -> bool {
+pub(in crate::bridge) fn is_output(before: &Screen, after: &Screen) -> bool {
     let rows = before.rows.iter().zip(&after.rows);
     let changed = rows.filter(|(before, after)| !Arc::ptr_eq(before, after));
     before.cursor.row != after.cursor.row || changed.count() > 1
@@ -100,7 +104,7 @@ pub(super) fn is_output(before: &Screen, after: &Screen) -> bool {
 
 /// Whether a program wants keys or the mouse sent in another way. One that asks for extended keys, of
 /// which tmux tells nothing by itself, mostly asks for this in the same breath.
-pub(super) fn keys_another_way(before: &Screen, after: &Screen) -> bool {
+pub(in crate::bridge) fn keys_another_way(before: &Screen, after: &Screen) -> bool {
     let wanted = |screen: &Screen| {
         let modes = screen.modes;
         (

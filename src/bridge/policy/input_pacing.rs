@@ -4,9 +4,10 @@
 //! had not read, which the next one is given first. It must not know where the bytes go to. Pure: time
 //! comes in as an argument.
 
-use super::order::{Hold, Input};
-use super::unfinished::Unfinished;
-use super::written::Written;
+use crate::bridge::order::Hold;
+use crate::bridge::order::Input;
+use crate::bridge::policy::input_log::Written;
+use crate::bridge::policy::unfinished_input::Unfinished;
 use crate::config::limits::{ESCAPE_TIME, INPUT_SPACING};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -14,7 +15,7 @@ use std::time::Instant;
 
 /// The message being written, and when the last one was.
 #[derive(Debug, Default)]
-pub(super) struct Typing {
+pub(in crate::bridge) struct Typing {
     /// Nobody has read these; they come before the current one.
     again: VecDeque<Bytes>,
     /// The current message, and at most one more.
@@ -32,25 +33,25 @@ pub(super) struct Typing {
 
 impl Typing {
     /// Whether the next message may be given.
-    pub(super) fn idle(&self) -> bool {
+    pub(in crate::bridge) fn idle(&self) -> bool {
         self.queue.is_empty() && self.again.is_empty()
     }
 
     /// Takes the next message. `escape` is what tmux takes for the Escape key.
-    pub(super) fn take(&mut self, input: Input, escape: &'static [u8], now: Instant) {
+    pub(in crate::bridge) fn take(&mut self, input: Input, escape: &'static [u8], now: Instant) {
         self.unfinished.take(input, escape, now, &mut self.queue);
         self.begun = false;
     }
 
     /// Takes what was held back for long enough, if a message may be taken.
-    pub(super) fn release(&mut self, now: Instant) {
+    pub(in crate::bridge) fn release(&mut self, now: Instant) {
         if self.idle() && self.unfinished.until().is_some_and(|until| until <= now) {
             self.flush();
         }
     }
 
     /// Takes what is held back. True if there was something.
-    pub(super) fn flush(&mut self) -> bool {
+    pub(in crate::bridge) fn flush(&mut self) -> bool {
         let held = self.unfinished.flush();
         let any = held.is_some();
         if any {
@@ -61,12 +62,12 @@ impl Typing {
     }
 
     /// When to [`Typing::release`] though nothing happened.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    pub(in crate::bridge) fn wake_at(&self) -> Option<Instant> {
         self.unfinished.until().filter(|_| self.idle())
     }
 
     /// Forgets what nobody may type any more, were it half written.
-    pub(super) fn forget_ended(&mut self) {
+    pub(in crate::bridge) fn forget_ended(&mut self) {
         let first = self
             .queue
             .front()
@@ -79,7 +80,7 @@ impl Typing {
 
     /// Holds the right to write the message under way for the moment of writing; `None` if that has
     /// ended.
-    pub(super) fn hold(&self) -> Option<Hold<'_>> {
+    pub(in crate::bridge) fn hold(&self) -> Option<Hold<'_>> {
         match self.queue.front().filter(|_| self.again.is_empty()) {
             Some(current) => current.hold(),
             None => Some(Hold::new(None)),
@@ -94,7 +95,7 @@ impl Typing {
 
     /// The bytes to write next, and until when to wait first: none if that is over, since even a
     /// timer that is due takes a millisecond.
-    pub(super) fn next(&self, now: Instant) -> Option<(&[u8], Option<Instant>)> {
+    pub(in crate::bridge) fn next(&self, now: Instant) -> Option<(&[u8], Option<Instant>)> {
         let message = self.message()?;
         let apart = |bound: bool| bound || may_be_bound(message);
         let wait = self
@@ -106,12 +107,12 @@ impl Typing {
     }
 
     /// Another client is written to; what the one before was written is settled.
-    pub(super) fn attached(&mut self) {
+    pub(in crate::bridge) fn attached(&mut self) {
         self.last = Written::default();
     }
 
     /// The client has ended and has left this unread: the next one is given it.
-    pub(super) fn left(&mut self, unread: &[u8]) {
+    pub(in crate::bridge) fn left(&mut self, unread: &[u8]) {
         for message in std::mem::take(&mut self.last)
             .left(unread)
             .into_iter()
@@ -123,12 +124,12 @@ impl Typing {
     }
 
     /// Until when tmux may hold back the last byte: an escape may be the beginning of a key.
-    pub(super) fn held_until(&self) -> Option<Instant> {
+    pub(in crate::bridge) fn held_until(&self) -> Option<Instant> {
         self.escape.map(|at| at + ESCAPE_TIME)
     }
 
     /// So many of them were written.
-    pub(super) fn wrote(&mut self, bytes: usize, now: Instant) {
+    pub(in crate::bridge) fn wrote(&mut self, bytes: usize, now: Instant) {
         let current = self.queue.front_mut().map(|input| &mut input.bytes);
         let Some(message) = self.again.front_mut().or(current) else {
             return;
@@ -162,7 +163,7 @@ fn may_be_bound(message: &[u8]) -> bool {
 }
 
 /// A report of the terminal's focus, as a whole message: whether it has it.
-pub(super) fn focus_report(bytes: &[u8]) -> Option<bool> {
+pub(in crate::bridge) fn focus_report(bytes: &[u8]) -> Option<bool> {
     match bytes {
         b"\x1b[I" => Some(true),
         b"\x1b[O" => Some(false),

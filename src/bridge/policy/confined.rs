@@ -34,7 +34,7 @@ enum Stage {
 
 /// What the confined viewers of one attach may see. `T` is a picture.
 #[derive(Debug)]
-pub(super) struct Confined<T> {
+pub(in crate::bridge) struct Confined<T> {
     watched: bool,
     stage: Stage,
     /// tmux has told that something was opened or closed since the last answer.
@@ -47,7 +47,7 @@ pub(super) struct Confined<T> {
 }
 
 impl<T: Clone> Confined<T> {
-    pub(super) const fn new() -> Self {
+    pub(in crate::bridge) const fn new() -> Self {
         Self {
             watched: false,
             stage: Stage::Clear,
@@ -59,7 +59,7 @@ impl<T: Clone> Confined<T> {
 
     /// Whether confined viewers are here. Nothing is asked while there are none. `fresh`: nothing was
     /// shown before, so nothing can be left of what was open.
-    pub(super) fn watch(&mut self, watched: bool, fresh: bool, now: Instant) {
+    pub(in crate::bridge) fn watch(&mut self, watched: bool, fresh: bool, now: Instant) {
         if watched && !self.watched {
             self.stage = if fresh {
                 Stage::Clear
@@ -71,30 +71,30 @@ impl<T: Clone> Confined<T> {
     }
 
     /// Whether something is known to be open.
-    pub(super) const fn covered(&self) -> bool {
+    pub(in crate::bridge) const fn covered(&self) -> bool {
         self.watched && matches!(self.stage, Stage::Open(_))
     }
 
     /// The terminal shows this picture, after so many bytes.
-    pub(super) fn shows(&mut self, picture: T, fed: u64) {
+    pub(in crate::bridge) fn shows(&mut self, picture: T, fed: u64) {
         self.latest = Some((picture, fed));
     }
 
     /// The terminal still shows the latest picture after so many bytes.
-    pub(super) fn still_shows(&mut self, fed: u64) {
+    pub(in crate::bridge) fn still_shows(&mut self, fed: u64) {
         if let Some((_, at)) = &mut self.latest {
             *at = fed;
         }
     }
 
     /// tmux told that a mode was opened or closed, or another window is shown, or it may have told so.
-    pub(super) const fn changed(&mut self) {
+    pub(in crate::bridge) const fn changed(&mut self) {
         self.told = true;
     }
 
     /// The terminal was drawn anew from top to bottom by the last of so many synchronised updates, and so
     /// many bytes were fed by then.
-    pub(super) fn redrawn(&mut self, after: u64, fed: u64) {
+    pub(in crate::bridge) fn redrawn(&mut self, after: u64, fed: u64) {
         if let Stage::Redrawing { updates, .. } = self.stage
             && after > updates
         {
@@ -103,7 +103,7 @@ impl<T: Clone> Confined<T> {
     }
 
     /// Whether tmux is to be asked now.
-    pub(super) fn question(&self, now: Instant) -> bool {
+    pub(in crate::bridge) fn question(&self, now: Instant) -> bool {
         if !self.watched || self.asked.is_some() {
             return false;
         }
@@ -126,13 +126,13 @@ impl<T: Clone> Confined<T> {
     }
 
     /// tmux is being asked.
-    pub(super) fn ask(&mut self) {
+    pub(in crate::bridge) fn ask(&mut self) {
         self.asked = Some(self.candidate().cloned());
     }
 
     /// tmux answered whether something is open; every event before the answer was given to
     /// [`Confined::changed`]. Gives the picture that confined viewers may see now.
-    pub(super) fn answered(&mut self, open: bool, now: Instant) -> Option<T> {
+    pub(in crate::bridge) fn answered(&mut self, open: bool, now: Instant) -> Option<T> {
         let asked = self.asked.take()?;
         let told = std::mem::take(&mut self.told);
         if open {
@@ -148,12 +148,12 @@ impl<T: Clone> Confined<T> {
     }
 
     /// This picture was given out.
-    pub(super) fn gave(&mut self, is_given: impl FnOnce(&T) -> bool) {
+    pub(in crate::bridge) fn gave(&mut self, is_given: impl FnOnce(&T) -> bool) {
         self.latest.take_if(|(picture, _)| is_given(picture));
     }
 
     /// When tmux is to be asked to draw everything anew.
-    pub(super) fn redraw_at(&self) -> Option<Instant> {
+    pub(in crate::bridge) fn redraw_at(&self) -> Option<Instant> {
         match self.stage {
             _ if !self.watched => None,
             Stage::Closed(at) | Stage::Redrawing { again: at, .. } => Some(at),
@@ -162,13 +162,13 @@ impl<T: Clone> Confined<T> {
     }
 
     /// tmux is asked for that, after so many synchronised updates.
-    pub(super) fn redraws(&mut self, updates: u64, now: Instant) {
+    pub(in crate::bridge) fn redraws(&mut self, updates: u64, now: Instant) {
         let again = now + OVERLAY_POLL;
         self.stage = Stage::Redrawing { updates, again };
     }
 
     /// When to look again though nothing happens.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    pub(in crate::bridge) fn wake_at(&self) -> Option<Instant> {
         match self.stage {
             Stage::Open(since) if self.watched && self.asked.is_none() => {
                 Some(since + OVERLAY_POLL)

@@ -10,7 +10,7 @@ use crate::config::limits::{UNREAD_BYTES, UNREAD_MESSAGES};
 
 /// The last of what was written, as far as it is remembered.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(in crate::bridge) struct Written {
     bytes: VecDeque<u8>,
     /// Bytes of each message, the last one maybe in part.
     messages: VecDeque<usize>,
@@ -18,7 +18,7 @@ pub(super) struct Written {
 
 impl Written {
     /// A piece of a message was written, the first or another.
-    pub(super) fn push(&mut self, piece: &[u8], first: bool) {
+    pub(in crate::bridge) fn push(&mut self, piece: &[u8], first: bool) {
         match self.messages.back_mut() {
             Some(last) if !first => *last += piece.len(),
             _ => self.messages.push_back(piece.len()),
@@ -44,7 +44,7 @@ impl Written {
 
     /// The messages, or their ends, that were left unread. Nothing if what was left is not what was
     /// written: the terminal of a client that has gone edits lines.
-    pub(super) fn left(mut self, unread: &[u8]) -> Vec<Bytes> {
+    pub(in crate::bridge) fn left(mut self, unread: &[u8]) -> Vec<Bytes> {
         let known = unread.len().min(self.bytes.len());
         let from = self.bytes.len() - known;
         let unread = &unread[unread.len() - known..];

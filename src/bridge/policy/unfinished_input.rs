@@ -6,7 +6,7 @@
 //! where tmux takes the Escape key in a form that it need not wait after, that form is what a lone
 //! ESC becomes.
 
-use super::order::Input;
+use crate::bridge::order::Input;
 use crate::config::limits::{CHARACTER_WAIT, ESCAPE_WAIT};
 use crate::viewer::ViewerId;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ const ESCAPE: &[u8] = b"\x1b";
 
 /// What is held back, if anything.
 #[derive(Debug, Default)]
-pub(super) struct Unfinished(Option<Held>);
+pub(in crate::bridge) struct Unfinished(Option<Held>);
 
 #[derive(Debug)]
 struct Held {
@@ -30,7 +30,7 @@ struct Held {
 impl Unfinished {
     /// Takes the next message and adds to `out` what is to be written now: nothing, this message, or
     /// what was held back and this message. `escape` is what tmux takes for the Escape key.
-    pub(super) fn take(
+    pub(in crate::bridge) fn take(
         &mut self,
         mut input: Input,
         escape: &'static [u8],
@@ -78,12 +78,12 @@ impl Unfinished {
     }
 
     /// Until when something is held back.
-    pub(super) fn until(&self) -> Option<Instant> {
+    pub(in crate::bridge) fn until(&self) -> Option<Instant> {
         self.0.as_ref().map(|held| held.until)
     }
 
     /// What is held back, which nothing follows.
-    pub(super) fn flush(&mut self) -> Option<Input> {
+    pub(in crate::bridge) fn flush(&mut self) -> Option<Input> {
         self.0.take().map(Held::alone)
     }
 }

@@ -4,8 +4,10 @@
 //! ([`Guard`]). In: bytes, answers of tmux, the time. Out: [`Shot`]s to publish, and whether tmux
 //! has to be asked. It must not know the pty, tasks, clocks or viewers. Pure.
 
-use super::guard::{Answer, Guard};
-use super::publish::{Due, Publish};
+use crate::bridge::policy::frame_timing::Due;
+use crate::bridge::policy::frame_timing::Publish;
+use crate::bridge::policy::session_guard::Answer;
+use crate::bridge::policy::session_guard::Guard;
 use crate::config::limits::{
     CATCH_UP, FRAME_INTERVAL, REDRAW_INTERVAL, STARVED, TORN_TIMEOUT, UNWATCHED_INTERVAL,
 };

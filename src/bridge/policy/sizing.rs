@@ -8,7 +8,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use super::activity::Activity;
+use crate::bridge::policy::activity::Activity;
 use crate::config::SizePolicy;
 use crate::terminal::Size;
 use crate::tmux::Theme;

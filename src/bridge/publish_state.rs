@@ -1,7 +1,7 @@
 //! What viewers are told: turns pictures, events and trouble into the published state.
 
-use super::canvas;
-use super::task::Bridge;
+use crate::bridge::publisher;
+use crate::bridge::task::Bridge;
 use crate::config::limits::CLIPBOARD_BYTES;
 use crate::terminal::ClipboardLoss;
 use crate::tmux::{Error, Event, SessionId, SessionState, Status};
@@ -92,7 +92,7 @@ impl Bridge {
     }
 
     /// A picture is to be seen.
-    pub(super) fn show(&mut self, shot: canvas::Shot, now: Instant) {
+    pub(super) fn show(&mut self, shot: publisher::Shot, now: Instant) {
         if self.reattach.live() {
             tracing::info!(session = %self.state.session.name, "attached again");
         }

@@ -4,11 +4,13 @@
 //! What hints at a change: notifications of tmux, what it is asked about all sessions every second, and
 //! a status line in the picture that reads another way or a program that asks for other keys (at once).
 
-use super::Live;
-use super::wake::Acted;
+use crate::bridge::attached::Live;
+use crate::bridge::attached::wake::Acted;
 use crate::bridge::clock::now;
 use crate::bridge::order::Lease;
-use crate::bridge::windows::{is_output, keys_another_way, reads_another_way};
+use crate::bridge::policy::window_changes::is_output;
+use crate::bridge::policy::window_changes::keys_another_way;
+use crate::bridge::policy::window_changes::reads_another_way;
 use crate::config::limits::WINDOW_ACT_INTERVAL;
 use crate::terminal::Screen;
 use crate::tmux::{Error, SessionState, WindowAct, Windows};

@@ -1,9 +1,10 @@
 //! Sizes: brings pty and window to what is planned, and tells the sizing what became of it.
 
-use super::wake::Sized;
-use super::{Live, careful};
-use crate::bridge::resize::Do;
-use crate::bridge::sizing::Plan;
+use crate::bridge::attached::Live;
+use crate::bridge::attached::careful;
+use crate::bridge::attached::wake::Sized;
+use crate::bridge::policy::resize_steps::Do;
+use crate::bridge::policy::sizing::Plan;
 use crate::bridge::task::Lost;
 use crate::tmux::{Error, Follower};
 use std::time::{Duration, Instant};
