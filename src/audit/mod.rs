@@ -9,14 +9,14 @@ mod clock;
 mod error;
 pub mod event;
 mod file;
-pub mod flood;
+pub mod rate;
 mod verify;
 mod visits;
 mod writer;
 
 pub use error::Error;
 pub use event::{Event, Session, Sum, Text, Who};
-pub use flood::Flood;
+pub use rate::Flood;
 pub use verify::{Chain, verify};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,10 +1,14 @@
 //! [`load`]: command line before environment before file before default; every wrong value is
 //! named with its place and what would be right.
 
-use super::check::{Conflict, check};
 use super::listen::UNIX_OPTIONS;
-use super::options::{KEYS, Key, Options, keys};
 use super::{Allow, Auth, Config, Create, Given, Listen, Origin, Place, Tmux};
+use crate::config::cli_args::KEYS;
+use crate::config::cli_args::Key;
+use crate::config::cli_args::Options;
+use crate::config::cli_args::keys;
+use crate::config::validate::Conflict;
+use crate::config::validate::check;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,22 +1,28 @@
 //! The configuration and every limit: plain data, parsed once. A leaf: every module may import it,
 //! it imports none. What a person wrote comes in through [`load`]; nothing else here does IO.
 
-mod allow;
-mod check;
+mod cli_args;
 pub mod limits;
 mod listen;
 mod load;
-mod manual;
-mod options;
+mod man_page;
 mod origin;
+mod rules;
+mod validate;
 
-pub use allow::{Allow, Role};
-pub use check::Conflict;
+pub use cli_args::Cli;
+pub use cli_args::Command;
+pub use cli_args::Given;
+pub use cli_args::Place;
+pub use cli_args::Share;
 pub use listen::{Listen, UnixListen};
 pub use load::{Error, Loaded, load};
-pub use manual::{completions, man};
-pub use options::{Cli, Command, Given, Place, Share};
+pub use man_page::completions;
+pub use man_page::man;
 pub use origin::Origin;
+pub use rules::Allow;
+pub use rules::Role;
+pub use validate::Conflict;
 
 use std::path::PathBuf;
 use std::str::FromStr;

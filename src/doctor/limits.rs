@@ -3,9 +3,9 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use super::finding::Finding;
-use super::unit::Running;
 use crate::audit::Chain;
 use crate::config::limits::{AUDIT_BYTES, AUDIT_GENERATIONS};
+use crate::doctor::cgroup::Running;
 
 /// Bytes of all files of an audit log.
 const AUDIT_ALL_BYTES: u64 = AUDIT_BYTES * (AUDIT_GENERATIONS as u64 + 1);

@@ -2,14 +2,14 @@
 //! others judge, and are pure. In: the configuration. Out: findings. It must not change anything, nor
 //! know the running service's inside.
 
-mod ask;
+mod cgroup;
+mod facts;
 mod finding;
-mod gather;
 mod limits;
 mod proxy;
 mod server;
 mod socket;
-mod unit;
+mod url_probe;
 
 pub use finding::{Finding, Level};
 
@@ -27,7 +27,10 @@ pub struct BadUrl(&'static str);
 /// # Errors
 /// When `url` is none.
 pub async fn examine(config: &Config, url: Option<&str>) -> Result<Vec<Finding>, BadUrl> {
-    let target = url.map(ask::Target::parse).transpose().map_err(BadUrl)?;
+    let target = url
+        .map(url_probe::Target::parse)
+        .transpose()
+        .map_err(BadUrl)?;
     let socket = match &config.tmux {
         Tmux::Default => Socket::Default,
         Tmux::Name(name) => Socket::Name(name.clone()),
@@ -35,38 +38,42 @@ pub async fn examine(config: &Config, url: Option<&str>) -> Result<Vec<Finding>,
     };
     let mut found = Vec::new();
 
-    let version = gather::tmux_version().await;
+    let version = facts::tmux_version().await;
     found.push(server::program(version.as_deref().map_err(String::as_str)));
-    let running = gather::running().await;
+    let running = facts::running().await;
     if version.is_ok() {
-        let state = gather::server(&socket).await;
+        let state = facts::server(&socket).await;
         let path = socket.path();
         found.push(server::server(&state, &path.to_string_lossy()));
         if let Server::Up(up) = &state {
-            let home = gather::cgroup(up.pid);
-            found.push(unit::home(home.as_ref(), &running, &gather::family(up.pid)));
+            let home = facts::cgroup(up.pid);
+            found.push(cgroup::home(
+                home.as_ref(),
+                &running,
+                &facts::family(up.pid),
+            ));
             found.push(server::locale(up));
             found.push(server::terminal(up));
         }
-        found.extend(server::own_locale(gather::charmap().await.as_deref()));
+        found.extend(server::own_locale(facts::charmap().await.as_deref()));
         let described = ["tmux-256color", "screen-256color"];
         found.extend(server::own_terminal(
             described.into_iter().any(tmux::terminal_described),
         ));
     }
     for muxview in &running {
-        found.extend(unit::running(muxview));
+        found.extend(cgroup::running(muxview));
     }
-    let proxies = gather::proxies();
-    for door in gather::doors(config).await {
+    let proxies = facts::proxies();
+    for door in facts::doors(config).await {
         found.extend(socket::door(&door, &proxies));
     }
-    found.extend(gather::secrets(config).iter().filter_map(socket::secret));
-    if let Some(audit) = gather::audit(config) {
+    found.extend(facts::secrets(config).iter().filter_map(socket::secret));
+    if let Some(audit) = facts::audit(config) {
         found.extend([limits::audit(&audit), limits::chain(&audit)]);
     }
-    found.push(limits::files(gather::own_open_files(), &running));
-    if let Some((used, most)) = gather::ptys() {
+    found.push(limits::files(facts::own_open_files(), &running));
+    if let Some((used, most)) = facts::ptys() {
         found.push(limits::ptys(used, most));
     }
     if let Some(target) = target {
@@ -76,9 +83,9 @@ pub async fn examine(config: &Config, url: Option<&str>) -> Result<Vec<Finding>,
 }
 
 /// Asks as a browser would.
-async fn through(target: &ask::Target) -> Vec<Finding> {
+async fn through(target: &url_probe::Target) -> Vec<Finding> {
     let (url, origin) = (target.url(), target.origin());
-    let health = ask::health(target).await;
+    let health = url_probe::health(target).await;
     let answer = health.answer.as_ref().map_err(String::as_str);
     let reached = proxy::reached(&url, &origin, answer);
     let mut found = Vec::new();
@@ -92,7 +99,7 @@ async fn through(target: &ask::Target) -> Vec<Finding> {
     let there = reached.level == Level::Ok;
     found.push(reached);
     if there {
-        let upgrade = ask::upgrade(target).await;
+        let upgrade = url_probe::upgrade(target).await;
         let answer = upgrade.answer.as_ref().map_err(String::as_str);
         found.push(proxy::upgraded(&origin, answer));
     }

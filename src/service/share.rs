@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Urls, tmux_server};
 use crate::access::Id;
-use crate::access::ledger::TooManyShares;
+use crate::access::revocations::TooManyShares;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Share, Time};
 use crate::audit::{self, Event, Text, Who};

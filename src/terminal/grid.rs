@@ -8,9 +8,9 @@
 
 mod rectangle;
 
-use super::dirty::Dirty;
-use super::pens::PenId;
 use crate::config::limits::COLS;
+use crate::terminal::dirty_rows::Dirty;
+use crate::terminal::pen_table::PenId;
 use std::io::Write as _;
 use std::num::NonZeroU16;
 use unicode_width::UnicodeWidthChar as _;

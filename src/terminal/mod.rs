@@ -6,28 +6,27 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-mod brush;
+mod cell_writer;
 mod charset;
 mod clusters;
 mod code_points;
-mod dirty;
-mod drawn;
+mod dirty_rows;
+mod emulator;
 mod grid;
-mod miniature;
+mod parser;
 mod pen;
-mod pens;
-mod prepass;
+mod pen_table;
+mod redraw_coverage;
 mod repaint;
-mod scan;
 mod screen;
-mod scroll;
+mod scroll_detect;
 mod signals;
 mod size;
 mod stand_ins;
+mod thumbnail;
 mod width;
 mod width_table;
 
-pub use miniature::miniature;
 pub use pen::{Attributes, Color, Link, Pen, Underline};
 pub use repaint::repaint;
 pub use screen::{
@@ -36,10 +35,11 @@ pub use screen::{
 };
 pub use signals::{ClipboardLoss, Signals};
 pub use size::Size;
+pub use thumbnail::miniature;
 pub use width::{Flags, Joins, Tones, Widths};
 
-use prepass::Prepass;
-use scan::Scanner;
+use emulator::Prepass;
+use parser::Scanner;
 use std::sync::Arc;
 
 /// The terminal tmux draws on: one grid, its pens, widths and modes.

@@ -1,7 +1,7 @@
 //! [`Pen`]: how a cell is drawn, whole. SGR parameters in, SGR bytes out (ECMA-48 8.3.117 and the
 //! extensions tmux writes: `4:n`, `58`, `53`; OSC 8 for hyperlinks).
 
-use super::scan::Csi;
+use crate::terminal::parser::Csi;
 use std::sync::Arc;
 
 /// A colour as it was asked for: palettes differ by terminal, so none is translated.
@@ -300,7 +300,8 @@ fn extended(subs: &[Option<u16>]) -> Option<Color> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::terminal::scan::{Scanner, Token};
+    use crate::terminal::parser::Scanner;
+    use crate::terminal::parser::Token;
     use proptest::prelude::*;
 
     pub(in crate::terminal) fn any_color() -> impl Strategy<Value = Color> {

@@ -4,9 +4,9 @@
 //! terminal in any state; with one they assume a terminal that shows exactly it: the cursor where it
 //! has it, the default pen, no margins. Every frame leaves the terminal like that.
 
-use super::brush::Brush;
 use super::screen::{ExtendedKeys, Modes, MouseEncoding, MouseMode, Row, Screen};
-use super::scroll;
+use crate::terminal::cell_writer::Brush;
+use crate::terminal::scroll_detect;
 use std::sync::Arc;
 
 /// A delta longer than this is wrapped in a synchronised update, so that no terminal shows half of
@@ -66,7 +66,7 @@ fn delta(previous: &Screen, current: &Screen) -> Vec<u8> {
         write_extended_keys(&mut brush, current.modes.extended_keys);
     }
     write_modes(&mut brush, previous.modes, current.modes);
-    match scroll::find(&previous.rows, &current.rows) {
+    match scroll_detect::find(&previous.rows, &current.rows) {
         None => paint(&mut brush, &previous.rows, &current.rows),
         Some(scroll) => {
             let (top, bottom) = (usize::from(scroll.top), usize::from(scroll.bottom));

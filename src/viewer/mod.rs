@@ -10,24 +10,30 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-mod check;
+mod compression;
+mod flow_control;
 mod frame;
-mod pacing;
-mod picture;
-mod squeeze;
-mod state;
+mod frame_cache;
+mod session_state;
+mod verify;
 
-pub use check::{Checker, Mismatch};
+pub use compression::Squeezer;
+pub use flow_control::Seldom;
+pub use flow_control::Window;
 pub use frame::{Frame, Kind, message};
-pub use pacing::{Seldom, Window};
-pub use picture::Picture;
-pub use squeeze::Squeezer;
-pub use state::{Addressed, End, Label, State, ViewerId};
+pub use frame_cache::Picture;
+pub use session_state::Addressed;
+pub use session_state::End;
+pub use session_state::Label;
+pub use session_state::State;
+pub use session_state::ViewerId;
+pub use verify::Checker;
+pub use verify::Mismatch;
 
 use crate::config::limits::{BELL_INTERVAL, GENERATIONS_BEHIND, REPAINT_INTERVAL};
 use crate::terminal::{Screen, Size};
 use crate::tmux::Windows;
-use squeeze::Reader;
+use compression::Reader;
 use std::sync::Arc;
 use std::time::Instant;
 

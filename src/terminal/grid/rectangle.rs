@@ -1,7 +1,7 @@
 //! Rectangles of cells: those between left and right margins move, those of DECFRA are filled.
 
 use super::{Grid, count_moved, pen_id, write_pen};
-use crate::terminal::pens::PenId;
+use crate::terminal::pen_table::PenId;
 use std::io::Write as _;
 
 impl Grid {

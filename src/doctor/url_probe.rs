@@ -1,7 +1,7 @@
 //! EDGE: asks through a proxy, as a browser would. In: a URL. Out: answers as they came. It must not know
 //! what they mean. http is spoken here; https by curl, which knows the certificates this system trusts.
 
-use super::proxy::Answer;
+use crate::doctor::proxy::Answer;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,9 +1,9 @@
 //! [`State`]: what a viewer is told about its session, as one value in which the latest wins. Pure
-//! data: the bridge publishes it, [`Viewer`](super::Viewer) compares it with what it has told, so
+//! data: the bridge publishes it, [`Viewer`](crate::viewer::Viewer) compares it with what it has told, so
 //! nothing queues between them.
 
-use super::Picture;
 use crate::tmux::{SessionId, Windows};
+use crate::viewer::Picture;
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
 //! The rules between options. In: a configuration. Out: what its author should know about it, or why
 //! it cannot be. It must not know where anything was written.
 
-use super::{Auth, Config, Listen};
+use crate::config::Auth;
+use crate::config::Config;
+use crate::config::Listen;
 
 /// Options that do not go together.
 #[derive(Debug, thiserror::Error)]

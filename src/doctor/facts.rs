@@ -1,13 +1,18 @@
 //! EDGE: finds out what the checks judge: asks tmux and systemd, reads /proc and the file system. In: the
 //! configuration. Out: facts. It must not judge.
 
-use super::limits::Audit;
-use super::server::{Server, Up};
-use super::socket::{Node, Peer, Proxy, Secret};
-use super::unit::{Cgroup, Running};
 use crate::audit;
 use crate::config::limits::TMUX_TIMEOUT;
 use crate::config::{Auditing, Auth, Config, Listen};
+use crate::doctor::cgroup::Cgroup;
+use crate::doctor::cgroup::Running;
+use crate::doctor::limits::Audit;
+use crate::doctor::server::Server;
+use crate::doctor::server::Up;
+use crate::doctor::socket::Node;
+use crate::doctor::socket::Peer;
+use crate::doctor::socket::Proxy;
+use crate::doctor::socket::Secret;
 use crate::tmux::{self, Socket, Status};
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::Time;
+use crate::access::Time;
 use crate::config::limits::{CREDENTIAL_RENEWABLE, KEY_LIFE};
 
 /// One key. Its Debug form tells nothing.

@@ -16,12 +16,13 @@
 //! - A chunk that stands **alone** has a compressor of its own: for a repaint, and for who is not
 //!   where the chain is. It leads out of the chain.
 
-use super::frame::Coding;
-use super::{Checker, Frame};
 use crate::config::limits::{
     DEFLATE_LEVEL, DEFLATE_PAD_BYTES, DEFLATE_REST, DEFLATE_WINDOW_BITS, ENTRY_INTERVAL,
 };
 use crate::terminal::Generation;
+use crate::viewer::Checker;
+use crate::viewer::Frame;
+use crate::viewer::frame::Coding;
 use flate2::{Compress, Compression, FlushCompress};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -8,8 +8,12 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use std::io;
 
-use super::options::KEYS;
-use super::{Auditing, Auth, Cli, Log, SizePolicy};
+use crate::config::Auditing;
+use crate::config::Auth;
+use crate::config::Cli;
+use crate::config::Log;
+use crate::config::SizePolicy;
+use crate::config::cli_args::KEYS;
 
 /// The command line, with the words that some options may have: they are checked elsewhere,
 /// beside those of the environment and the file.

@@ -7,9 +7,15 @@
 //! `"#rrggbb"`; all characters of a run are equally wide. What is blank at the end of a line, and lines
 //! blank at the end, are left out.
 
-use super::pen::{Attributes, Color, Pen, Underline};
-use super::screen::{CellRef, CellText, Row, Screen};
 use crate::config::limits::{MINIATURE_BYTES, MINIATURE_COLS, MINIATURE_ROWS};
+use crate::terminal::pen::Attributes;
+use crate::terminal::pen::Color;
+use crate::terminal::pen::Pen;
+use crate::terminal::pen::Underline;
+use crate::terminal::screen::CellRef;
+use crate::terminal::screen::CellText;
+use crate::terminal::screen::Row;
+use crate::terminal::screen::Screen;
 use rustc_hash::FxHashMap;
 use serde::{Serialize, Serializer};
 

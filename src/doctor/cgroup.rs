@@ -3,7 +3,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use super::finding::Finding;
+use crate::doctor::finding::Finding;
 
 /// The unit of a muxview that was installed, and the one its tmux server then has.
 const OURS: &str = "muxview.service";
@@ -158,8 +158,8 @@ pub(super) fn running(muxview: &Running) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Level;
     use super::*;
+    use crate::doctor::finding::Level;
 
     fn cgroup(path: &str) -> Cgroup {
         Cgroup::read(&format!("0::{path}\n")).expect("in a cgroup")

@@ -3,8 +3,8 @@
 //! given is the number of a pen in this table. vt100 copies attributes into erased cells, so one
 //! number a cell is enough.
 
-use super::pen::Pen;
 use crate::config::limits::PENS;
+use crate::terminal::pen::Pen;
 use rustc_hash::FxHashMap;
 
 /// The number of a pen; 0 is the default pen and is written as a plain reset.

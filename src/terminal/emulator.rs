@@ -6,17 +6,31 @@
 //! is not known to be harmless is dropped. Alternate screen and saved cursors are dropped too, so there
 //! is one grid; queries are never answered (tmux-facts: an honest answer changes what tmux sends).
 
-use super::charset::Charsets;
-use super::clusters::Clusters;
-use super::drawn::Drawn;
-use super::grid::{Grid, cells, pen_id};
-use super::pen::{Color, Link, Pen};
-use super::pens::Pens;
-use super::scan::{CLIPBOARD, Csi, Token};
-use super::screen::{Cursor, ExtendedKeys, Modes, MouseEncoding, MouseMode, Row, RowBuilder};
-use super::width::Widths;
-use super::{ClipboardLoss, Signals, Size};
 use crate::config::limits::{CLIPBOARD_BYTES, COLS, LINK_BYTES, TITLE_CHARS};
+use crate::terminal::ClipboardLoss;
+use crate::terminal::Signals;
+use crate::terminal::Size;
+use crate::terminal::charset::Charsets;
+use crate::terminal::clusters::Clusters;
+use crate::terminal::grid::Grid;
+use crate::terminal::grid::cells;
+use crate::terminal::grid::pen_id;
+use crate::terminal::parser::CLIPBOARD;
+use crate::terminal::parser::Csi;
+use crate::terminal::parser::Token;
+use crate::terminal::pen::Color;
+use crate::terminal::pen::Link;
+use crate::terminal::pen::Pen;
+use crate::terminal::pen_table::Pens;
+use crate::terminal::redraw_coverage::Drawn;
+use crate::terminal::screen::Cursor;
+use crate::terminal::screen::ExtendedKeys;
+use crate::terminal::screen::Modes;
+use crate::terminal::screen::MouseEncoding;
+use crate::terminal::screen::MouseMode;
+use crate::terminal::screen::Row;
+use crate::terminal::screen::RowBuilder;
+use crate::terminal::width::Widths;
 use base64::Engine as _;
 use std::num::NonZeroU16;
 use std::sync::Arc;

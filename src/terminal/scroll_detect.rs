@@ -1,7 +1,7 @@
 //! Finds the one scroll that saves most: rows that stand in both pictures, moved. Only row hashes and
 //! lengths are looked at, so the search is linear in rows.
 
-use super::screen::Row;
+use crate::terminal::screen::Row;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 

@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::{Id, Share, Time};
+use crate::access::Id;
+use crate::access::Share;
+use crate::access::Time;
 use crate::config::limits::{CLOCK_SKEW, ENDED_CREDENTIALS, SHARES};
 
 /// What was ended and what is shared.
@@ -163,8 +165,8 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Credential;
     use super::*;
+    use crate::access::Credential;
     use crate::access::Target;
     use crate::access::credential::Rejected;
     use crate::access::share::Terms;

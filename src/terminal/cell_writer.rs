@@ -4,9 +4,11 @@
 //! It never leans on what terminals do differently: no automatic wrap, no width it has not agreed on
 //! with xterm.js, no erase in another pen's colour.
 
-use super::pen::Pen;
-use super::screen::{CellRef, CellText, Row};
-use super::width::xterm_columns;
+use crate::terminal::pen::Pen;
+use crate::terminal::screen::CellRef;
+use crate::terminal::screen::CellText;
+use crate::terminal::screen::Row;
+use crate::terminal::width::xterm_columns;
 use std::io::Write as _;
 
 /// Re-writing up to this many unchanged cells is as short as jumping over them.

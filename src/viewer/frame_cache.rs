@@ -1,10 +1,11 @@
 //! [`Picture`]: a published screen and its frames, each encoded once and shared by every viewer
 //! that stands at the same screen. Pure but for counting what was encoded.
 
-use super::Frame;
-use super::squeeze::{Link, Squeezer};
 use crate::config::limits::DEFLATE_FROM_BYTES;
 use crate::terminal::{Generation, Screen, repaint};
+use crate::viewer::Frame;
+use crate::viewer::compression::Link;
+use crate::viewer::compression::Squeezer;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;

@@ -4,7 +4,7 @@
 //!
 //! A guess on the safe side: rows reached by automatic wrap are not counted.
 
-use super::scan::Token;
+use crate::terminal::parser::Token;
 
 /// The rows of one update.
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ impl Drawn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal::scan::Scanner;
+    use crate::terminal::parser::Scanner;
 
     fn all(update: &str) -> bool {
         let mut drawn = Drawn::new(3);
