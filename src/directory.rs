@@ -2,7 +2,9 @@
 //! everyone else reads the latest list without waiting. Knows nothing of HTTP.
 
 use crate::config::limits::{LISTING_INTERVAL, LISTING_LINGER, RETRY, SERVER_POLL, SHOWN};
-use crate::pulse::{Beat, Pulse, careful};
+use crate::heartbeat::Beat;
+use crate::heartbeat::Pulse;
+use crate::heartbeat::careful;
 use crate::tmux::{self, Event, Session, SessionId, Status};
 use std::fmt;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 use crate::bridge::{self, Glance, Handle, Join, Kept, Lease, Manner, Refused, Seat};
 use crate::config::Config;
 use crate::config::limits::{CLIENTS_END, LAST_INPUT, LINGER};
-use crate::pulse::Pulse;
+use crate::heartbeat::Pulse;
 use crate::tmux::{Creation, Error, Server, Session, SessionId};
 use crate::viewer::Label;
 use std::collections::HashMap;

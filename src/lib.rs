@@ -15,15 +15,15 @@
 //! |---|---|
 //! | [`config`] | the configuration and every limit |
 //! | `interleave` | points at which tests delay production code |
-//! | `os` | descriptors and signals; the only unsafe code |
-//! | [`pulse`] | whether the long-lived tasks still run |
+//! | `sys` | descriptors and signals; the only unsafe code |
+//! | [`heartbeat`] | whether the long-lived tasks still run |
 //! | [`net`] | listening sockets and accepted connections |
 //! | [`terminal`] | pty bytes → screen → repaint or delta; pure |
 //! | [`tmux`] | everything that talks to tmux |
 //! | [`viewer`] | which frame a viewer gets, and when; pure |
 //! | [`access`] | credentials, shares, rules and rights; pure |
 //! | [`audit`] | the audit log: who did what, and when |
-//! | [`vault`] | the state directory: signing keys, revocations, shares |
+//! | [`state_dir`] | the state directory: signing keys, revocations, shares |
 //! | [`client`] | requests of the command line to a running service |
 //! | [`doctor`] | common faults, and how to fix them |
 //! | [`directory`] | the sessions that exist |
@@ -39,16 +39,16 @@ pub mod client;
 pub mod config;
 pub mod directory;
 pub mod doctor;
+pub mod heartbeat;
 pub mod hub;
 #[doc(hidden)]
 pub mod interleave;
 pub mod net;
-mod os;
-pub mod pulse;
 pub mod service;
+pub mod state_dir;
+mod sys;
 pub mod terminal;
 pub mod tmux;
-pub mod vault;
 pub mod viewer;
 pub mod web;
 

@@ -5,7 +5,7 @@ use clap::Parser;
 use muxview::config::{self, Auth, Cli, Command, Config, Loaded, Share};
 use muxview::doctor::{self, Level};
 use muxview::service::{self, Urls, share};
-use muxview::vault::Vault;
+use muxview::state_dir::Vault;
 use std::io::Write as _;
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-// Draws a miniature (src/terminal/miniature.rs) on a canvas: the text, small. In: a miniature, the
+// Draws a miniature (src/terminal/thumbnail.rs) on a canvas: the text, small. In: a miniature, the
 // theme's colours, a font. Out: pixels. It must not know sessions.
 
-/** Bits of a look, as in src/terminal/miniature.rs. */
+/** Bits of a look, as in src/terminal/thumbnail.rs. */
 const [BOLD, DIM, ITALIC, INVERSE, STRIKE, UNDERLINE] = [1, 2, 4, 8, 16, 32];
 /** The size text is laid out in before it is made small, in px. */
 const FONT_SIZE = 13;

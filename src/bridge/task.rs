@@ -15,7 +15,7 @@ use crate::bridge::policy::sizing::Plan;
 use crate::bridge::policy::viewer_counts::Presence;
 use crate::config::SizePolicy;
 use crate::config::limits::{DELIVERY, GENERATIONS_BEHIND, TMUX_TIMEOUT};
-use crate::pulse::Beat;
+use crate::heartbeat::Beat;
 use crate::terminal::{Generation, Size};
 use crate::tmux::{self, Attach, Creation, Event, Server, SessionId, Status, Theme};
 use crate::viewer::{Checker, End, Label, Mismatch, Squeezer, State};

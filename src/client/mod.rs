@@ -22,7 +22,8 @@ use crate::access::signed::{self, Millis};
 use crate::config::Origin;
 use crate::config::limits::{CLIENT_ANSWER_BYTES, CLIENT_RETRY, CLIENT_TIMEOUT};
 use crate::net::{Address, Endpoint};
-use crate::vault::{self, Vault};
+use crate::state_dir;
+use crate::state_dir::Vault;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +69,7 @@ pub enum Error {
     },
     /// The state directory.
     #[error(transparent)]
-    Vault(#[from] vault::Error),
+    Vault(#[from] state_dir::Error),
 }
 
 impl Error {
@@ -118,10 +119,10 @@ pub async fn ask_all(vault: &Vault, path: &str) -> Result<Vec<Bytes>, Error> {
 }
 
 /// It may wait for a disk, or for another process.
-async fn services(vault: &Vault) -> Result<Vec<vault::Service>, Error> {
+async fn services(vault: &Vault) -> Result<Vec<state_dir::Service>, Error> {
     let vault = vault.clone();
     let looked = tokio::task::spawn_blocking(move || vault.services()).await;
-    Ok(looked.map_err(|panicked| vault::Error::Io {
+    Ok(looked.map_err(|panicked| state_dir::Error::Io {
         path: std::path::PathBuf::new(),
         cause: io::Error::other(panicked),
     })??)
@@ -164,11 +165,16 @@ impl<'a> Client<'a> {
 
     async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, Error> {
         let state = self.vault.state();
-        let signer = Signer::new(&state.keys, &state.ledger, vault::random()?, vault::now());
+        let signer = Signer::new(
+            &state.keys,
+            &state.ledger,
+            state_dir::random()?,
+            state_dir::now(),
+        );
         let mut time = since_1970();
         let mut corrected = false;
         loop {
-            let nonce = vault::random()?;
+            let nonce = state_dir::random()?;
             let origin = Origin::of_host(&self.address.host());
             let origin = origin.map(|origin| origin.to_string()).unwrap_or_default();
             let request = signed::Request {

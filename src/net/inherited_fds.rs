@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::os;
+use crate::sys;
 
 /// What an earlier process of ours had the service manager keep: its state, and its viewers'
 /// sockets. One short name for all of them, as all names together are one variable.
@@ -42,7 +42,7 @@ pub(crate) fn take() -> io::Result<Vec<InheritedFd>> {
     }
     if let Some(left) = left() {
         let own = |(name, number)| {
-            let descriptor = os::inherited(number).ok()?;
+            let descriptor = sys::inherited(number).ok()?;
             Some(InheritedFd { name, descriptor })
         };
         return Ok(left.into_iter().filter_map(own).collect());
@@ -50,7 +50,7 @@ pub(crate) fn take() -> io::Result<Vec<InheritedFd>> {
     // Marks them close-on-exec: a tmux server that inherits our port keeps it for life.
     let passed = sd_notify::listen_fds_with_names()?;
     let owned = |(number, name)| {
-        let descriptor = os::inherited(number)?;
+        let descriptor = sys::inherited(number)?;
         Ok(InheritedFd { name, descriptor })
     };
     passed.map(owned).collect()

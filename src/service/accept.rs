@@ -16,8 +16,10 @@ use crate::config::limits::{
     ACCEPT_PAUSE, COMPLAINT_INTERVAL, CONNECTIONS, FAREWELL, FEW_DESCRIPTORS, FIRST_REQUEST,
     HEAD_BYTES, HEAD_TIMEOUT, HEADERS, SPARE_DESCRIPTORS, STANDING,
 };
+use crate::heartbeat::Beat;
+use crate::heartbeat::Pulse;
+use crate::heartbeat::careful;
 use crate::net::{Listener, Peer};
-use crate::pulse::{Beat, Pulse, careful};
 use crate::web::App;
 use crate::web::connection::limit::{Connected, Connections};
 use crate::web::connection::stream;

@@ -11,7 +11,9 @@ use tokio::time::sleep;
 
 use crate::config::limits::{KEY_CHECK, STATE_CHECK};
 use crate::net::Address;
-use crate::vault::{Registration, Stamp, Vault};
+use crate::state_dir::Registration;
+use crate::state_dir::Stamp;
+use crate::state_dir::Vault;
 
 /// What a service has of its state directory.
 pub(super) struct Following {

@@ -15,7 +15,8 @@ use crate::config::limits::{
     PERMIT_RECHECK, PROXY_SECRET_BYTES, PROXY_SECRET_FILE_BYTES, SHARE_CHECK,
 };
 use crate::config::{Auditing, Auth, Config};
-use crate::vault::{self, Vault};
+use crate::state_dir;
+use crate::state_dir::Vault;
 use crate::web::auth::caller::SignIn;
 use crate::web::auth::trusted_proxy::{Proxy, USER_HEADER};
 
@@ -24,7 +25,7 @@ use crate::web::auth::trusted_proxy::{Proxy, USER_HEADER};
 pub enum Error {
     /// Nowhere to keep sign-ins.
     #[error(transparent)]
-    Vault(#[from] vault::Error),
+    Vault(#[from] state_dir::Error),
     /// The proxy's secret cannot be read.
     #[error("cannot read the proxy's secret from {}: {cause}", path.display())]
     Secret {
@@ -79,7 +80,7 @@ pub(super) fn sign_in(config: &Config) -> Result<SignIn, Error> {
 fn directory(config: &Config) -> Result<(), Error> {
     let used = config.audit != Auditing::Off && config.audit_file.is_none();
     match &config.state_dir {
-        Some(dir) if used => Ok(vault::check_directory(dir)?),
+        Some(dir) if used => Ok(state_dir::check_directory(dir)?),
         _ => Ok(()),
     }
 }
@@ -151,14 +152,14 @@ fn secret(config: &Config) -> Result<String, Error> {
 pub(super) async fn expire(vault: Vault, audit: Audit) {
     let mut changes = vault.watch();
     loop {
-        let now = vault::now();
+        let now = state_dir::now();
         let next = {
             let state = changes.borrow_and_update();
             state.ledger.shares().map(|share| share.expires).min()
         };
         if next.is_some_and(|next| next <= now) {
             let forgetting = vault.clone();
-            let forget = move || forgetting.change(|ledger| ledger.expire(vault::now()));
+            let forget = move || forgetting.change(|ledger| ledger.expire(state_dir::now()));
             match tokio::task::spawn_blocking(forget).await {
                 Ok(Ok(expired)) => {
                     for share in &expired {

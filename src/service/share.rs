@@ -14,8 +14,9 @@ use crate::audit::{self, Event, Text, Who};
 use crate::client;
 use crate::config::{Auditing, Auth, Config};
 use crate::directory::Address;
+use crate::state_dir;
+use crate::state_dir::Vault;
 use crate::tmux;
-use crate::vault::{self, Vault};
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ pub enum Error {
     Full(#[from] TooManyShares),
     /// The state directory.
     #[error(transparent)]
-    Vault(#[from] vault::Error),
+    Vault(#[from] state_dir::Error),
     /// It cannot be written down, and must be.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -73,12 +74,12 @@ pub async fn add(
     confidential: bool,
 ) -> Result<String, Error> {
     let vault = vault(config, Vault::open)?;
-    let terms = Terms::new(vault::now(), seconds, uses)?.confidential(confidential);
+    let terms = Terms::new(state_dir::now(), seconds, uses)?.confidential(confidential);
     let address = Address::parse(session);
     let sessions = tmux_server(config).sessions().await?;
     let session = sessions.iter().find(|session| address.is(session));
     let session = session.ok_or(tmux::Error::NoSuchSession)?;
-    let (share, secret) = Share::new(vault::random()?, session, "command line", terms);
+    let (share, secret) = Share::new(state_dir::random()?, session, "command line", terms);
     let (id, shared) = (share.session.to_string(), share.clone());
     let urls = Urls::configured(config, Some(secret)).ok_or(Error::NoUrl)?;
     vault.change(|ledger| ledger.add(share, terms.now))??;
@@ -97,7 +98,7 @@ pub async fn add(
 
 /// All there are, a line each.
 pub fn list(config: &Config) -> Result<String, Error> {
-    let (state, now) = (existing(config)?.state(), vault::now());
+    let (state, now) = (existing(config)?.state(), state_dir::now());
     let mut lines = String::new();
     for share in state.ledger.shares().filter(|share| now < share.expires) {
         let Share {
@@ -191,7 +192,7 @@ fn existing(config: &Config) -> Result<Vault, Error> {
 
 fn vault(
     config: &Config,
-    open: impl FnOnce(Option<&Path>) -> Result<Vault, vault::Error>,
+    open: impl FnOnce(Option<&Path>) -> Result<Vault, state_dir::Error>,
 ) -> Result<Vault, Error> {
     match config.auth {
         Auth::Token => Ok(open(config.state_dir.as_deref())?),

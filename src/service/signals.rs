@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{os, tmux};
+use crate::sys;
+use crate::tmux;
 
 /// Who sent the last SIGHUPs, by process id; a place is taken anew after as many more.
 static SENDERS: [AtomicI32; 16] = [const { AtomicI32::new(0) }; 16];
@@ -44,7 +45,7 @@ fn note_senders() -> io::Result<()> {
     if NOTED.get().is_some() {
         return Ok(());
     }
-    os::on_signal(SignalKind::hangup().as_raw_value(), |sender| {
+    sys::on_signal(SignalKind::hangup().as_raw_value(), |sender| {
         let at = SENT.load(Ordering::Acquire) % SENDERS.len();
         // The kernel does not run this handler twice at a time.
         SENDERS[at].store(sender, Ordering::Release);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::limits::PULSES;
-use crate::pulse::Pulse;
+use crate::heartbeat::Pulse;
 
 /// Calls `alive` for ever, often enough for a watchdog that waits for at most `patience`.
 pub(super) async fn feed(alive: impl Fn(), pulse: Pulse, patience: Duration) {

@@ -12,30 +12,30 @@ use graph::{Graph, Module, name};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("interleave", &[]),
-    ("os", &[]),
-    ("pulse", &[]),
-    ("net", &["config", "os"]),
+    ("sys", &[]),
+    ("heartbeat", &[]),
+    ("net", &["config", "sys"]),
     ("terminal", &["config"]),
-    ("tmux", &["config", "os", "pulse", "terminal"]),
+    ("tmux", &["config", "sys", "heartbeat", "terminal"]),
     ("viewer", &["config", "terminal", "tmux"]),
     ("access", &["config", "tmux"]),
     ("audit", &["access", "config"]),
-    ("vault", &["access", "config"]),
-    ("client", &["access", "config", "net", "vault"]),
+    ("state_dir", &["access", "config"]),
+    ("client", &["access", "config", "net", "state_dir"]),
     ("doctor", &["audit", "config", "tmux"]),
-    ("directory", &["config", "pulse", "tmux"]),
+    ("directory", &["config", "heartbeat", "tmux"]),
     (
         "bridge",
         &[
             "config",
             "interleave",
-            "pulse",
+            "heartbeat",
             "terminal",
             "tmux",
             "viewer",
         ],
     ),
-    ("hub", &["bridge", "config", "pulse", "tmux", "viewer"]),
+    ("hub", &["bridge", "config", "heartbeat", "tmux", "viewer"]),
     (
         "web",
         &[
@@ -48,10 +48,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hub",
             "interleave",
             "net",
-            "pulse",
+            "heartbeat",
             "terminal",
             "tmux",
-            "vault",
+            "state_dir",
             "viewer",
         ],
     ),
@@ -66,11 +66,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "directory",
             "hub",
             "net",
-            "os",
-            "pulse",
+            "sys",
+            "heartbeat",
             "terminal",
             "tmux",
-            "vault",
+            "state_dir",
             "web",
         ],
     ),
@@ -245,7 +245,7 @@ fn code(file: &Path) -> Vec<String> {
 }
 
 #[test]
-fn only_os_rs_has_unsafe_code() {
+fn only_sys_rs_has_unsafe_code() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let word = |line: &str| {
         let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
@@ -257,7 +257,7 @@ fn only_os_rs_has_unsafe_code() {
         .filter(|file| code(file).iter().any(|line| word(line)))
         .collect();
     files.sort();
-    assert_eq!(files, [root.join("src/os.rs")]);
+    assert_eq!(files, [root.join("src/sys.rs")]);
 }
 
 /// SECURITY.md names the tests behind each promise, as `tests/FILE` or `tests/FILE::TEST`.

@@ -65,7 +65,7 @@ async fn sign_in(port: u16, link: &str) -> String {
 
 /// A fresh link, as `muxview url` would print it.
 fn link(service: &Service) -> String {
-    let vault = muxview::vault::Vault::open(Some(service.state_dir())).unwrap();
+    let vault = muxview::state_dir::Vault::open(Some(service.state_dir())).unwrap();
     vault.link().unwrap()
 }
 

@@ -245,7 +245,7 @@ async fn signing_out_counts_with_every_service_of_the_state_directory() {
     let service = Service::start_with(&tmux, &["--auth", "token"]);
     let second = service.beside(&tmux);
     let sign_in = async || {
-        let vault = muxview::vault::Vault::open(Some(service.state_dir())).unwrap();
+        let vault = muxview::state_dir::Vault::open(Some(service.state_dir())).unwrap();
         let link = json!({ "t": vault.link().unwrap() });
         let answer = ask(service.port, "POST /api/sign-in", "", &link).await;
         assert_eq!(answer.status, 200, "{answer:?}");

@@ -251,7 +251,7 @@ async fn who_signed_in_with_another_secret_is_asked_again() {
     let mut manager = Manager::new(&tmux);
     manager.start(&tmux, Path::new(REAL), &["--auth", "token"]);
     manager.told("READY=1").await;
-    let vault = muxview::vault::Vault::open(Some(manager.state_dir())).unwrap();
+    let vault = muxview::state_dir::Vault::open(Some(manager.state_dir())).unwrap();
     let credential = sign_in(manager.port, &vault.link().unwrap()).await;
     let bearer = format!("Authorization: Bearer {credential}\r\n");
     let target = Target::Tcp(manager.port);

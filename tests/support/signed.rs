@@ -7,7 +7,7 @@ use super::http::{Answer, PATIENCE, Site, Upgrade};
 use super::tmux::Tmux;
 use futures_util::StreamExt as _;
 use muxview::config::{self, Auth};
-use muxview::vault::Vault;
+use muxview::state_dir::Vault;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

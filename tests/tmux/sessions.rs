@@ -5,7 +5,7 @@
 
 use crate::tmux::{PATIENCE, Tmux, until};
 use muxview::directory::{Address, Directory};
-use muxview::pulse::Pulse;
+use muxview::heartbeat::Pulse;
 use muxview::terminal::{Size, Widths};
 use muxview::tmux::{Error, Event, NewSession, Server, Session, SessionName, Status};
 use std::path::PathBuf;

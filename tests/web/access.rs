@@ -9,8 +9,9 @@ use muxview::access::share::Terms;
 use muxview::access::{Share, Target};
 use muxview::config::{Auth, Config, Listen, UnixListen};
 use muxview::net::Peer;
+use muxview::state_dir;
+use muxview::state_dir::Vault;
 use muxview::tmux::{Creation, SessionId};
-use muxview::vault::{self, Vault};
 use muxview::web::auth::caller::{Access, SignIn};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -572,8 +573,8 @@ fn share(vault: &Vault) -> String {
         },
         name: "shared",
     };
-    let terms = Terms::new(vault::now(), None, None).expect("the usual");
-    let random = vault::random().expect("randomness");
+    let terms = Terms::new(state_dir::now(), None, None).expect("the usual");
+    let random = state_dir::random().expect("randomness");
     let (share, secret) = Share::new(random, session, "owner", terms);
     let added = vault.change(|ledger| ledger.add(share, terms.now));
     added.expect("written").expect("room");

@@ -278,8 +278,8 @@ impl Crowded {
     }
 }
 
-fn vault(service: &Service) -> muxview::vault::Vault {
-    muxview::vault::Vault::open(Some(service.state_dir())).unwrap()
+fn vault(service: &Service) -> muxview::state_dir::Vault {
+    muxview::state_dir::Vault::open(Some(service.state_dir())).unwrap()
 }
 
 async fn sign_in(door: &Peer, link: &str) -> String {

@@ -12,7 +12,7 @@ use crate::tmux::Tmux;
 use futures_util::StreamExt as _;
 use muxview::access::Credential;
 use muxview::config::limits::CREDENTIAL_LIFE;
-use muxview::vault;
+use muxview::state_dir;
 use serde_json::json;
 use std::collections::HashMap;
 use std::process::Command;
@@ -271,8 +271,8 @@ async fn what_expires_is_over_within_a_second() {
     for _ in 0..TIMES {
         // As if it had been signed in with a week ago, but for three seconds.
         let state = vault.state();
-        let made = vault::now() + 3 - CREDENTIAL_LIFE.as_secs();
-        let credential = Credential::page(vault::random().unwrap(), &state.ledger, None, made);
+        let made = state_dir::now() + 3 - CREDENTIAL_LIFE.as_secs();
+        let credential = Credential::page(state_dir::random().unwrap(), &state.ledger, None, made);
         let sealed = credential.sealed(&state.keys);
         let socket = Open::socket(&site, "a", &sealed).await;
         expiring.push((credential.expires, socket));

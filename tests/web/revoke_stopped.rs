@@ -28,7 +28,7 @@ async fn ask(port: u16, line: &str, bearer: &str, body: &Value) -> Answer {
 
 /// The header of somebody who has just signed in.
 async fn signed_in(service: &Service) -> String {
-    let vault = muxview::vault::Vault::open(Some(service.state_dir())).unwrap();
+    let vault = muxview::state_dir::Vault::open(Some(service.state_dir())).unwrap();
     let link = json!({ "t": vault.link().unwrap() });
     let answer = ask(service.port, "POST /api/sign-in", "", &link).await;
     assert_eq!(answer.status, 200, "{answer:?}");

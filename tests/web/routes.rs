@@ -6,8 +6,9 @@ use axum::http::Method;
 use muxview::access::share::Terms;
 use muxview::access::{Share, Target};
 use muxview::config::Auth;
+use muxview::state_dir;
+use muxview::state_dir::Vault;
 use muxview::tmux::{Creation, SessionId};
-use muxview::vault::{self, Vault};
 use muxview::web::routes::{self, Route, Who};
 
 const METHODS: [Method; 5] = [
@@ -51,8 +52,8 @@ async fn guest(site: &Site) -> String {
         },
         name: "shared",
     };
-    let terms = Terms::new(vault::now(), None, None).expect("the usual");
-    let random = vault::random().expect("randomness");
+    let terms = Terms::new(state_dir::now(), None, None).expect("the usual");
+    let random = state_dir::random().expect("randomness");
     let (share, secret) = Share::new(random, session, "owner", terms);
     let added = vault.change(|ledger| ledger.add(share, terms.now));
     added.expect("written").expect("room");

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::config::limits::{CHECK, CHECK_BYTES};
 use crate::config::{self, Cli};
 use crate::net::inherited_fds::{self, InheritedFd};
-use crate::os;
+use crate::sys;
 use crate::tmux::{self, Transfer, exclusively};
 
 /// The program and its arguments, as it was started.
@@ -89,7 +89,7 @@ impl Image {
             return error.into();
         }
         // The next image would die of a SIGHUP that comes before it listens for one.
-        let error = os::without_hangup(|| {
+        let error = sys::without_hangup(|| {
             Command::new(&self.program)
                 .args(&self.arguments)
                 .env(inherited_fds::LEFT, inherited_fds::leave(passed))

@@ -1,6 +1,6 @@
 //! [`Master`]: a pty's end in tokio's reactor. Knows nothing of who is at the other end.
 
-use crate::os;
+use crate::sys;
 use futures_util::FutureExt as _;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,7 +17,7 @@ pub(in crate::tmux) struct Master(AsyncFd<OwnedFd>);
 impl Master {
     /// Takes over the descriptor, which must not block. Needs a tokio runtime.
     pub(in crate::tmux) fn new(owned: OwnedFd) -> io::Result<Self> {
-        os::watched(owned, Interest::READABLE).map(Self)
+        sys::watched(owned, Interest::READABLE).map(Self)
     }
 
     /// The descriptor.
@@ -54,7 +54,7 @@ impl Master {
     /// Waits until it takes bytes, as it did not just now. Cancel-safe.
     pub(in crate::tmux) async fn writable(&self) -> io::Result<()> {
         let copy = rustix::io::fcntl_dupfd_cloexec(self.fd(), 3)?;
-        os::watched(copy, Interest::WRITABLE)?
+        sys::watched(copy, Interest::WRITABLE)?
             .writable()
             .await?
             .retain_ready();

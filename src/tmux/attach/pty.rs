@@ -4,7 +4,7 @@
 //! The client is started by `posix_spawn`: a fork copies the tables of all our memory, in which every
 //! viewer has a part, and costs as much as all of what tmux does until its first picture.
 
-use crate::os;
+use crate::sys;
 use crate::terminal::Size;
 use crate::tmux::attach::process::Client;
 use crate::tmux::command::{Program, exclusively};
@@ -92,7 +92,7 @@ fn open(size: Size, mode: Mode) -> io::Result<(OwnedFd, CString)> {
         .map_err(io::Error::other)?;
     let tty = pair.master.tty_name().map(OsString::from);
     let tty = tty.ok_or_else(|| io::Error::other("the pty has no name"))?;
-    let master = os::of_master(&*pair.master)?;
+    let master = sys::of_master(&*pair.master)?;
     if mode == Mode::Raw {
         make_raw(&master)?;
     }

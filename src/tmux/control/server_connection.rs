@@ -9,7 +9,7 @@
 //! are noticed within [`SERVER_POLL`].
 
 use crate::config::limits::{RETRY, SERVER_POLL, TMUX_POLL, TMUX_QUERIES, TMUX_SLOW, TMUX_TIMEOUT};
-use crate::pulse::careful;
+use crate::heartbeat::careful;
 use crate::tmux::command::{Identity, Program, quoted};
 use crate::tmux::control::event::Event;
 use crate::tmux::control::notifications::NotificationConnection;

@@ -13,7 +13,8 @@ use crate::access::Id;
 use crate::access::share::{BadTerms, Terms};
 use crate::access::{Grant, Share};
 use crate::audit::Event;
-use crate::vault::{self, Vault};
+use crate::state_dir;
+use crate::state_dir::Vault;
 use crate::web::api::sessions;
 use crate::web::auth::caller;
 use crate::web::auth::caller::Caller;
@@ -80,7 +81,7 @@ pub(in crate::web) async fn list(
     let (vault, _) = shares(&parts, &caller)?;
     // `muxview share` changes them beside us, and asks for the list to know that we have seen it.
     change(vault, Vault::refresh).await?;
-    let (state, now) = (vault.state(), vault::now());
+    let (state, now) = (vault.state(), state_dir::now());
     let live = state.ledger.shares().filter(|share| now < share.expires);
     Ok(Json(live.map(Row::from).collect::<Vec<_>>()).into_response())
 }
@@ -115,7 +116,7 @@ pub(in crate::web) async fn add(
 ) -> Result<Response, Response> {
     shares(&parts, &caller)?;
     let wanted: Add = sessions::read(body).await?;
-    let terms = Terms::new(vault::now(), wanted.seconds, wanted.uses);
+    let terms = Terms::new(state_dir::now(), wanted.seconds, wanted.uses);
     let terms = terms.map_err(|error: BadTerms| {
         responses::error(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
     })?;
@@ -125,7 +126,7 @@ pub(in crate::web) async fn add(
     let by = grant.who().to_owned();
     let permit = permit(&caller)?;
     let made = change(vault, move |vault| {
-        let (share, secret) = Share::new(vault::random()?, &session, &by, terms);
+        let (share, secret) = Share::new(state_dir::random()?, &session, &by, terms);
         // As it is on disk now: what was revoked by then adds nothing.
         let kept = vault.change(|ledger| {
             let stands = permit.is_in(ledger);

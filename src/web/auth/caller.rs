@@ -20,7 +20,8 @@ use crate::audit::{Text, Who};
 use crate::config::Origin;
 use crate::config::limits::{AUDIT_TEXT_CHARS, BODY_BYTES};
 use crate::net::Peer;
-use crate::vault::{self, Vault};
+use crate::state_dir;
+use crate::state_dir::Vault;
 use crate::web::auth::permit::Permit;
 use crate::web::auth::refusal::Refusal;
 pub use crate::web::auth::rules::SignIn;
@@ -207,7 +208,7 @@ impl Access {
     fn open(
         &self,
         given: &str,
-        state: &vault::State,
+        state: &state_dir::State,
         head: &Parts,
         own: Option<&Origin>,
         time: &mut Option<String>,
@@ -219,7 +220,7 @@ impl Access {
         };
         let sealed = signed.as_ref().map_or(given, |signed| signed.credential);
         let (keys, ledger) = (&state.keys, &state.ledger);
-        let credential = Credential::open(sealed, keys, ledger, vault::now())?;
+        let credential = Credential::open(sealed, keys, ledger, state_dir::now())?;
         let (key, signed) = match (&credential.key, &signed) {
             (None, None) => return Ok(credential),
             (None, Some(_)) => return Err(Rejected::Signature),
@@ -292,7 +293,7 @@ impl Access {
         let identity = match (&self.sign_in, proof) {
             (SignIn::Token(vault), Proof::Sealed(text)) => {
                 let state = vault.state();
-                let opened = Credential::open(text, &state.keys, &state.ledger, vault::now());
+                let opened = Credential::open(text, &state.keys, &state.ledger, state_dir::now());
                 Identity::Signed(opened.ok()?)
             }
             (SignIn::Token(_), _) => return None,

@@ -15,7 +15,7 @@ use crate::access::credential::Rejected;
 use crate::access::{Grant, Identity, Ledger, Proof};
 use crate::bridge::{Hold, Lease};
 use crate::config::limits::PERMIT_RECHECK;
-use crate::vault;
+use crate::state_dir;
 use crate::web::auth::rules::SignIn;
 
 /// What somebody is let in by. Cheap to clone; all clones end together.
@@ -96,14 +96,14 @@ impl Permit {
     #[must_use]
     pub(in crate::web) fn is_in(&self, ledger: &Ledger) -> bool {
         match self.identity() {
-            Identity::Signed(credential) => credential.check(ledger, vault::now()).is_ok(),
+            Identity::Signed(credential) => credential.check(ledger, state_dir::now()).is_ok(),
             _ => true,
         }
     }
 
     /// Begins to wait for its changes.
     pub(in crate::web) fn watch(&self) -> Watch {
-        let changes = self.0.rules.vault().map(vault::Vault::watch);
+        let changes = self.0.rules.vault().map(state_dir::Vault::watch);
         Watch {
             permit: self.clone(),
             seen: None,
@@ -138,7 +138,7 @@ pub(in crate::web) struct Watch {
     /// been judged anew since. The first look tells.
     seen: Option<u64>,
     /// `None`: nothing can end it but a restart.
-    changes: Option<watch::Receiver<Arc<vault::State>>>,
+    changes: Option<watch::Receiver<Arc<state_dir::State>>>,
     /// When it is judged anew though nothing changed. It outlives each wait: a timer that every message
     /// begins anew would never be up.
     recheck: Instant,
@@ -183,7 +183,7 @@ impl Watch {
             // In steps: while a laptop sleeps, the clock that timers follow stands still.
             let until = match permit.identity() {
                 Identity::Signed(credential) => {
-                    recheck.min(Instant::now() + vault::until(credential.expires))
+                    recheck.min(Instant::now() + state_dir::until(credential.expires))
                 }
                 _ => recheck,
             };
@@ -201,7 +201,7 @@ impl Watch {
 mod tests {
     use super::*;
     use crate::access::Credential;
-    use crate::vault::Vault;
+    use crate::state_dir::Vault;
     use futures_util::FutureExt as _;
 
     struct House {
@@ -232,11 +232,11 @@ mod tests {
     fn what_was_revoked_between_finding_and_judging_is_not_held() {
         let house = house();
         let version = house.rules.version();
-        let identity = house.signed(vault::now());
+        let identity = house.signed(state_dir::now());
         house.vault.change(Ledger::end_all).expect("written");
         assert!(Permit::judge(&house.rules, version, identity).is_err());
         // Between judging and the first use.
-        let identity = house.signed(vault::now());
+        let identity = house.signed(state_dir::now());
         let version = house.rules.version();
         let permit = Permit::judge(&house.rules, version, identity).expect("let in");
         let clone = permit.clone();
@@ -253,7 +253,7 @@ mod tests {
     async fn a_watch_that_begins_late_misses_nothing_and_a_busy_holder_is_judged_all_the_same() {
         let house = house();
         let version = house.rules.version();
-        let identity = house.signed(vault::now());
+        let identity = house.signed(state_dir::now());
         let permit = Permit::judge(&house.rules, version, identity).expect("let in");
         house
             .vault

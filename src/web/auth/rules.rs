@@ -3,7 +3,8 @@
 
 use crate::access::credential::Rejected;
 use crate::access::{Grant, Identity, Proof};
-use crate::vault::{self, Vault};
+use crate::state_dir;
+use crate::state_dir::Vault;
 use std::sync::RwLockReadGuard;
 
 use crate::web::auth::trusted_proxy::Proxy;
@@ -61,7 +62,7 @@ impl SignIn {
             (Self::None, Identity::Anyone) => Ok(Grant::Owner),
             (Self::Token(vault), Identity::Signed(credential)) => {
                 let ledger = &vault.state().ledger;
-                credential.check(ledger, vault::now())?;
+                credential.check(ledger, state_dir::now())?;
                 match &credential.share {
                     None => Ok(Grant::Owner),
                     Some(share) => ledger

@@ -22,7 +22,8 @@ use crate::client;
 use crate::config::limits::SIGN_IN_BYTES;
 use crate::interleave;
 use crate::net::Peer;
-use crate::vault::{self, Vault};
+use crate::state_dir;
+use crate::state_dir::Vault;
 use crate::web::api::sessions;
 use crate::web::auth::caller;
 use crate::web::auth::caller::Caller;
@@ -157,7 +158,7 @@ pub(in crate::web) async fn sign_in(
 
 /// Whether a link's secret is one by what is in memory.
 fn may_be_good(vault: &Vault, secret: &str) -> bool {
-    let (state, now) = (vault.state(), vault::now());
+    let (state, now) = (vault.state(), state_dir::now());
     if Share::is_secret(secret) {
         return state.ledger.has_secret(secret, now);
     }
@@ -190,8 +191,12 @@ fn refused(parts: &Parts, door: &Peer, who: Who<'_>, why: Rejected) -> Response 
 type Exchanged = Result<(Credential, Option<u32>), Rejected>;
 
 /// A page's credential for a link's secret, which is used up by it.
-fn exchange(vault: &Vault, secret: &str, key: Option<PageKey>) -> Result<Exchanged, vault::Error> {
-    let (now, random) = (vault::now(), vault::random()?);
+fn exchange(
+    vault: &Vault,
+    secret: &str,
+    key: Option<PageKey>,
+) -> Result<Exchanged, state_dir::Error> {
+    let (now, random) = (state_dir::now(), state_dir::random()?);
     let page = |ledger: &Ledger, terms| {
         let credential = Credential::page(random, ledger, terms, now);
         match key {
@@ -228,7 +233,7 @@ pub(in crate::web) async fn renew(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Response> {
     let (vault, credential) = signed(&parts, &caller)?;
-    let renewed = credential.renewed(&vault.state().ledger, vault::now());
+    let renewed = credential.renewed(&vault.state().ledger, state_dir::now());
     Ok(match renewed {
         Some(renewed) => Json(SignedIn::new(&renewed, vault)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -281,11 +286,11 @@ pub(in crate::web) async fn sign_out(
     }
     let end = move |ledger: &mut Ledger| {
         // As it is on disk now: whoever was signed out by then signs nobody out.
-        credential.check(ledger, vault::now())?;
+        credential.check(ledger, state_dir::now())?;
         if everywhere {
             ledger.sign_out_everywhere();
         } else {
-            credential.sign_out(ledger, vault::now());
+            credential.sign_out(ledger, state_dir::now());
         }
         Ok(())
     };
@@ -326,7 +331,7 @@ fn signed<'a>(parts: &'a Parts, caller: &Caller) -> Result<(&'a Vault, Credentia
 /// Changes the vault where waiting for the disk holds up nobody.
 pub(in crate::web) async fn change<T: Send + 'static>(
     vault: &Vault,
-    change: impl FnOnce(&Vault) -> Result<T, vault::Error> + Send + 'static,
+    change: impl FnOnce(&Vault) -> Result<T, state_dir::Error> + Send + 'static,
 ) -> Result<T, Response> {
     let vault = vault.clone();
     interleave::at("change").await;

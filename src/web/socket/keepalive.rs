@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
 use crate::config::limits::{CARRY_STEP, PING_INTERVAL, PING_TOGETHER};
-use crate::pulse::careful;
+use crate::heartbeat::careful;
 use crate::web::socket::writer::Outlet;
 
 /// The rounds to come; cheap to clone.

@@ -13,7 +13,8 @@ use muxview::access::Credential;
 use muxview::config::Origin;
 use muxview::config::limits::BODY_BYTES;
 use muxview::net::Peer;
-use muxview::vault::{self, Vault};
+use muxview::state_dir;
+use muxview::state_dir::Vault;
 use muxview::web::auth::caller::Access;
 use muxview::web::auth::caller::Caller;
 use muxview::web::auth::caller::SignIn;
@@ -36,7 +37,7 @@ static VAULT: LazyLock<(Vault, String)> = LazyLock::new(|| {
     // It lives in memory from here on.
     let vault = Vault::open(Some(dir.path())).expect("an empty directory");
     let state = vault.state();
-    let page = Credential::page([9; 12], &state.ledger, None, vault::now());
+    let page = Credential::page([9; 12], &state.ledger, None, state_dir::now());
     (vault, page.sealed(&state.keys))
 });
 

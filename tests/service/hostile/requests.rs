@@ -5,7 +5,8 @@ use crate::http::{Answer, PATIENCE, Site};
 use muxview::access::Credential;
 use muxview::config::Auth;
 use muxview::config::limits::THROTTLE_WINDOW;
-use muxview::vault::{self, Vault};
+use muxview::state_dir;
+use muxview::state_dir::Vault;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -163,9 +164,9 @@ async fn a_credential_that_was_changed_anywhere_opens_nothing() {
     let site = Site::open(Auth::Token).await;
     let vault = Vault::open(Some(&site.dir.path().join("state"))).unwrap();
     let state = vault.state();
-    let now = vault::now();
+    let now = state_dir::now();
     let page = |made| {
-        let random = vault::random().unwrap();
+        let random = state_dir::random().unwrap();
         Credential::page(random, &state.ledger, None, made)
     };
     let good = page(now).sealed(&state.keys);
@@ -204,7 +205,7 @@ async fn a_credential_that_was_changed_anywhere_opens_nothing() {
     let past_epoch = {
         let mut ledger = state.ledger.clone();
         ledger.end_all();
-        Credential::page(vault::random().unwrap(), &ledger, None, now).sealed(&state.keys)
+        Credential::page(state_dir::random().unwrap(), &ledger, None, now).sealed(&state.keys)
     };
     for (what, wrong) in [
         ("another key", page(now).sealed(&another.keys)),

@@ -7,9 +7,9 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::time::SystemTime;
 
-use super::Error;
-use super::directory::Directory;
 use crate::config::limits::{ADDRESS_BYTES, SERVICES};
+use crate::state_dir::Error;
+use crate::state_dir::directory::Directory;
 
 const PREFIX: &str = "service-";
 
@@ -146,7 +146,7 @@ fn is_locked(file: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vault::Vault;
+    use crate::state_dir::Vault;
     use std::fs;
 
     #[test]

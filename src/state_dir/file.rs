@@ -4,9 +4,9 @@
 use rustix::fs::OFlags;
 use std::io::{self, Read as _, Write as _};
 
-use super::Error;
-use super::directory::Directory;
 use crate::config::limits::VAULT_BYTES;
+use crate::state_dir::Error;
+use crate::state_dir::directory::Directory;
 
 /// The text of this file, or `None` if there is no such file.
 pub(super) fn read(directory: &Directory, name: &str) -> Result<Option<String>, Error> {

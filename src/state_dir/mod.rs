@@ -8,8 +8,9 @@ mod error;
 mod file;
 mod services;
 
-pub use error::Error;
-pub use services::{Registration, Service};
+pub use crate::state_dir::error::Error;
+pub use services::Registration;
+pub use services::Service;
 
 use notify::{RecursiveMode, Watcher as _};
 use std::fs::File;
@@ -22,7 +23,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use crate::access::{Credential, Keys, Ledger, Time};
-use directory::Directory;
+use crate::state_dir::directory::Directory;
 
 /// What the vault holds at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

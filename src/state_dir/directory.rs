@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use crate::state_dir::Error;
 
 /// An open state directory that only we, or root, can change.
 #[derive(Debug)]
