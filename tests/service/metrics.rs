@@ -140,7 +140,7 @@ async fn every_meter_has_help_and_counts() {
 #[test]
 fn nothing_is_counted_without_help() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let helped = std::fs::read_to_string(root.join("web/meters.rs")).unwrap();
+    let helped = std::fs::read_to_string(root.join("web/gauges.rs")).unwrap();
     let (mut places, mut counted) = (vec![root], 0);
     while let Some(place) = places.pop() {
         if place.is_dir() {
@@ -157,7 +157,7 @@ fn nothing_is_counted_without_help() {
                 .split('"')
                 .nth(1)
                 .filter(|name| name.starts_with("muxview_"));
-            if let Some(name) = name.filter(|_| !place.ends_with("meters.rs")) {
+            if let Some(name) = name.filter(|_| !place.ends_with("gauges.rs")) {
                 counted += 1;
                 assert!(
                     helped.contains(&format!("\"{name}\"")),
