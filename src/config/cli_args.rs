@@ -157,8 +157,9 @@ pub struct Options {
     /// [default: 127.0.0.1:7681]
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Vec<String>,
-    /// Who may use it: `token`, whoever opened the printed URL; or `none`, everyone who can
-    /// connect, which needs a loopback address or a unix socket [default: token]
+    /// Who may use it: `token`, whoever opened the printed URL; `none`, everyone who can connect,
+    /// which needs a loopback address or a unix socket; or `proxy`, whom a reverse proxy names and
+    /// `--allow` lets in [default: token]
     #[arg(long, global = true, value_name = "HOW")]
     auth: Option<String>,
     /// With `--auth proxy`: what a user may do, as USER=ROLE[:SESSIONS] where ROLE is view, drive or
@@ -199,7 +200,8 @@ pub struct Options {
     /// How browsers reach it through a proxy, as in https://term.example.org. Repeatable
     #[arg(long, global = true, value_name = "URL")]
     public_origin: Vec<String>,
-    /// Where sign-ins are kept [default: $STATE_DIRECTORY, else ~/.local/state/muxview]
+    /// Where sign-ins are kept [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/muxview, else
+    /// ~/.local/state/muxview]
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     state_dir: Option<String>,
     /// Whether it is written down, a line of JSON each, who came, left, signed in, failed to, shared,

@@ -183,6 +183,23 @@ fn the_table_goes_from_the_bottom_to_the_top() {
     }
 }
 
+/// The tables in `src/lib.rs` and `docs/architecture.md` have a row for each module, in this order.
+#[test]
+fn the_maps_list_the_modules_of_the_table() {
+    let modules: Vec<&str> = ALLOWED.iter().map(|(module, _)| *module).collect();
+    for file in ["src/lib.rs", "docs/architecture.md"] {
+        let text = fs::read_to_string(file).expect("here");
+        let named = |line: &str| -> Option<String> {
+            let cell = line.trim_start_matches("//! ").strip_prefix("| ")?;
+            let cell = cell.split(" |").next()?;
+            let name = cell.trim_start_matches('[').strip_prefix('`')?;
+            Some(name.split('`').next()?.to_owned())
+        };
+        let named: Vec<String> = text.lines().filter_map(named).collect();
+        assert_eq!(named, modules, "{file}");
+    }
+}
+
 #[test]
 fn no_files_use_one_another_in_a_circle() {
     let cycles = graph().cycles();
